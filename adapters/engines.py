@@ -1,0 +1,71 @@
+"""What is known of an engine without importing it: where it lives, what it does and needs."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from adapters.importing import load_adapter
+from adapters.interface import PROTOCOLS, Adapter
+
+_DECLARES_ADAPTER = re.compile(r"^ADAPTER\b", re.MULTILINE)
+
+
+@cache
+def known_engines() -> tuple[str, ...]:
+    """The engines of this package: every module of it that names an `ADAPTER`."""
+    files = Path(__file__).parent.glob("*.py")
+    return tuple(
+        sorted(f.stem for f in files if _DECLARES_ADAPTER.search(f.read_text(encoding="utf-8")))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRef:
+    """Where an adapter class lives: a module of `adapters`, or a Python file elsewhere."""
+
+    name: str
+    file: str | None = None
+
+    def adapter(self) -> type[Adapter]:
+        """The adapter class. Raises ModelError where there is none."""
+        return load_adapter(self.name, self.file)
+
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks whose protocol the adapter implements."""
+        cls = self.adapter()
+        return tuple(task for task, protocol in PROTOCOLS.items() if issubclass(cls, protocol))
+
+    def missing(self) -> str | None:
+        """What to install before the engine can run; None where nothing is missing."""
+        cls = self.adapter()
+        absent = [m for m in cls.modules if importlib.util.find_spec(m) is None]
+        if not absent:
+            return None
+        if cls.extra is None:
+            return f"engine {self.name!r} needs {', '.join(absent)}, which is not installed"
+        return (
+            f"engine {self.name!r} is not installed (no module {absent[0]!r}). "
+            f"Install it with: uv sync --inexact --extra {cls.extra}"
+        )
+
+
+def resolve_engine(name: str, folder: Path) -> EngineRef:
+    """An engine as a catalogue names it: `faster_whisper`, or `my_engine.py` beside the file.
+
+    Raises ValueError, with the engines that exist, where there is no such engine.
+    """
+    if name.endswith(".py"):
+        path = (folder / name).resolve()
+        if not path.is_file():
+            raise ValueError(f"no such file: {path}")
+        return EngineRef(name=path.stem, file=str(path))
+    if name not in known_engines():
+        raise ValueError(
+            f"no engine is called {name!r}. Engines: {', '.join(known_engines())}, "
+            "or the path of a .py file beside the catalogue"
+        )
+    return EngineRef(name=name)

@@ -1,0 +1,48 @@
+"""Importing an adapter class. Stands alone, because worker processes use it too."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from adapters.interface import Adapter, ModelError
+
+
+def load_adapter(engine: str, file: str | None) -> type[Adapter]:
+    """The class that `adapters/<engine>.py`, or the given file, calls `ADAPTER`.
+
+    Raises ModelError where the module cannot be imported or names no adapter.
+    """
+    try:
+        module = importlib.import_module(f"adapters.{engine}") if file is None else _from_file(file)
+    except Exception as error:  # a person's file: whatever it raises is theirs to read
+        raise ModelError(
+            f"{file or engine}: cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    adapter = getattr(module, "ADAPTER", None)
+    if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
+        raise ModelError(
+            f"{file or engine}: ADAPTER must name a subclass of adapters.interface.Adapter"
+        )
+    return adapter
+
+
+def _from_file(file: str) -> ModuleType:
+    # The whole path in the name: two files of one name in two folders are two modules.
+    name = f"model_lab_engine:{Path(file)}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError("not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

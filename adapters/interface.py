@@ -1,0 +1,176 @@
+"""What the harness and a model agree on.
+
+An adapter wraps one engine. It is created, loaded, called and closed inside a
+worker process of its own, so it may import whatever its engine needs, but only
+inside its methods: this module and the adapter files themselves are imported
+by the harness, which must stay light.
+
+Audio is mono float32 in [-1, 1] with its sample rate, always.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples: TypeAlias = NDArray[np.float32]
+Options: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Sound as every adapter gets and gives it.
+
+    samples: shape (n,), float32, mono, in [-1, 1].
+    sample_rate: in Hz.
+    """
+
+    samples: Samples
+    sample_rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word with its place in the audio, in seconds from the start."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What an engine heard: the raw text, never normalized."""
+
+    text: str
+    language: str | None = None
+    words: Sequence[Word] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What an engine said. `words` where the engine tells their times."""
+
+    audio: Audio
+    words: Sequence[Word] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a conversation: spoken, written, or both."""
+
+    role: str  # "system", "user" or "assistant"
+    text: str | None = None
+    audio: Audio | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyPiece:
+    """A piece of a streamed answer, handed over the moment it can be used.
+
+    Text can be shown, audio can be played: an audio token that still needs
+    decoding is not a piece yet.
+    """
+
+    text: str | None = None
+    audio: Audio | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An assistant's whole answer."""
+
+    text: str
+    audio: Audio | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSpec:
+    """Everything that decides what a loaded model will do; all of it is recorded.
+
+    checkpoint: a local path, or the name by which the engine knows its model.
+    device: resolved already ("cpu", "cuda:0", "mps", "xla"), never "auto".
+    threads: CPU threads the engine may use.
+    options: decode options of the catalogue entry.
+    """
+
+    checkpoint: str
+    revision: str | None = None
+    device: str = "cpu"
+    threads: int = 1
+    seed: int = 0
+    options: Options = field(default_factory=dict)
+
+
+class ModelError(Exception):
+    """A model cannot do what was asked, in words that tell the user what to do."""
+
+
+class Adapter(ABC):
+    """Base of all adapters. A subclass implements one or more of the protocols below.
+
+    The class attributes are declarations: the harness reads them without
+    importing the engine, to say what is installed, what runs where, and what
+    to refuse before anything is loaded.
+    """
+
+    #: The extra of pyproject.toml that brings the engine; None where it needs none.
+    extra: ClassVar[str | None] = None
+    #: Top-level modules that must be importable for the engine to work.
+    modules: ClassVar[Sequence[str]] = ()
+    #: Device kinds the engine can use, best first.
+    devices: ClassVar[Sequence[str]] = ("cpu",)
+    #: Options that a catalogue entry may set, with their defaults.
+    options: ClassVar[Options] = {}
+
+    @abstractmethod
+    def load(self, spec: LoadSpec) -> None:
+        """Load the checkpoint. Raises ModelError where it cannot be had."""
+
+    def close(self) -> None:
+        """Give back what `load` took. The worker process ends afterwards."""
+        return
+
+
+@runtime_checkable
+class Transcriber(Protocol):
+    """Speech recognition."""
+
+    def transcribe(self, audio: Audio) -> Transcript:
+        """The words of one utterance. `audio` is 16 kHz."""
+        ...
+
+
+@runtime_checkable
+class Synthesizer(Protocol):
+    """Text to speech."""
+
+    def synthesize(self, text: str, voice: Options | None = None) -> Speech:
+        """One utterance; `voice` overrides voice options for this one alone."""
+        ...
+
+
+@runtime_checkable
+class Converser(Protocol):
+    """Speech in, speech or text out, over several turns."""
+
+    def reply(self, turns: Sequence[Turn]) -> Reply | Iterator[ReplyPiece]:
+        """The assistant's next turn, whole or streamed."""
+        ...
+
+
+#: Task name to the protocol that a model of that task must implement.
+PROTOCOLS: Mapping[str, type[Any]] = {
+    "asr": Transcriber,
+    "tts": Synthesizer,
+    "chat": Converser,
+}

@@ -1,0 +1,1 @@
+"""The tasks: one test module each; what they measure and record."""

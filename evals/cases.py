@@ -1,0 +1,65 @@
+"""Which model, task and corpus a test is about, told to the report whatever becomes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from evals.measurement import Measurement, Verdict
+from evals.metrics import METRICS
+from evals.thresholds import Gate, Thresholds
+
+#: The name under which a test's case travels in its user_properties.
+PROPERTY = "model_lab.case"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One cell of what a session evaluates."""
+
+    model: str
+    tier: str
+    task: str
+    corpus: str
+
+    def as_property(self) -> tuple[str, str]:
+        """For user_properties."""
+        return PROPERTY, json.dumps(asdict(self))
+
+
+def from_property(value: str) -> Case:
+    """The case that `as_property` wrote."""
+    return Case(**json.loads(value))
+
+
+def missing_measurements(
+    case: Case,
+    recorded: Iterable[Measurement],
+    verdict: Verdict,
+    reason: str,
+    thresholds: Thresholds,
+    gate: Gate,
+) -> Sequence[Measurement]:
+    """A row without a value for each metric that is limited or graded but was not recorded."""
+    limits = thresholds.limits(
+        model=case.model, tier=case.tier, task=case.task, corpus=case.corpus, gate=gate
+    )
+    present = {(m.task, m.corpus, m.metric) for m in recorded}
+    needed = set(limits) | thresholds.graded.get(case.task, frozenset())
+    return [
+        Measurement(
+            model=case.model,
+            task=case.task,
+            corpus=case.corpus,
+            metric=metric,
+            value=None,
+            unit=METRICS[metric].unit,
+            n=0,
+            verdict=verdict,
+            gated=metric in limits and gate != "off",
+            reason=reason,
+        )
+        for metric in METRICS
+        if metric in needed and (case.task, case.corpus, metric) not in present
+    ]

@@ -1,0 +1,75 @@
+"""Word and character errors: counts are carried, rates derived from their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import jiwer
+import numpy as np
+from numpy.typing import NDArray
+
+#: One row per utterance: hits, substitutions, deletions, insertions.
+Counts: TypeAlias = NDArray[np.int64]
+
+_COLUMN = {"equal": 0, "substitute": 1, "delete": 2, "insert": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRate:
+    """Edits of minimum-distance alignments, summed over a corpus."""
+
+    hits: int
+    substitutions: int
+    deletions: int
+    insertions: int
+
+    @property
+    def errors(self) -> int:
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def length(self) -> int:
+        """Words or characters of the references."""
+        return self.hits + self.substitutions + self.deletions
+
+    @property
+    def rate(self) -> float | None:
+        """(S + D + I) / (H + S + D); None where the references hold nothing."""
+        return self.errors / self.length if self.length else None
+
+
+def word_counts(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
+    """Shape (n, 4): the word edits of each utterance, aligned by jiwer.
+
+    Words are what whitespace separates in text that is normalized already. An
+    empty hypothesis is all deletions, an empty reference all insertions.
+    """
+    if not references:
+        return np.zeros((0, 4), dtype=np.int64)
+    return _counts(jiwer.process_words(list(references), list(hypotheses)))
+
+
+def character_counts(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
+    """Shape (n, 4): as `word_counts`, over characters, spaces included."""
+    if not references:
+        return np.zeros((0, 4), dtype=np.int64)
+    return _counts(jiwer.process_characters(list(references), list(hypotheses)))
+
+
+def total(counts: Counts) -> ErrorRate:
+    """The corpus's sums."""
+    hits, substitutions, deletions, insertions = (int(n) for n in counts.sum(axis=0))
+    return ErrorRate(hits, substitutions, deletions, insertions)
+
+
+def _counts(output: jiwer.WordOutput | jiwer.CharacterOutput) -> Counts:
+    counts = np.zeros((len(output.alignments), 4), dtype=np.int64)
+    for row, chunks in zip(counts, output.alignments, strict=True):
+        for chunk in chunks:
+            # An insertion has no reference words, every other edit as many as it has hypotheses'.
+            row[_COLUMN[chunk.type]] += max(
+                chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx
+            )
+    return counts

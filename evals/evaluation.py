@@ -1,0 +1,146 @@
+"""What a test of a task works with: record every figure first, then assert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from evals.cases import Case
+from evals.gate import decide
+from evals.measurement import ALL, MISSING, Figure, Limit, Measurement, Verdict
+from evals.metrics import METRICS
+from evals.thresholds import Gate, Thresholds
+
+CONTENDED = "contended"
+
+
+class GateBroken(AssertionError):
+    """At least one required measurement does not pass; the message names each."""
+
+
+@dataclass
+class Evaluation:
+    """One model on one task and corpus.
+
+    emit: takes each measurement the moment it is recorded.
+    contended: other processes of the session shared the machine, so that
+    speed is shown but never gates.
+    """
+
+    case: Case
+    thresholds: Thresholds
+    gate: Gate
+    emit: Callable[[Measurement], None]
+    contended: bool = False
+    recorded: list[Measurement] = field(default_factory=list)
+
+    def record(
+        self,
+        figures: Mapping[str, Figure],
+        *,
+        normalizer: str | None = None,
+        slice_name: str = ALL,
+    ) -> None:
+        """Turn figures into measurements, with a verdict each where there is a limit."""
+        for metric, figure in figures.items():
+            limits = self._limits().get(metric, [])
+            verdict, limit = decide(figure, limits)
+            reason = figure.reason
+            conditions: tuple[str, ...] = ()
+            gated = bool(limits) and self.gate != "off"
+            if self.contended and METRICS[metric].is_speed:
+                conditions = (CONTENDED,)
+                if limit is not None and figure.value is not None:
+                    verdict, gated = "inconclusive", False
+                    reason = "other pytest-xdist workers shared the machine; rerun without -n"
+            self._add(
+                Measurement(
+                    model=self.case.model,
+                    task=self.case.task,
+                    corpus=self.case.corpus,
+                    metric=metric,
+                    value=figure.value,
+                    unit=METRICS[metric].unit,
+                    n=figure.n,
+                    verdict=verdict,
+                    ci=figure.ci,
+                    slice=slice_name,
+                    normalizer=normalizer,
+                    limit=limit.value if limit else None,
+                    bound=limit.bound if limit else None,
+                    limit_source=limit.source if limit else None,
+                    gated=gated,
+                    reason=reason,
+                    conditions=conditions,
+                )
+            )
+
+    def record_missing(
+        self, metrics: Sequence[str], verdict: Verdict, reason: str, *, gated: bool
+    ) -> None:
+        """Say of figures that they do not exist, and why."""
+        for metric in metrics:
+            self._add(
+                Measurement(
+                    model=self.case.model,
+                    task=self.case.task,
+                    corpus=self.case.corpus,
+                    metric=metric,
+                    value=None,
+                    unit=METRICS[metric].unit,
+                    n=0,
+                    verdict=verdict,
+                    gated=gated and self.gate != "off" and metric in self._limits(),
+                    reason=reason,
+                )
+            )
+
+    def check(self) -> None:
+        """Raise GateBroken unless every limit of this model, task and corpus is kept.
+
+        A limited metric that was never recorded breaks the gate like a broken limit.
+        """
+        if self.gate == "off":
+            return
+        strict = self.thresholds.inconclusive_fails(self.case.tier, self.gate)
+        broken = [
+            describe(m)
+            for m in self.recorded
+            if m.gated
+            and (
+                m.verdict == "fail"
+                or m.verdict in MISSING
+                or (strict and m.verdict == "inconclusive")
+            )
+        ]
+        have = {m.metric for m in self.recorded}
+        broken += [
+            f"{metric} was not measured, but {limits[0].source} limits it"
+            for metric, limits in self._limits().items()
+            if metric not in have
+        ]
+        if broken:
+            c = self.case
+            raise GateBroken(f"{c.model} on {c.corpus} ({c.task}):\n  " + "\n  ".join(broken))
+
+    def _add(self, measurement: Measurement) -> None:
+        self.recorded.append(measurement)
+        self.emit(measurement)
+
+    def _limits(self) -> Mapping[str, list[Limit]]:
+        c = self.case
+        return self.thresholds.limits(
+            model=c.model, tier=c.tier, task=c.task, corpus=c.corpus, gate=self.gate
+        )
+
+
+def describe(m: Measurement) -> str:
+    """One line for a person: the value, its interval, the limit and who set it."""
+    if m.value is None:
+        return f"{m.metric} {m.verdict.replace('_', ' ')}: {m.reason or 'no reason given'}"
+    interval = f" [{m.ci[0]:.4g}, {m.ci[1]:.4g}]" if m.ci else ""
+    side = "at most" if m.bound == "max" else "at least"
+    limit = f", {side} {m.limit:g} allowed by {m.limit_source}" if m.limit is not None else ""
+    state = " is inconclusive" if m.verdict == "inconclusive" else ""
+    unit = f" {m.unit}" if m.unit in ("s", "MB") else ""
+    return f"{m.metric} {m.value:.4g}{unit}{interval}{state}{limit}"

@@ -1,0 +1,90 @@
+"""One measured figure and what was decided about it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal, TypeAlias
+
+Verdict: TypeAlias = Literal[
+    "pass", "fail", "inconclusive", "not_measured", "not_supported", "error"
+]
+#: Verdicts of a figure that does not exist. Missing is never a pass.
+MISSING: frozenset[str] = frozenset({"not_measured", "not_supported", "error"})
+Bound: TypeAlias = Literal["max", "min"]
+
+#: The name under which measurements travel in a test report's user_properties.
+PROPERTY = "model_lab.measurement"
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value with its 95 % interval, from n observations. None: there is nothing to compute."""
+
+    value: float | None
+    n: int
+    ci: tuple[float, float] | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(f"a figure must be finite, not {self.value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound that a value must keep, and who set it."""
+
+    bound: Bound
+    value: float
+    source: str
+
+    def keeps(self, value: float) -> bool:
+        """Whether a value is on the allowed side; the limit itself is."""
+        return value <= self.value if self.bound == "max" else value >= self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One row of the scorecard.
+
+    unit: "ratio", "count", "s" or "MB" (10^6 bytes).
+    slice: the part of the corpus, "all" for the whole.
+    limit, bound, limit_source: the limit that decided; None where there is none,
+    and then the verdict of a value is "pass".
+    gated: whether the verdict counts for the exit code.
+    conditions: what made the figure unfit to gate, e.g. "contended".
+    """
+
+    model: str
+    task: str
+    corpus: str
+    metric: str
+    value: float | None
+    unit: str
+    n: int
+    verdict: Verdict
+    ci: tuple[float, float] | None = None
+    slice: str = ALL
+    normalizer: str | None = None
+    limit: float | None = None
+    bound: Bound | None = None
+    limit_source: str | None = None
+    gated: bool = False
+    reason: str | None = None
+    conditions: Sequence[str] = ()
+
+    def as_property(self) -> tuple[str, str]:
+        """For user_properties: text only, since xdist carries nothing richer unharmed."""
+        return PROPERTY, json.dumps(asdict(self), allow_nan=False)
+
+
+def from_property(value: str) -> Measurement:
+    """The measurement that `as_property` wrote."""
+    row = json.loads(value)
+    ci = row.pop("ci")
+    conditions = tuple(row.pop("conditions"))
+    return Measurement(**row, ci=tuple(ci) if ci else None, conditions=conditions)

@@ -1,0 +1,48 @@
+"""The metrics that exist: their units, and which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from evals.measurement import Bound
+
+Unit = Literal["ratio", "count", "s", "MB"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """unit of the value, the side on which a limit lies, and whether it measures time."""
+
+    unit: Unit
+    bound: Bound
+    is_speed: bool = False
+    meaning: str = ""
+
+
+_LATENCY = "seconds from handing over the audio to having its whole text"
+
+METRICS: Mapping[str, Metric] = {
+    "wer": Metric("ratio", "max", meaning="word errors / reference words, over the corpus"),
+    "cer": Metric("ratio", "max", meaning="character errors / reference characters"),
+    "substitutions": Metric("count", "max", meaning="words heard as another"),
+    "deletions": Metric("count", "max", meaning="words missed"),
+    "insertions": Metric("count", "max", meaning="words heard that nobody said"),
+    "success_rate": Metric("ratio", "min", meaning="utterances answered without an error"),
+    "rtf": Metric("ratio", "max", True, "processing seconds / audio seconds"),
+    "rtfx": Metric("ratio", "min", True, "audio seconds / processing seconds"),
+    "latency_p50": Metric("s", "max", True, f"median of the {_LATENCY}"),
+    "latency_p95": Metric("s", "max", True, f"95th percentile of the {_LATENCY}"),
+    "latency_p99": Metric("s", "max", True, f"99th percentile of the {_LATENCY}"),
+    "load_time": Metric("s", "max", True, "seconds to load the model in a fresh process"),
+    "first_inference": Metric("s", "max", True, "seconds of the first 5 s clip after loading"),
+    "peak_memory": Metric("MB", "max", meaning="peak resident memory of the model's process"),
+}
+
+#: The metrics that each task reports; thresholds may name no others.
+TASK_METRICS: Mapping[str, frozenset[str]] = {
+    "smoke": frozenset({"success_rate", "load_time", "first_inference", "peak_memory"}),
+    "asr": frozenset(METRICS),
+    "latency": frozenset({"latency_p50", "latency_p95", "latency_p99"}),
+}

@@ -1,0 +1,157 @@
+"""A model that is loaded and warm: what the tests of every task get."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from adapters.catalog import Model
+from adapters.devices import Placement, place
+from adapters.interface import Audio, LoadSpec, Transcript
+from adapters.memory import PeakMemory
+from adapters.process import ModelProcess, Timed, WorkerError
+from evals.measurement import Figure
+from fixtures import embedded
+
+#: The name under which a loaded model's provenance travels in user_properties.
+MODEL_PROPERTY = "model_lab.model"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How every model of a session is run, so that none has an advantage."""
+
+    device: str = "auto"
+    threads: int = 1
+    seed: int = 0
+    time_limit: float = 120.0
+    isolated: bool = True
+
+
+class LoadedModel:
+    """A catalogue entry whose process is up, with what starting it took.
+
+    load_seconds: importing the engine and loading the checkpoint, in a fresh process.
+    first_inference_seconds: the first clip, which was not counted anywhere else;
+    None until `first_inference`.
+    """
+
+    def __init__(
+        self, entry: Model, process: ModelProcess, placement: Placement, log: Path
+    ) -> None:
+        self.entry = entry
+        self.placement = placement
+        self.log = log
+        self._process = process
+        self.load_seconds = process.load_seconds
+        self.first_inference_seconds: float | None = None
+        self._load_peak = process.load_memory
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def alive(self) -> bool:
+        """False once the process died."""
+        return self._process.alive
+
+    def as_property(self) -> tuple[str, str]:
+        """For user_properties: what was really loaded, and where."""
+        row = {
+            "name": self.name,
+            "device": self.placement.device,
+            "device_note": self.placement.note,
+            "checkpoint_sha256": self.checkpoint_sha256,
+        }
+        return MODEL_PROPERTY, json.dumps(row)
+
+    @cached_property
+    def checkpoint_sha256(self) -> str | None:
+        """SHA-256 over the checkpoint's files; None where the engine's package holds it."""
+        path = Path(self._process.spec.checkpoint)
+        if path.is_file():
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        if not path.is_dir():
+            return None
+        digest = hashlib.sha256()
+        for name in sorted(p for p in path.rglob("*") if p.is_file()):
+            with name.open("rb") as file:
+                inner = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{name.relative_to(path).as_posix()} {inner}\n".encode())
+        return digest.hexdigest()
+
+    def transcribe(self, audio: Audio) -> Timed[Transcript]:
+        """Recognize one utterance of 16 kHz audio. Raises WorkerError."""
+        return self._process.transcribe(audio)
+
+    def first_inference(self, clip: Audio) -> None:
+        """Warm the model up, noting how long its first inference takes."""
+        self.first_inference_seconds = self._process.transcribe(clip).seconds
+
+    def restart(self, clip: Audio) -> None:
+        """A fresh process after the last one died, warmed up like the first."""
+        self._process.load()
+        self._process.transcribe(clip)
+
+    def start_peak(self) -> None:
+        """Forget the memory of the runs so far, so that one corpus's peak is not another's."""
+        if self.alive:
+            self._process.peak_memory(reset=True)
+
+    def peak_memory(self) -> PeakMemory:
+        """The peak resident set since `start_peak`, or of loading if that was higher.
+
+        Raises WorkerError.
+        """
+        return max(self._load_peak, self._process.peak_memory(), key=lambda peak: peak.bytes)
+
+    def memory_figure(self) -> Figure:
+        """`peak_memory` in MB (10^6 bytes), or why there is none."""
+        try:
+            peak = self.peak_memory()
+        except WorkerError as error:
+            return Figure(None, 0, reason=f"the model's process is gone: {error}")
+        how = None if peak.method == "VmHWM" else f"taken by a thread that {peak.method} it"
+        return Figure(peak.bytes / 1e6, 1, reason=how)
+
+
+@contextmanager
+def running(entry: Model, settings: Settings, log: Path) -> Iterator[LoadedModel]:
+    """The model, loaded; its process ends with the block.
+
+    log: where the process's output goes. Raises WorkerError where it cannot be loaded.
+    """
+    placement = place(settings.device, entry.engine.adapter().devices, entry.engine.name)
+    checkpoint = entry.checkpoint
+    if embedded.is_embedded(checkpoint):
+        checkpoint = embedded.resolve(checkpoint)
+    spec = LoadSpec(
+        checkpoint=checkpoint,
+        revision=entry.revision,
+        device=placement.device,
+        threads=settings.threads,
+        seed=settings.seed,
+        options={
+            key: embedded.resolve(value) if embedded.is_embedded(value) else value
+            for key, value in entry.options.items()
+        },
+    )
+    process = ModelProcess(
+        entry.engine,
+        spec,
+        isolated=settings.isolated,
+        time_limit=settings.time_limit,
+        log=log,
+    )
+    try:
+        process.load()
+        yield LoadedModel(entry, process, placement, log)
+    finally:
+        process.close()

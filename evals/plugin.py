@@ -1,0 +1,336 @@
+"""The fixtures of the tasks: models, corpora and evaluations; and where a session's run goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from adapters.catalog import Model
+from adapters.engines import resolve_engine
+from adapters.interface import Audio, LoadSpec
+from adapters.located_yaml import ConfigError
+from adapters.plugin import MODELS
+from adapters.process import ModelProcess, WorkerError
+from evals import thresholds as thresholds_file
+from evals.cases import Case, missing_measurements
+from evals.evaluation import Evaluation
+from evals.measurement import Measurement, Verdict
+from evals.models import LoadedModel, Settings, running
+from evals.run_dir import reserve
+from evals.thresholds import Gate, Thresholds
+from fixtures.audio import SAMPLE_RATE
+from fixtures.builtin import CLIP, Speak, Voice, builtin_corpus
+from fixtures.corpus import Corpus, CorpusError
+from fixtures.plugin import CORPORA, CorpusSource
+
+THRESHOLDS: pytest.StashKey[Thresholds] = pytest.StashKey()
+RUN_DIR: pytest.StashKey[Path] = pytest.StashKey()
+#: The name under which a corpus's provenance travels in user_properties.
+CORPUS_PROPERTY = "model_lab.corpus"
+_CASE: pytest.StashKey[Case] = pytest.StashKey()
+_RECORDED: pytest.StashKey[list[Measurement]] = pytest.StashKey()
+
+#: Marker to its meaning; the first that a test carries, in this order, is its task.
+TASKS = {
+    "smoke": "loads, answers, and answers the same twice",
+    "latency": "how long one fixed clip takes",
+    "asr": "speech recognition over a corpus",
+}
+#: The fixture by which a test gets its model, and the task that the model must do.
+_MODEL_FIXTURES = {"transcriber": "asr"}
+#: Corpus of the tests that have none of their own.
+_NO_CORPUS = CLIP
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("model-lab-gate", "Model Lab: what is good enough")
+    group.addoption(
+        "--gate",
+        choices=("tier", "production", "off"),
+        default="tier",
+        help="hold each model to its own tier's limits, all to production's, or none "
+        "(default: tier)",
+    )
+    group.addoption(
+        "--thresholds",
+        metavar="PATH",
+        default=str(thresholds_file.DEFAULT),
+        help="another thresholds file (default: thresholds.yaml)",
+    )
+    group.addoption(
+        "--runs-dir",
+        metavar="PATH",
+        default="runs",
+        help="where runs are written (default: runs/)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in TASKS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    config.addinivalue_line(
+        "markers",
+        "real_e2e: set by the harness where the model's checkpoint is not shipped with the repo",
+    )
+    try:
+        config.stash[THRESHOLDS] = thresholds_file.load(Path(config.getoption("thresholds")))
+    except ConfigError as error:
+        raise pytest.UsageError(f"--thresholds: {error}") from None
+    worker_input: Mapping[str, Any] | None = getattr(config, "workerinput", None)
+    if worker_input is not None:
+        config.stash[RUN_DIR] = Path(worker_input["model_lab_run_dir"])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Under xdist the controller reserves the run and tells its workers."""
+    node.workerinput["model_lab_run_dir"] = str(run_dir(node.config))
+
+
+def run_dir(config: pytest.Config) -> Path:
+    """The session's run folder, made the first time that somebody needs it."""
+    if RUN_DIR not in config.stash:
+        config.stash[RUN_DIR] = reserve(Path(config.getoption("runs_dir")).resolve())
+    return config.stash[RUN_DIR]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    wanted = [task for name, task in _MODEL_FIXTURES.items() if name in metafunc.fixturenames]
+    if not wanted:
+        return
+    params = [
+        pytest.param(model, id=model.name, marks=() if model.shipped else pytest.mark.real_e2e)
+        for model in metafunc.config.stash[MODELS]
+        if all(task in model.tasks for task in wanted)
+    ]
+    metafunc.parametrize("model", params, indirect=True, scope="session")
+    if "checked_corpus" in metafunc.fixturenames:
+        sources = metafunc.config.stash[CORPORA]
+        ids = [source.name for source in sources]
+        metafunc.parametrize("checked_corpus", sources, ids=ids, indirect=True, scope="session")
+
+
+def _case(model: Model, task: str, source: CorpusSource | None) -> Case:
+    return Case(model.name, model.tier, task, source.name if source else _NO_CORPUS)
+
+
+def case_of_nodeid(nodeid: str, config: pytest.Config) -> Case | None:
+    """The case of a test of which nothing but its id is left, as after a crash under xdist."""
+    module, _, parameters = nodeid.rstrip("]").partition("[")
+    task = Path(module.partition("::")[0]).stem.removeprefix("test_")
+    if task not in TASKS:
+        return None
+    for model in config.stash[MODELS]:
+        if parameters == model.name:
+            return _case(model, task, None)
+        for source in config.stash[CORPORA]:
+            if parameters in (f"{model.name}-{source.name}", f"{source.name}-{model.name}"):
+                return _case(model, task, source)
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tell the report what the test is about, before anything of it can fail."""
+    params: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    model = params.get("model")
+    task = next((task for task in TASKS if item.get_closest_marker(task)), None)
+    if not isinstance(model, Model) or task is None:
+        return
+    source = params.get("checked_corpus")
+    case = _case(model, task, source if isinstance(source, CorpusSource) else None)
+    item.stash[_CASE] = case
+    item.stash[_RECORDED] = []
+    item.user_properties.append(case.as_property())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that did not get to its figures leaves rows that say so, and why."""
+    report = yield
+    if _CASE in item.stash and call.excinfo is not None and call.when != "teardown":
+        verdict: Verdict = "not_measured" if report.skipped else "error"
+        message = getattr(call.excinfo.value, "msg", None) or str(call.excinfo.value)
+        config = item.config
+        recorded = item.stash[_RECORDED]
+        missing = missing_measurements(
+            item.stash[_CASE],
+            recorded,
+            verdict,
+            (message.strip().splitlines() or [call.excinfo.typename])[0],
+            config.stash[THRESHOLDS],
+            config.getoption("gate"),
+        )
+        for measurement in missing:
+            recorded.append(measurement)
+            item.user_properties.append(measurement.as_property())
+    return report
+
+
+@pytest.fixture(scope="session")
+def settings(pytestconfig: pytest.Config) -> Settings:
+    """How every model of the session is run."""
+    return Settings(
+        device=pytestconfig.getoption("device"),
+        threads=pytestconfig.getoption("threads"),
+        time_limit=pytestconfig.getoption("time_limit"),
+        isolated=pytestconfig.getoption("isolation") == "process",
+    )
+
+
+@pytest.fixture(scope="session")
+def clip() -> Audio:
+    """The fixed clip of 5 s that warms models up and that latency is measured on."""
+    (utterance,) = builtin_corpus(CLIP, synthesizer)
+    return Audio(utterance.load(), SAMPLE_RATE)
+
+
+@pytest.fixture(scope="session")
+def model(
+    request: pytest.FixtureRequest, settings: Settings, clip: Audio, pytestconfig: pytest.Config
+) -> Iterator[LoadedModel]:
+    """One model after another: loaded, warmed up, and closed before the next."""
+    entry: Model = request.param
+    missing = entry.engine.missing()
+    if missing is not None:
+        if entry.required:
+            pytest.fail(f"{entry.name}: {missing}", pytrace=False)
+        pytest.skip(f"{entry.name}: {missing}")
+    log = run_dir(pytestconfig) / entry.name / f"worker{_worker_suffix(pytestconfig)}.log"
+    try:
+        with running(entry, settings, log) as loaded:
+            loaded.first_inference(clip)
+            yield loaded
+    except WorkerError as error:
+        pytest.fail(f"{entry.name} cannot be loaded: {error}", pytrace=False)
+
+
+@pytest.fixture
+def transcriber(model: LoadedModel, request: pytest.FixtureRequest) -> LoadedModel:
+    """A loaded model that does speech recognition."""
+    request.node.user_properties.append(model.as_property())
+    return model
+
+
+@pytest.fixture(scope="session")
+def checked_corpus(request: pytest.FixtureRequest) -> Corpus:
+    """One corpus after another, every file of it checked."""
+    source: CorpusSource = request.param
+    try:
+        return source.open(synthesizer)
+    except CorpusError as error:
+        pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
+
+
+@pytest.fixture
+def corpus(checked_corpus: Corpus, request: pytest.FixtureRequest) -> Corpus:
+    """The corpus that the test runs on."""
+    row = {
+        "name": checked_corpus.name,
+        "content_hash": checked_corpus.content_hash,
+        "utterances": len(checked_corpus),
+        "audio_seconds": round(checked_corpus.audio_seconds, 3),
+        "language": checked_corpus.language,
+    }
+    request.node.user_properties.append((CORPUS_PROPERTY, json.dumps(row)))
+    return checked_corpus
+
+
+@pytest.fixture
+def evaluation(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Evaluation:
+    """Where the test's figures go and how they are judged."""
+    item = request.node
+    recorded: list[Measurement] = item.stash[_RECORDED]
+    gate: Gate = pytestconfig.getoption("gate")
+
+    def emit(measurement: Measurement) -> None:
+        recorded.append(measurement)
+        item.user_properties.append(measurement.as_property())
+
+    return Evaluation(
+        case=item.stash[_CASE],
+        thresholds=pytestconfig.stash[THRESHOLDS],
+        gate=gate,
+        emit=emit,
+        contended=hasattr(pytestconfig, "workerinput"),
+    )
+
+
+@pytest.fixture
+def predictions_path(evaluation: Evaluation, pytestconfig: pytest.Config) -> Path:
+    """The file of this model's predictions for this task and corpus."""
+    case = evaluation.case
+    return run_dir(pytestconfig) / case.model / case.task / f"{case.corpus}.jsonl"
+
+
+@pytest.fixture
+def progress(
+    evaluation: Evaluation, pytestconfig: pytest.Config
+) -> Iterator[Callable[[int], Callable[[], None]]]:
+    """Opens a progress bar of that many steps on a terminal; silent when piped.
+
+    Gives the function to call after each step.
+    """
+    reporter: Any = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    terminal = getattr(getattr(reporter, "_tw", None), "_file", None)
+    bars: list[tqdm[Any]] = []
+
+    def start(total: int) -> Callable[[], None]:
+        case = evaluation.case
+        quiet = terminal is None or not terminal.isatty()
+        bar: tqdm[Any] = tqdm(
+            total=total,
+            desc=f"{case.model} {case.corpus}",
+            unit="utt",
+            file=terminal,
+            disable=quiet,
+            leave=False,
+        )
+        bars.append(bar)
+        return lambda: None if quiet else _step(bar)
+
+    yield start
+    for bar in bars:
+        bar.close()
+
+
+@contextmanager
+def synthesizer() -> Iterator[Speak]:
+    """espeak in a process of its own, for the corpora that are synthesized on first use."""
+    engine = resolve_engine("espeak", Path())
+    missing = engine.missing()
+    if missing is not None:
+        raise CorpusError(f"the built-in corpora are synthesized: {missing}")
+    process = ModelProcess(engine, LoadSpec("builtin"))
+    try:
+        process.load()
+
+        def speak(text: str, voice: Voice) -> tuple[NDArray[np.float32], int]:
+            audio = process.synthesize(text, voice).result.audio
+            return audio.samples, audio.sample_rate
+
+        yield speak
+    except WorkerError as error:
+        raise CorpusError(f"the corpus cannot be synthesized: {error}") from None
+    finally:
+        process.close()
+
+
+def _step(bar: tqdm[Any]) -> None:
+    bar.update()
+
+
+def _worker_suffix(config: pytest.Config) -> str:
+    # Two xdist workers may load one model for two tests.
+    worker_input: Mapping[str, Any] = getattr(config, "workerinput", {})
+    return f"-{worker_input['workerid']}" if worker_input else ""

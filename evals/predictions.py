@@ -1,0 +1,69 @@
+"""What a model said for one utterance, raw, and the file that keeps it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One line of `runs/<run>/<model>/<task>/<corpus>.jsonl`.
+
+    reference, hypothesis: raw text. audio_seconds: length of the audio heard.
+    processing_seconds: the engine's call alone; None where it did not finish.
+    error: why there is no hypothesis, which is then empty and counts as all deletions.
+    contended: other models shared the machine, so the time is not the model's own.
+    """
+
+    id: str
+    reference: str
+    hypothesis: str
+    audio_seconds: float
+    processing_seconds: float | None
+    error: str | None = None
+    speaker: str | None = None
+    category: str | None = None
+    contended: bool = False
+
+
+class PredictionFile:
+    """Appends predictions as they are made, each flushed before the next utterance starts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: TextIO = path.open("x", encoding="utf-8")
+
+    def append(self, prediction: Prediction) -> None:
+        """Write one line."""
+        self._file.write(json.dumps(asdict(prediction), ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def read_predictions(path: Path) -> Sequence[Prediction]:
+    """The predictions in a file. Raises ValueError naming the line that is not one."""
+    predictions = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+        if not line:
+            continue
+        try:
+            predictions.append(Prediction(**json.loads(line)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}:{number}: not a prediction: {error}") from None
+    return predictions

@@ -1,0 +1,49 @@
+"""How long a person waits: the fixed clip of 5 s, over and over, through pytest-benchmark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adapters.interface import Audio
+from evals.asr_scores import latency
+from evals.evaluation import Evaluation
+from evals.models import LoadedModel
+
+ROUNDS = 20
+
+
+class _WorkersClock:
+    """Time as the workers spent it inside the engine, so that the benchmark counts nothing else."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+CLOCK = _WorkersClock()
+
+
+@pytest.mark.asr
+@pytest.mark.latency
+@pytest.mark.benchmark(group="latency of a 5 s clip", timer=CLOCK)
+def test_clip(
+    transcriber: LoadedModel, clip: Audio, evaluation: Evaluation, benchmark: Any
+) -> None:
+    """Percentiles over ROUNDS calls of a model that is warm."""
+    if not benchmark.enabled:
+        reason = "pytest-benchmark is disabled (by pytest-xdist or --benchmark-disable)"
+        metrics = ["latency_p50", "latency_p95", "latency_p99"]
+        evaluation.record_missing(metrics, "not_measured", reason, gated=False)
+        pytest.skip(f"not measured: {reason}")
+
+    def once() -> None:
+        CLOCK.now += transcriber.transcribe(clip).seconds
+
+    benchmark.pedantic(once, rounds=ROUNDS, warmup_rounds=1)
+
+    evaluation.record(latency(benchmark.stats.stats.data))
+    evaluation.check()

@@ -1,0 +1,80 @@
+"""Running a speech recognizer over a corpus: the one place where predictions are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from adapters.interface import Audio
+from adapters.process import WorkerError
+from evals.models import LoadedModel
+from evals.predictions import Prediction, PredictionFile
+from fixtures.audio import SAMPLE_RATE
+from fixtures.corpus import Corpus, Utterance
+
+#: A model that keeps dying is given up after this many deaths on one corpus.
+MAX_DEATHS = 3
+
+
+def transcribe_corpus(
+    model: LoadedModel,
+    corpus: Corpus,
+    file: PredictionFile,
+    *,
+    clip: Audio,
+    contended: bool = False,
+    advance: Callable[[], None] = lambda: None,
+) -> Sequence[Prediction]:
+    """One prediction per utterance, in the corpus's order, appended to `file` as made.
+
+    An utterance on which the model fails is a prediction with its error. Where
+    the model's process dies it is started anew (warmed up on `clip`); after
+    MAX_DEATHS the remaining utterances are errors too, so that none is dropped.
+    """
+    predictions: list[Prediction] = []
+    deaths = 0
+    given_up: str | None = None
+    for utterance in corpus:
+        audio = Audio(utterance.load(), SAMPLE_RATE)
+        error = given_up
+        if error is None:
+            try:
+                if not model.alive:
+                    model.restart(clip)
+                timed = model.transcribe(audio)
+                prediction = _prediction(
+                    utterance, audio, timed.result.text, timed.seconds, contended=contended
+                )
+            except WorkerError as failure:
+                error = str(failure)
+                if not model.alive:
+                    deaths += 1
+                    if deaths >= MAX_DEATHS:
+                        given_up = f"not tried: the model's process died {deaths} times: {error}"
+        if error is not None:
+            prediction = _prediction(utterance, audio, "", None, error=error, contended=contended)
+        file.append(prediction)
+        predictions.append(prediction)
+        advance()
+    return predictions
+
+
+def _prediction(
+    utterance: Utterance,
+    audio: Audio,
+    hypothesis: str,
+    seconds: float | None,
+    *,
+    error: str | None = None,
+    contended: bool,
+) -> Prediction:
+    return Prediction(
+        id=utterance.id,
+        reference=utterance.text,
+        hypothesis=hypothesis,
+        audio_seconds=audio.seconds,
+        processing_seconds=seconds,
+        error=error,
+        speaker=utterance.speaker,
+        category=utterance.category,
+        contended=contended,
+    )

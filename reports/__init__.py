@@ -1,0 +1,1 @@
+"""From measurements to a decision: grades, scorecard, recommendation, terminal report."""

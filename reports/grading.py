@@ -1,0 +1,80 @@
+"""Letters: a model's grade is that of its worst graded metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from evals.evaluation import CONTENDED
+from evals.measurement import ALL, MISSING, Measurement
+from evals.thresholds import GRADES, Gate, Thresholds
+from reports.scorecard import CorpusGrade, Grade, Letter
+
+#: The tasks whose bands make up a speech recognizer's grade.
+ASR_TASKS = ("asr", "latency")
+#: Without this one there is no grade, however good the rest.
+ESSENTIAL = ("asr", "wer")
+
+
+def grade_models(
+    measurements: Sequence[Measurement],
+    models: Sequence[str],
+    thresholds: Thresholds,
+    gate: Gate,
+    failed: frozenset[str],
+) -> list[Grade]:
+    """A grade for each model. `failed`: the models with a test that did not pass."""
+    return [_grade_model(m, measurements, thresholds, gate, failed) for m in models]
+
+
+def _grade_model(
+    model: str,
+    measurements: Sequence[Measurement],
+    thresholds: Thresholds,
+    gate: Gate,
+    failed: frozenset[str],
+) -> Grade:
+    own = [m for m in measurements if m.model == model and m.slice == ALL]
+    names = dict.fromkeys(m.corpus for m in own if m.task == ESSENTIAL[0])
+    corpora = [_grade_corpus(name, own, thresholds) for name in names]
+    letters = [c.grade for c in corpora]
+    return Grade(
+        model=model,
+        grade=None if not letters or None in letters else _worst(x for x in letters if x),
+        gate="off" if gate == "off" else "fail" if model in failed else "pass",
+        corpora=corpora,
+    )
+
+
+def _grade_corpus(corpus: str, own: Sequence[Measurement], thresholds: Thresholds) -> CorpusGrade:
+    """The tasks that have the corpus, and those that have none of their own, together."""
+    figures = {
+        (m.task, m.metric): m
+        for m in own
+        if m.task in ASR_TASKS and (m.corpus == corpus or m.task != ESSENTIAL[0])
+    }
+    letters: dict[str, Letter] = {}
+    missing: list[str] = []
+    for task in ASR_TASKS:
+        for metric in thresholds.bands.get(task, {}):
+            m = figures.get((task, metric))
+            if m is None or m.value is None or m.verdict in MISSING or CONTENDED in m.conditions:
+                missing.append(f"{task}/{metric}")
+                continue
+            letter = thresholds.grade(task, metric, m.value)
+            if letter is not None:
+                letters[f"{task}/{metric}"] = letter  # type: ignore[assignment]  # one of GRADES
+    if "/".join(ESSENTIAL) in missing or not letters:
+        return CorpusGrade(
+            corpus=corpus, grade=None, decided_by=None, capped_by=missing, metrics=letters
+        )
+    worst = _worst(letters.values())
+    decided_by = next(name for name, letter in letters.items() if letter == worst)
+    if missing and GRADES.index(worst) < GRADES.index(thresholds.missing_caps_grade_at):
+        worst, decided_by = thresholds.missing_caps_grade_at, missing[0]
+    return CorpusGrade(
+        corpus=corpus, grade=worst, decided_by=decided_by, capped_by=missing, metrics=letters
+    )
+
+
+def _worst(letters: Iterable[Letter]) -> Letter:
+    return max(letters, key=GRADES.index)

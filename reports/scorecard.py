@@ -1,0 +1,150 @@
+"""The scorecard: all measurements of a session, graded, with provenance. A contract."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evals.measurement import Measurement
+
+SCHEMA_FILE = Path(__file__).with_name("scorecard.schema.json")
+FILE_NAME = "scorecard.json"
+
+Letter = Literal["A", "B", "C", "D"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Run(_Part):
+    """The session."""
+
+    id: str
+    started: str = Field(description="UTC, ISO 8601")
+    seconds: float
+    exit_status: int
+    complete: bool = Field(description="false where the session was interrupted")
+    gate: Literal["tier", "production", "off"]
+    conditions: list[str] = Field(description='what made speed unfit to gate, e.g. "contended"')
+
+
+class CorpusRecord(_Part):
+    """A corpus that was evaluated on."""
+
+    name: str
+    content_hash: str = Field(description="SHA-256 of its rows and audio")
+    utterances: int
+    audio_seconds: float
+    language: str
+
+
+class Provenance(_Part):
+    """Everything that is needed to tell whether two scorecards are comparable."""
+
+    git_sha: str | None
+    git_dirty: bool | None
+    python: str
+    packages: dict[str, str]
+    platform: str
+    processor: str
+    cores: int
+    memory_bytes: int
+    command_line: list[str]
+    threads: int
+    seed: int
+    device_requested: str
+    thresholds_sha256: str
+    corpora: list[CorpusRecord]
+
+
+class ModelRecord(_Part):
+    """A catalogue entry as it was run."""
+
+    name: str
+    engine: str
+    checkpoint: str
+    checkpoint_sha256: str | None = Field(description="of the local files; null where unknown")
+    revision: str | None
+    tasks: list[str]
+    tier: str
+    licence: str | None
+    parameters: int | None
+    options: dict[str, Any]
+    device: str | None = Field(description="really used; null where it was never loaded")
+    device_note: str | None
+
+
+class CorpusGrade(_Part):
+    """A model's grade on one corpus: that of its worst graded metric, never an average."""
+
+    corpus: str
+    grade: Letter | None = Field(description="null where the model has no WER")
+    decided_by: str | None = Field(description="task/metric that set the grade")
+    capped_by: list[str] = Field(description="graded metrics that are missing")
+    metrics: dict[str, Letter] = Field(description="task/metric to its letter")
+
+
+class Grade(_Part):
+    """A model's grade: the worst over its corpora."""
+
+    model: str
+    grade: Letter | None
+    gate: Literal["pass", "fail", "off"]
+    corpora: list[CorpusGrade]
+
+
+class Candidate(_Part):
+    """How a model stood in the recommendation."""
+
+    model: str
+    score: float | None = Field(description="weighted headroom to the limits, 0 to 1")
+    parts: dict[str, float] = Field(description="metric to the part of its limit that is left")
+    rejected: list[str] = Field(description="why it may not be recommended; empty: it may")
+
+
+class Recommendation(_Part):
+    """What to put into production, if anything."""
+
+    use_case: str
+    model: str | None
+    reason: str
+    candidates: list[Candidate]
+
+
+class Scorecard(_Part):
+    """The whole file."""
+
+    schema_version: Literal[1] = 1
+    run: Run
+    provenance: Provenance
+    models: list[ModelRecord]
+    measurements: list[Measurement]
+    grades: list[Grade]
+    recommendation: Recommendation
+
+
+def write(card: Scorecard, folder: Path) -> Path:
+    """Write `scorecard.json`, whole or not at all."""
+    path = folder / FILE_NAME
+    text = json.dumps(card.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False)
+    scratch = path.with_suffix(".tmp")
+    scratch.write_text(text + "\n", encoding="utf-8")
+    scratch.replace(path)
+    return path
+
+
+def read(path: Path) -> Scorecard:
+    """A scorecard from its file. Raises ValueError for one that breaks the contract."""
+    try:
+        return Scorecard.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def json_schema() -> str:
+    """The JSON Schema of the file, as kept in scorecard.schema.json."""
+    return json.dumps(Scorecard.model_json_schema(), indent=2, sort_keys=True) + "\n"

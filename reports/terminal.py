@@ -1,0 +1,142 @@
+"""The terminal section: one table, one recommendation line, one path."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evals.evaluation import CONTENDED, describe
+from evals.measurement import ALL, MISSING, Measurement
+from evals.thresholds import Thresholds
+from reports.scorecard import Scorecard
+
+#: Heading, task and metric of each column of figures.
+_COLUMNS = (
+    ("WER", "asr", "wer"),
+    ("CER", "asr", "cer"),
+    ("answered", "asr", "success_rate"),
+    ("RTF", "asr", "rtf"),
+    ("p95", "asr", "latency_p95"),
+    ("5 s clip p95", "latency", "latency_p95"),
+    ("load", "asr", "load_time"),
+    ("memory", "asr", "peak_memory"),
+)
+_MARK = {"fail": " x", "inconclusive": " ?"}
+_GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
+
+
+def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, color: bool) -> str:
+    """The section's text. color: whether the terminal takes escape codes."""
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=max(width, 100) if not color else max(width, 40),
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+    console.print(_table(card, thresholds))
+    console.print(Text(_legend(card), style="dim"))
+    for line in _problems(card):
+        console.print(Text(line))
+    best = card.recommendation
+    subject = best.model or "none"
+    console.print(Text(f"Recommended for production ({best.use_case}): {subject}", style="bold"))
+    console.print(Text(f"  {_plain(best.reason)}"))
+    console.print(Text(f"Scorecard: {path}"), soft_wrap=True)
+    return out.getvalue()
+
+
+def _table(card: Scorecard, thresholds: Thresholds) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("model", no_wrap=True)
+    table.add_column("corpus", no_wrap=True)
+    table.add_column("grade")
+    shown = [c for c in _COLUMNS if any((m.task, m.metric) == c[1:] for m in card.measurements)]
+    for heading, _, _ in shown:
+        table.add_column(heading, justify="right")
+    table.add_column("gate")
+    for grade in card.grades:
+        own = [m for m in card.measurements if m.model == grade.model and m.slice == ALL]
+        per_corpus = {c.corpus: c for c in grade.corpora}
+        for corpus in [*per_corpus] or [""]:
+            letter = per_corpus[corpus].grade if corpus else None
+            found = [_find(own, task, metric, corpus) for _, task, metric in shown]
+            cells = [_cell(m, thresholds) for m in found]
+            table.add_row(
+                grade.model,
+                corpus or "-",
+                Text(letter or "-", style=_GRADE_STYLE.get(letter or "", "")),
+                *cells,
+                Text(grade.gate, style="red" if grade.gate == "fail" else ""),
+            )
+    return table
+
+
+def _find(own: Sequence[Measurement], task: str, metric: str, corpus: str) -> Measurement | None:
+    for m in own:
+        if (m.task, m.metric) == (task, metric) and (m.corpus == corpus or task != "asr"):
+            return m
+    return None
+
+
+def _cell(m: Measurement | None, thresholds: Thresholds) -> Text:
+    if m is None:
+        return Text("not run", style="dim")
+    if m.value is None:
+        return Text(m.verdict.replace("_", " "), style="red" if m.verdict == "error" else "yellow")
+    letter = thresholds.grade(m.task, m.metric, m.value)
+    mark = " ~" if CONTENDED in m.conditions else _MARK.get(m.verdict, "")
+    text = _value(m) + (f" {letter}" if letter and CONTENDED not in m.conditions else "") + mark
+    return Text(text, style="red" if m.verdict == "fail" else "")
+
+
+def _value(m: Measurement) -> str:
+    value = m.value or 0.0
+    if m.metric in ("wer", "cer"):
+        interval = f" [{100 * m.ci[0]:.1f}, {100 * m.ci[1]:.1f}]" if m.ci else ""
+        return f"{100 * value:.2f} %{interval}"
+    if m.metric == "success_rate":
+        return f"{100 * value:.1f} %"
+    if m.unit == "s":
+        return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.2f} s"
+    if m.unit == "MB":
+        return f"{value:,.0f} MB"
+    return f"{value:.4f}"
+
+
+def _legend(card: Scorecard) -> str:
+    parts = ["[a, b] 95 % interval", "A to D grade", "x limit broken", "? not enough evidence"]
+    if card.run.conditions:
+        parts.append("~ measured on a shared machine, gates nothing")
+    return "; ".join(parts)
+
+
+def _problems(card: Scorecard) -> list[str]:
+    """What broke or is missing, a line each."""
+    lines = []
+    for m in card.measurements:
+        wrong = m.verdict == "fail" or m.verdict in MISSING
+        if wrong or (m.verdict == "inconclusive" and CONTENDED not in m.conditions):
+            lines.append(f"{m.model} on {m.corpus} ({m.task}): {_plain(describe(m))}")
+    for grade in card.grades:
+        for corpus in grade.corpora:
+            if corpus.capped_by and corpus.grade:
+                what = ", ".join(corpus.capped_by)
+                lines.append(f"{grade.model} on {corpus.corpus}: grade capped, for want of {what}")
+    for record in card.models:
+        if record.device_note:
+            lines.append(f"{record.name}: {_plain(record.device_note)}")
+    return lines
+
+
+def _plain(text: str) -> str:
+    """Text from outside without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)
