@@ -60,6 +60,10 @@ def load(path: Path, schema: type[M]) -> M:
 def _build(node: yaml.Node, at: tuple[str | int, ...], lines: Lines, path: Path) -> Any:
     """Python data from a YAML node, noting the line of every key on the way."""
     lines.setdefault(at, node.start_mark.line + 1)
+    if not node.tag.startswith("tag:yaml.org,2002:") or "/" in node.tag[22:]:
+        raise ConfigError(
+            f"{path}:{node.start_mark.line + 1}: not valid YAML here: the tag {node.tag!r}"
+        )
     if isinstance(node, yaml.MappingNode):
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters.finite_state import parse_fsg, smallest, write_fsg
 from adapters.interface import Adapter, Audio, LoadSpec, ModelError, Options, Transcript
 
 
@@ -26,6 +29,10 @@ class PocketSphinx(Adapter):
         "maxhmmpf": 30000,
         "maxwpf": -1,
         "pl_window": 5,
+        "ds": 1,
+        "beam": 1e-48,
+        "pbeam": 1e-48,
+        "wbeam": 7e-29,
     }
 
     def load(self, spec: LoadSpec) -> None:
@@ -43,10 +50,16 @@ class PocketSphinx(Adapter):
             self._decoder = Decoder(**parameters)
             return
         self._decoder = Decoder(lm=None, **parameters)
-        try:
-            self._decoder.add_jsgf_string("grammar", grammar)
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"pocketsphinx cannot read the JSGF grammar: {error}") from error
+        with tempfile.TemporaryDirectory() as folder:
+            # The library hands a grammar over by file only.
+            file = Path(folder, "grammar.fsg")
+            try:
+                self._decoder.parse_jsgf(grammar).writefile(str(file))
+            except (RuntimeError, ValueError, AttributeError) as error:
+                raise ModelError("pocketsphinx cannot read the JSGF grammar") from error
+            small = write_fsg(smallest(parse_fsg(file.read_text())), "grammar")
+            file.write_text(small)
+            self._decoder.add_fsg("grammar", self._decoder.read_fsg(str(file)))
         self._decoder.activate_search("grammar")
 
     def transcribe(self, audio: Audio) -> Transcript:

@@ -63,4 +63,7 @@ def proportion_interval(successes: int, n: int) -> tuple[float, float] | None:
     centre = p + _Z**2 / (2 * n)
     half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
     scale = 1 + _Z**2 / n
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    # At the ends the bounds are 0 and 1 themselves, but for rounding.
+    low = (centre - half) / scale if successes else 0.0
+    high = (centre + half) / scale if successes < n else 1.0
+    return low, high

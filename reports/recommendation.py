@@ -15,7 +15,7 @@ from reports.scorecard import Candidate, Recommendation
 _SAYS = {
     "wer": "WER {:.2%}",
     "cer": "CER {:.2%}",
-    "rtf": "RTF {:.4f}",
+    "rtf": "RTF {:.3f}",
     "peak_memory": "{:,.0f} MB",
 }
 

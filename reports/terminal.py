@@ -15,17 +15,19 @@ from evals.measurement import ALL, MISSING, Measurement
 from evals.thresholds import Thresholds
 from reports.scorecard import Scorecard
 
-#: Heading, task and metric of each column of figures.
+#: Heading, task, metric and format of each column of figures; units are in the heading.
 _COLUMNS = (
-    ("WER", "asr", "wer"),
-    ("CER", "asr", "cer"),
-    ("answered", "asr", "success_rate"),
-    ("RTF", "asr", "rtf"),
-    ("p95", "asr", "latency_p95"),
-    ("5 s clip p95", "latency", "latency_p95"),
-    ("load", "asr", "load_time"),
-    ("memory", "asr", "peak_memory"),
+    ("WER %", "asr", "wer", "{:.2%}"),
+    ("CER %", "asr", "cer", "{:.2%}"),
+    ("answered %", "asr", "success_rate", "{:.1%}"),
+    ("RTF", "asr", "rtf", "{:.3f}"),
+    ("p95 s", "asr", "latency_p95", "{:.2f}"),
+    ("5 s clip p95 s", "latency", "latency_p95", "{:.2f}"),
+    ("load s", "asr", "load_time", "{:.2f}"),
+    ("memory MB", "asr", "peak_memory", "{:,.0f}"),
 )
+#: A table needs this many columns to read well, whatever a pipe or a log says of its width.
+_PIPED_WIDTH = 132
 _MARK = {"fail": " x", "inconclusive": " ?"}
 _GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
@@ -35,7 +37,7 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
     out = io.StringIO()
     console = Console(
         file=out,
-        width=max(width, 100) if not color else max(width, 40),
+        width=width if color else max(width, _PIPED_WIDTH),
         force_terminal=color,
         color_system="standard" if color else None,
         highlight=False,
@@ -59,17 +61,24 @@ def _table(card: Scorecard, thresholds: Thresholds) -> Table:
     table.add_column("model", no_wrap=True)
     table.add_column("corpus", no_wrap=True)
     table.add_column("grade")
-    shown = [c for c in _COLUMNS if any((m.task, m.metric) == c[1:] for m in card.measurements)]
-    for heading, _, _ in shown:
+    shown = [c for c in _COLUMNS if any((m.task, m.metric) == c[1:3] for m in card.measurements)]
+    for heading, *_ in shown:
         table.add_column(heading, justify="right")
+        if heading.startswith("WER"):
+            table.add_column("95 % interval", justify="right", no_wrap=True)
     table.add_column("gate")
     for grade in card.grades:
         own = [m for m in card.measurements if m.model == grade.model and m.slice == ALL]
         per_corpus = {c.corpus: c for c in grade.corpora}
         for corpus in [*per_corpus] or [""]:
             letter = per_corpus[corpus].grade if corpus else None
-            found = [_find(own, task, metric, corpus) for _, task, metric in shown]
-            cells = [_cell(m, thresholds) for m in found]
+            cells: list[Text] = []
+            for heading, task, metric, form in shown:
+                m = _find(own, task, metric, corpus)
+                cells.append(_cell(m, form, thresholds))
+                if heading.startswith("WER"):
+                    ci = m.ci if m else None
+                    cells.append(Text(f"{100 * ci[0]:.1f} to {100 * ci[1]:.1f}" if ci else "-"))
             table.add_row(
                 grade.model,
                 corpus or "-",
@@ -87,35 +96,22 @@ def _find(own: Sequence[Measurement], task: str, metric: str, corpus: str) -> Me
     return None
 
 
-def _cell(m: Measurement | None, thresholds: Thresholds) -> Text:
+def _cell(m: Measurement | None, form: str, thresholds: Thresholds) -> Text:
     if m is None:
         return Text("not run", style="dim")
     if m.value is None:
         return Text(m.verdict.replace("_", " "), style="red" if m.verdict == "error" else "yellow")
     letter = thresholds.grade(m.task, m.metric, m.value)
-    mark = " ~" if CONTENDED in m.conditions else _MARK.get(m.verdict, "")
-    text = _value(m) + (f" {letter}" if letter and CONTENDED not in m.conditions else "") + mark
-    return Text(text, style="red" if m.verdict == "fail" else "")
-
-
-def _value(m: Measurement) -> str:
-    value = m.value or 0.0
-    if m.metric in ("wer", "cer"):
-        interval = f" [{100 * m.ci[0]:.1f}, {100 * m.ci[1]:.1f}]" if m.ci else ""
-        return f"{100 * value:.2f} %{interval}"
-    if m.metric == "success_rate":
-        return f"{100 * value:.1f} %"
-    if m.unit == "s":
-        return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.2f} s"
-    if m.unit == "MB":
-        return f"{value:,.0f} MB"
-    return f"{value:.4f}"
+    contended = CONTENDED in m.conditions
+    mark = " ~" if contended else _MARK.get(m.verdict, "")
+    text = form.format(m.value).rstrip("%") + (f" {letter}" if letter and not contended else "")
+    return Text(text + mark, style="red" if m.verdict == "fail" else "")
 
 
 def _legend(card: Scorecard) -> str:
-    parts = ["[a, b] 95 % interval", "A to D grade", "x limit broken", "? not enough evidence"]
+    parts = ["A to D: grade", "x: limit broken", "?: not enough evidence for its limit"]
     if card.run.conditions:
-        parts.append("~ measured on a shared machine, gates nothing")
+        parts.append("~: taken on a shared machine, gates nothing")
     return "; ".join(parts)
 
 

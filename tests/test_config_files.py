@@ -1,0 +1,156 @@
+"""thresholds.yaml and catalogues: each mistake gets one error with file, line and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters import located_yaml
+from adapters.catalog import BUILTIN, Catalog
+from adapters.located_yaml import ConfigError
+from evals.thresholds import DEFAULT, Thresholds, load
+
+TEXT = DEFAULT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "says"),
+    [
+        ("wer: {max: 0.10}", "wre: {max: 0.10}", "tiers.production.limits.asr.wre", "unknown metric"),
+        ("wer: {max: 0.10}", "wer: {min: 0.10}", "tiers.production.limits.asr.wer", "limited by max"),
+        ("wer: {max: 0.10}", "wer: {max: ten}", "tiers.production.limits.asr.wer.max", "number"),
+        ("wer: {max: 0.10}", "wer: {}", "tiers.production.limits.asr.wer", "exactly one"),
+        ("wer: {max: 0.10}", "wer: {max: .nan}", "tiers.production.limits.asr.wer.max", "finite"),
+        ("{A: 0.05, B: 0.10, C: 0.20}", "{A: 0.2, B: 0.1, C: 0.05}", "bands.asr.wer", "impossible"),
+        ("{A: 0.05, B: 0.10, C: 0.20}", "{A: 0.1, B: 0.1, C: 0.2}", "bands.asr.wer", "impossible"),
+        ("{A: 0.99, B: 0.95, C: 0.90}", "{A: 0.9, B: 0.95, C: 0.99}", "bands.asr.success_rate", "fall"),
+        ("inconclusive: fail ", "inconclusive: maybe ", "tiers.production.inconclusive", "'fail'"),
+        ("schema_version: 1", "schema_version: 9", "schema_version", "1"),
+        ("schema_version: 1", "schema_version: 1\nextra: 1", "extra", "unknown key"),
+        ("  latency:\n    # Of", "  latenzy:\n    # Of", "bands.latenzy.latency_p95", "unknown task"),
+        ("{wer: 6, rtf: 2", "{wer: 0, rtf: 2", "use_cases.general.weights.wer", "positive"),
+        ("{wer: 6, rtf: 2", "{rtfx: 6, rtf: 2", "use_cases.general.weights.rtfx", "production limit"),
+    ],
+)  # fmt: skip
+def test_thresholds_mistakes_name_key_and_line(
+    tmp_path: Path, old: str, new: str, key: str, says: str
+) -> None:
+    assert old in TEXT, "the shipped file changed; this table must follow"
+    file = tmp_path / "t.yaml"
+    file.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    message = str(caught.value)
+    assert f": {key}: " in message
+    assert says in message
+    line = int(message.split(":")[1])
+    assert key.split(".")[-1] in file.read_text().splitlines()[line - 1] or new.strip("\n") in TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: [1", ":1: not valid YAML"),
+        ("a: 1\na: 2", ":2: a: the key is there twice"),
+        ("- 1", ":1: a mapping"),
+        ("a: &x {b: *x}", "nested"),
+        ("", "missing"),
+        ("a: !!python/object/apply:os.system ['true']", "YAML"),
+    ],
+)
+def test_broken_yaml(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        located_yaml.load(file, Thresholds)
+    assert str(file) in str(caught.value)
+    assert says in str(caught.value)
+
+
+@given(st.text(max_size=60))
+def test_any_text_gives_an_error_or_a_result(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "fuzz.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError):
+        located_yaml.load(file, Thresholds)
+
+
+CATALOG = """schema_version: 1
+models:
+  one: {engine: pocketsphinx, tasks: [asr]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("pocketsphinx", "pocketsfinx", "models.one.engine: no engine is called"),
+        ("[asr]", "[tts]", "models.one.tasks: engine 'pocketsphinx' does not do 'tts'"),
+        ("[asr]", "[singing]", ":3: models.one.tasks.0"),
+        ("[asr]}", "[asr], tear: x}", ":3: models.one.tear: unknown key"),
+        ("[asr]}", "[asr], options: {beam: 1}}", "has no option 'beam'"),
+        ("one:", "o/ne:", "models.o/ne"),
+        ("one: {", "faster-whisper-micro: {", "has a model of this name already"),
+        ("engine: pocketsphinx", "engine: nowhere.py", "no such file"),
+    ],
+)
+def test_catalogue_mistakes(tmp_path: Path, old: str, new: str, says: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(CATALOG.replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        Catalog([BUILTIN, file])
+    assert str(file) in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_engine_file_that_is_no_adapter(tmp_path: Path) -> None:
+    (tmp_path / "engine.py").write_text("x = 1\n")
+    (tmp_path / "c.yaml").write_text(CATALOG.replace("pocketsphinx", "engine.py"))
+    with pytest.raises(ConfigError, match="ADAPTER must name"):
+        Catalog([tmp_path / "c.yaml"])
+    (tmp_path / "broken.py").write_text("import nothing_like_it\n")
+    (tmp_path / "c.yaml").write_text(CATALOG.replace("pocketsphinx", "broken.py"))
+    with pytest.raises(ConfigError, match="nothing_like_it"):
+        Catalog([tmp_path / "c.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        (None, ["faster-whisper-micro", "pocketsphinx-commands"]),
+        (["pocketsphinx"], ["pocketsphinx"]),
+        (["pocketsphinx*"], ["pocketsphinx-commands", "pocketsphinx"]),
+        (["pocketsphinx", "pocketsphinx*"], ["pocketsphinx", "pocketsphinx-commands"]),
+        (["faster_whisper:/no/such"], ["faster_whisper-no-such"]),
+    ],
+)
+def test_selection(patterns: list[str] | None, names: list[str]) -> None:
+    assert [m.name for m in Catalog().select(patterns)] == names
+
+
+def test_sets_and_required() -> None:
+    catalog = Catalog()
+    assert [m.name for m in catalog.select(["@embedded"])] == catalog.sets["embedded"]
+    chosen = {m.name: m.required for m in catalog.select(["pocketsphinx*", "pocketsphinx"])}
+    assert chosen == {"pocketsphinx-commands": False, "pocketsphinx": True}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "says"),
+    [
+        ("pocketsfinx", "Did you mean 'pocketsphinx'"),
+        ("zzz*", "Models: faster-whisper-micro"),
+        ("@none", "Sets: @embedded"),
+        ("nothing:x", "Engines: "),
+        ("faster_whisper:", "a checkpoint is expected"),
+    ],
+)
+def test_selection_of_nothing_says_what_exists(pattern: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Catalog().select([pattern])
+    assert says in str(caught.value)

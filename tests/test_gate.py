@@ -1,0 +1,214 @@
+"""From figure and limit to verdict, grade and exit code."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from evals.asr_scores import accuracy, latency, speed
+from evals.cases import Case, missing_measurements
+from evals.evaluation import Evaluation, GateBroken
+from evals.gate import decide
+from evals.measurement import Figure, Limit, Measurement, Verdict, from_property
+from evals.metrics import METRICS, TASK_METRICS
+from evals.predictions import Prediction
+from evals.thresholds import Gate, load
+
+MAX = Limit("max", 0.10, "test")
+MIN = Limit("min", 0.95, "test")
+THRESHOLDS = load()
+
+
+@pytest.mark.parametrize(
+    ("value", "ci", "limit", "verdict"),
+    [
+        (0.05, (0.03, 0.08), MAX, "pass"),
+        (0.05, (0.03, 0.10), MAX, "pass"),  # the limit itself is allowed
+        (0.05, (0.03, 0.11), MAX, "inconclusive"),
+        (0.15, (0.09, 0.20), MAX, "inconclusive"),
+        (0.15, (0.11, 0.20), MAX, "fail"),
+        (0.10, None, MAX, "pass"),
+        (0.1000001, None, MAX, "fail"),
+        (1.0, (0.96, 1.0), MIN, "pass"),
+        (1.0, (0.80, 1.0), MIN, "inconclusive"),
+        (0.5, (0.40, 0.60), MIN, "fail"),
+        (None, None, MAX, "not_measured"),
+    ],
+)
+def test_verdicts(
+    value: float | None, ci: tuple[float, float] | None, limit: Limit, verdict: str
+) -> None:
+    assert decide(Figure(value, 10, ci), [limit]) == (verdict, limit)
+
+
+def test_strictest_limit_decides() -> None:
+    strict = Limit("max", 0.02, "model")
+    assert decide(Figure(0.05, 10), [MAX, strict]) == ("fail", strict)
+    looser = Limit("min", 0.5, "model")
+    assert decide(Figure(0.7, 10), [MIN, looser]) == ("fail", MIN)
+
+
+def test_nan_cannot_become_a_figure() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        Figure(float("nan"), 1)
+
+
+def _evaluation(tier: str = "production", gate: Gate = "tier", task: str = "asr") -> Evaluation:
+    case = Case("m", tier, task, "c")
+    return Evaluation(case, THRESHOLDS, gate, emit=lambda m: None)
+
+
+def _good(metric: str) -> Figure:
+    """A value that any band calls an A."""
+    return Figure(1.0 if METRICS[metric].bound == "min" else 0.0, 10)
+
+
+def _bad(metric: str) -> Figure:
+    return Figure(0.0 if METRICS[metric].bound == "min" else 1e9, 10)
+
+
+GATED = [
+    (tier, task, metric)
+    for tier, spec in THRESHOLDS.tiers.items()
+    for task, limits in spec.limits.items()
+    for metric in limits
+]
+
+
+@pytest.mark.parametrize(("tier", "task", "metric"), GATED)
+@pytest.mark.parametrize("how", ["kept", "broken", "missing", "absent"])
+def test_every_gate_of_the_file(tier: str, task: str, metric: str, how: str) -> None:
+    """Each limit in thresholds.yaml passes, and fails when broken, null, or never recorded."""
+    evaluation = _evaluation(tier, task=task)
+    figures = {m: _good(m) for m in THRESHOLDS.tiers[tier].limits[task]}  # type: ignore[index]  # a tier by its name
+    if how == "broken":
+        figures[metric] = _bad(metric)
+    elif how == "missing":
+        figures[metric] = Figure(None, 0, reason="lost")
+    elif how == "absent":
+        del figures[metric]
+    evaluation.record(figures)
+    if how == "kept":
+        evaluation.check()
+    else:
+        with pytest.raises(GateBroken, match=metric):
+            evaluation.check()
+
+
+def test_models_own_limits_apply_beside_the_tiers() -> None:
+    limits = THRESHOLDS.limits(
+        model="faster-whisper-micro",
+        tier="candidate",
+        task="asr",
+        corpus="voice-commands",
+        gate="tier",
+    )
+    assert sorted(limit.value for limit in limits["wer"]) == [0.03, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("tier", "gate", "breaks"),
+    [
+        ("candidate", "tier", False),
+        ("production", "tier", True),
+        ("candidate", "production", True),
+        ("production", "off", False),
+    ],
+)
+def test_inconclusive_follows_the_tiers_policy(tier: str, gate: Gate, breaks: bool) -> None:
+    evaluation = _evaluation(tier, gate)
+    limits = THRESHOLDS.limits(model="m", tier=tier, task="asr", corpus="c", gate=gate)
+    figures = {metric: _good(metric) for metric in limits}
+    limit = limits["wer"][0].value
+    figures["wer"] = Figure(limit, 10, (limit / 2, limit * 2))
+    evaluation.record(figures)
+    assert [m.verdict for m in evaluation.recorded if m.metric == "wer"] == ["inconclusive"]
+    if breaks:
+        with pytest.raises(GateBroken, match=r"wer .*inconclusive"):
+            evaluation.check()
+    else:
+        evaluation.check()
+
+
+def test_contended_speed_never_gates() -> None:
+    evaluation = _evaluation()
+    evaluation.contended = True
+    figures = {m: _good(m) for m in THRESHOLDS.tiers["production"].limits["asr"]}
+    evaluation.record({**figures, "rtf": Figure(5.0, 10)})
+    evaluation.check()
+    (rtf,) = [m for m in evaluation.recorded if m.metric == "rtf"]
+    assert (rtf.value, rtf.verdict, rtf.gated, rtf.conditions) == (
+        5.0,
+        "inconclusive",
+        False,
+        ("contended",),
+    )
+
+
+def test_measurement_survives_the_journey() -> None:
+    evaluation = _evaluation()
+    evaluation.record({"wer": Figure(0.05, 7, (0.01, 0.09))}, normalizer="whisper-english")
+    (sent,) = evaluation.recorded
+    name, text = sent.as_property()
+    json.loads(text)
+    assert isinstance(name, str)
+    assert from_property(text) == sent
+
+
+@pytest.mark.parametrize("verdict", ["error", "not_measured"])
+def test_a_test_that_died_leaves_rows_for_all_it_owed(verdict: Verdict) -> None:
+    case = Case("m", "production", "asr", "c")
+    rows = missing_measurements(case, (), verdict, "why", THRESHOLDS, "tier")
+    owed = set(THRESHOLDS.tiers["production"].limits["asr"]) | set(THRESHOLDS.bands["asr"])
+    assert {m.metric for m in rows} == owed
+    assert {(m.value, m.verdict, m.reason) for m in rows} == {(None, verdict, "why")}
+    kept = Measurement("m", "asr", "c", "wer", 0.1, "ratio", 1, "pass")
+    rest = missing_measurements(case, [kept], verdict, "why", THRESHOLDS, "tier")
+    assert {m.metric for m in rest} == owed - {"wer"}
+
+
+def _predict(
+    reference: str, hypothesis: str, seconds: float | None = 0.5, error: str | None = None
+) -> Prediction:
+    return Prediction("u", reference, hypothesis, 2.0, seconds, error)
+
+
+def test_accuracy_by_hand() -> None:
+    figures = accuracy(
+        [
+            _predict("Turn on the lights.", "turn on the light"),  # one substitution in 4
+            _predict("call mom", "call call mom"),  # one insertion in 2
+            _predict("play some jazz", "", None, "broke"),  # an error is all deletions: 3 in 3
+        ],
+        "whisper-english",
+    )
+    assert figures["wer"].value == pytest.approx(5 / 9)
+    assert figures["substitutions"].value == 1
+    assert figures["insertions"].value == 1
+    assert figures["deletions"].value == 3
+    assert figures["success_rate"].value == pytest.approx(2 / 3)
+
+
+def test_speed_by_hand() -> None:
+    # 0.5 + 1.5 seconds for 4 seconds of audio; the failed utterance has no time to count.
+    done = [_predict("a", "a", 0.5), _predict("b", "b", 1.5), _predict("c", "", None, "broke")]
+    figures = speed(done)
+    assert figures["rtf"].value == pytest.approx(0.5)
+    assert figures["rtfx"].value == pytest.approx(2.0)
+    assert figures["latency_p50"].value == pytest.approx(1.0)
+    assert figures["rtf"].n == 2
+
+
+def test_speed_of_nothing_is_not_measured() -> None:
+    figures = speed([_predict("a", "", None, "broke")])
+    assert {f.value for f in figures.values()} == {None}
+
+
+def test_percentiles_by_hand() -> None:
+    figures = latency([float(n) for n in range(101)])
+    assert [figures[f"latency_p{p}"].value for p in (50, 95, 99)] == [50.0, 95.0, 99.0]
+
+
+def test_every_metric_a_task_names_exists() -> None:
+    assert set().union(*TASK_METRICS.values()) <= set(METRICS)

@@ -1,0 +1,110 @@
+"""An engine for tests: it reads its transcript out of the samples, and fails on demand.
+
+`toy_corpus` writes text into sound as one sample per byte, so this engine hears
+perfectly, and every fault below is known to the last word.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import soundfile
+
+from adapters.interface import Adapter, Audio, LoadSpec, ModelError, Options, Transcript
+
+RATE = 16_000
+_STEP = 64  # int16 steps between two byte values
+
+
+def samples_of(text: str, seconds: float = 0.5) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """Text as int16 samples: byte b is (b + 1) * 64, then silence."""
+    codes = (np.frombuffer(text.encode(), np.uint8).astype(np.int16) + 1) * _STEP
+    return np.pad(codes, (0, max(1, int(seconds * RATE) - len(codes))))
+
+
+def text_of(audio: Audio) -> str:
+    """What `samples_of` wrote; nothing for sound that it did not make."""
+    codes = np.round(audio.samples * 32768 / _STEP).astype(int) - 1
+    end = int(np.argmax(codes < 0)) if (codes < 0).any() else len(codes)
+    if not np.allclose((codes[:end] + 1) * _STEP / 32768, audio.samples[:end]):
+        return ""
+    try:
+        return bytes(codes[:end].tolist()).decode()
+    except ValueError:
+        return ""
+
+
+def toy_corpus(folder: Path, texts: Sequence[str], **extra: Any) -> Path:
+    """A manifest of those texts, spoken as this engine hears them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number, text in enumerate(texts):
+        soundfile.write(folder / f"{number}.wav", samples_of(text), RATE, subtype="PCM_16")
+        rows.append({"id": f"u{number}", "audio_filepath": f"{number}.wav", "text": text, **extra})
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return manifest
+
+
+class Toy(Adapter):
+    """mode: how it behaves; on: the word in an utterance that sets the fault off."""
+
+    options: ClassVar[Options] = {"mode": "oracle", "on": "", "sleep": 0.0, "drop_every": 10}
+
+    def load(self, spec: LoadSpec) -> None:
+        self._options = spec.options
+        if spec.options["mode"] == "unloadable":
+            raise ModelError("the toy checkpoint is broken")
+        if spec.options["mode"] == "dies-loading":
+            os._exit(7)
+        self._words = self._counter()
+
+    @staticmethod
+    def _counter() -> Iterator[int]:
+        number = 0
+        while True:
+            number += 1
+            yield number
+
+    def transcribe(self, audio: Audio) -> Transcript:
+        text = text_of(audio)
+        if self._options["sleep"]:
+            time.sleep(self._options["sleep"])
+        if self._options["on"] in text and text:
+            return self._fault(text)
+        return Transcript(text)
+
+    def _fault(self, text: str) -> Transcript:
+        mode = self._options["mode"]
+        if mode == "raises":
+            raise RuntimeError("toy trouble")
+        if mode == "none":
+            return None  # type: ignore[return-value]  # the fault
+        if mode == "number":
+            return Transcript(17)  # type: ignore[arg-type]  # the fault
+        if mode == "sys-exit":
+            sys.exit(3)
+        if mode == "exits":
+            print("last words of the toy", flush=True)
+            os._exit(3)
+        if mode == "segfaults":
+            ctypes.string_at(0)
+        if mode == "hangs":
+            time.sleep(3600)
+        if mode == "silent":
+            return Transcript("")
+        if mode == "drops":
+            every = self._options["drop_every"]
+            return Transcript(" ".join(w for w in text.split() if next(self._words) % every))
+        return Transcript(text)
+
+
+ADAPTER = Toy

@@ -1,0 +1,1 @@
+"""How the micro Whisper is made: synthesis, augmentation, training, packing, evaluation."""
