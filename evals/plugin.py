@@ -21,7 +21,7 @@ from adapters.plugin import MODELS
 from adapters.process import ModelProcess, WorkerError
 from evals import thresholds as thresholds_file
 from evals.cases import Case, missing_measurements
-from evals.evaluation import Evaluation
+from evals.evaluation import Evaluation, GateBroken
 from evals.measurement import Measurement, Verdict
 from evals.models import LoadedModel, Settings, running
 from evals.run_dir import reserve
@@ -118,6 +118,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("checked_corpus", sources, ids=ids, indirect=True, scope="session")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """All tests of one model together, so that it is loaded once, whatever the corpora."""
+    order = {model.name: place for place, model in enumerate(config.stash[MODELS])}
+
+    def place(item: pytest.Item) -> int:
+        model = getattr(getattr(item, "callspec", None), "params", {}).get("model")
+        return order.get(model.name, -1) if isinstance(model, Model) else -1
+
+    # Evaluations first, as they were collected; a stable sort leaves the rest as it is.
+    evaluations = [item for item in items if place(item) >= 0]
+    others = [item for item in items if place(item) < 0]
+    items[:] = sorted(evaluations, key=place) + others
+
+
 def _case(model: Model, task: str, source: CorpusSource | None) -> Case:
     return Case(model.name, model.tier, task, source.name if source else _NO_CORPUS)
 
@@ -158,6 +173,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that did not get to its figures leaves rows that say so, and why."""
     report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, GateBroken):
+        # The reader needs the limits that were broken, not the way through the harness.
+        report.longrepr = str(call.excinfo.value)
     if _CASE in item.stash and call.excinfo is not None and call.when != "teardown":
         verdict: Verdict = "not_measured" if report.skipped else "error"
         message = getattr(call.excinfo.value, "msg", None) or str(call.excinfo.value)

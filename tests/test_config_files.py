@@ -93,7 +93,7 @@ models:
         ("[asr]", "[tts]", "models.one.tasks: engine 'pocketsphinx' does not do 'tts'"),
         ("[asr]", "[singing]", ":3: models.one.tasks.0"),
         ("[asr]}", "[asr], tear: x}", ":3: models.one.tear: unknown key"),
-        ("[asr]}", "[asr], options: {beam: 1}}", "has no option 'beam'"),
+        ("[asr]}", "[asr], options: {bean: 1}}", "has no option 'bean'"),
         ("one:", "o/ne:", "models.o/ne"),
         ("one: {", "faster-whisper-micro: {", "has a model of this name already"),
         ("engine: pocketsphinx", "engine: nowhere.py", "no such file"),
