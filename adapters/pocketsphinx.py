@@ -30,6 +30,7 @@ class PocketSphinx(Adapter):
         "maxwpf": -1,
         "pl_window": 5,
         "ds": 1,
+        "topn": 4,
         "beam": 1e-48,
         "pbeam": 1e-48,
         "wbeam": 7e-29,
