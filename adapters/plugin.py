@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,15 @@ from adapters import devices
 from adapters.catalog import BUILTIN, Catalog, Model
 from adapters.located_yaml import ConfigError
 
+ROOT = Path(__file__).parents[1]
 CATALOG: pytest.StashKey[Catalog] = pytest.StashKey()
 MODELS: pytest.StashKey[list[Model]] = pytest.StashKey()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    config: pytest.Config | None = pluginmanager.get_plugin("pytestconfig")
+    if config is not None:
+        _start_in_project(config)
     group = parser.getgroup("model-lab", "Model Lab: what is evaluated")
     group.addoption(
         "--model",
@@ -55,6 +61,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="process",
         help="none runs the models inside pytest, for debugging (default: process)",
     )
+
+
+def _start_in_project(config: pytest.Config) -> None:
+    """Start pytest anew with its configuration file named, where it overlooked the project.
+
+    It looks for the project before it knows our options, and takes the value in
+    `--corpus ../elsewhere/manifest.jsonl` for the place of the tests. Where that
+    lies outside, it would run without pyproject.toml, rooted in another folder.
+    """
+    here = config.invocation_params.dir
+    if config.inipath is not None or not (here == ROOT or ROOT in here.parents):
+        return
+    if Path(sys.argv[0]).name not in ("pytest", "pytest.exe", "py.test", "__main__.py"):
+        raise pytest.UsageError("pytest does not find pyproject.toml: write --option=PATH, with =")
+    arguments = [str(argument) for argument in config.invocation_params.args]
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), *arguments]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
 
 
 def pytest_configure(config: pytest.Config) -> None:
