@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import jiwer
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from jiwer import AlignmentChunk
 
 #: One row per utterance: hits, substitutions, deletions, insertions.
 Counts: TypeAlias = NDArray[np.int64]
@@ -48,14 +50,18 @@ def word_counts(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
     """
     if not references:
         return np.zeros((0, 4), dtype=np.int64)
-    return _counts(jiwer.process_words(list(references), list(hypotheses)))
+    import jiwer
+
+    return _counts(jiwer.process_words(list(references), list(hypotheses)).alignments)
 
 
 def character_counts(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
     """Shape (n, 4): as `word_counts`, over characters, spaces included."""
     if not references:
         return np.zeros((0, 4), dtype=np.int64)
-    return _counts(jiwer.process_characters(list(references), list(hypotheses)))
+    import jiwer
+
+    return _counts(jiwer.process_characters(list(references), list(hypotheses)).alignments)
 
 
 def total(counts: Counts) -> ErrorRate:
@@ -64,9 +70,9 @@ def total(counts: Counts) -> ErrorRate:
     return ErrorRate(hits, substitutions, deletions, insertions)
 
 
-def _counts(output: jiwer.WordOutput | jiwer.CharacterOutput) -> Counts:
-    counts = np.zeros((len(output.alignments), 4), dtype=np.int64)
-    for row, chunks in zip(counts, output.alignments, strict=True):
+def _counts(alignments: Sequence[Sequence[AlignmentChunk]]) -> Counts:
+    counts = np.zeros((len(alignments), 4), dtype=np.int64)
+    for row, chunks in zip(counts, alignments, strict=True):
         for chunk in chunks:
             # An insertion has no reference words, every other edit as many as it has hypotheses'.
             row[_COLUMN[chunk.type]] += max(

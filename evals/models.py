@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from adapters.catalog import Model
 from adapters.devices import Placement, place
@@ -122,6 +123,22 @@ class LoadedModel:
         return Figure(peak.bytes / 1e6, 1, reason=how)
 
 
+def load_spec(entry: Model, device: str, settings: Settings) -> LoadSpec:
+    """What an adapter needs to load the entry; what the repo ships is unpacked on first use."""
+
+    def unpacked(value: Any) -> Any:
+        return embedded.resolve(value) if embedded.is_embedded(value) else value
+
+    return LoadSpec(
+        checkpoint=unpacked(entry.checkpoint),
+        revision=entry.revision,
+        device=device,
+        threads=settings.threads,
+        seed=settings.seed,
+        options={key: unpacked(value) for key, value in entry.options.items()},
+    )
+
+
 @contextmanager
 def running(entry: Model, settings: Settings, log: Path) -> Iterator[LoadedModel]:
     """The model, loaded; its process ends with the block.
@@ -129,20 +146,7 @@ def running(entry: Model, settings: Settings, log: Path) -> Iterator[LoadedModel
     log: where the process's output goes. Raises WorkerError where it cannot be loaded.
     """
     placement = place(settings.device, entry.engine.adapter().devices, entry.engine.name)
-    checkpoint = entry.checkpoint
-    if embedded.is_embedded(checkpoint):
-        checkpoint = embedded.resolve(checkpoint)
-    spec = LoadSpec(
-        checkpoint=checkpoint,
-        revision=entry.revision,
-        device=placement.device,
-        threads=settings.threads,
-        seed=settings.seed,
-        options={
-            key: embedded.resolve(value) if embedded.is_embedded(value) else value
-            for key, value in entry.options.items()
-        },
-    )
+    spec = load_spec(entry, placement.device, settings)
     process = ModelProcess(
         entry.engine,
         spec,

@@ -128,7 +128,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """All tests of one model together, so that it is loaded once, whatever the corpora."""
-    order = {model.name: place for place, model in enumerate(config.stash[MODELS])}
+    models = config.stash[MODELS]
+    order = {model.name: index for index, model in enumerate(models)}
 
     def place(item: pytest.Item) -> int:
         model = getattr(getattr(item, "callspec", None), "params", {}).get("model")

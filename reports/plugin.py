@@ -19,7 +19,7 @@ from evals.measurement import Measurement
 from evals.models import MODEL_PROPERTY
 from evals.plugin import CORPUS_PROPERTY, RUN_DIR, THRESHOLDS, case_of_nodeid, run_dir
 from evals.run_dir import point_latest
-from reports import provenance, scorecard, terminal
+from reports import provenance, scorecard
 from reports.grading import grade_models
 from reports.recommendation import recommend
 from reports.scorecard import CorpusRecord, ModelRecord, Run, Scorecard
@@ -134,6 +134,8 @@ class Collector:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._card is None and not self._unrun:
             return
+        from reports import terminal  # rich is worth its import only where there is a table
+
         terminalreporter.section("Model Lab")
         if self._card is not None and self._path is not None:
             text = terminal.render(

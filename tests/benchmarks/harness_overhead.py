@@ -2,9 +2,10 @@
 
     uv run python tests/benchmarks/harness_overhead.py [--model NAME] [--rounds N]
 
-Interleaves, N times: a bare loop over the same engine calls and audio, and a
-whole `pytest -m asr` of the model. Prints the ratio of their wall times and of
-their RTFs, each round by itself, since absolute times on a shared machine are noise.
+Wall time: N times in turn, a bare loop over the engine's calls and a whole
+`pytest -m asr` of the model on the same audio. RTF: each utterance through the
+bare engine and through its worker process in turn, so that both see the same
+machine. Only ratios are printed; absolute times on a shared machine are noise.
 """
 
 from __future__ import annotations
@@ -17,57 +18,61 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 
-def bare(name: str) -> None:
-    """In a process of its own: load the engine, warm it up, loop over the audio; print figures."""
+def bare(name: str, *, beside_worker: bool) -> None:
+    """Load the engine here, warm it up, loop over the audio; print the figures as JSON.
+
+    beside_worker: alternate each call with one of the harness's worker process.
+    """
     start = time.perf_counter()
     from adapters.catalog import Catalog
-    from adapters.interface import Audio, LoadSpec, Transcriber
+    from adapters.interface import Audio, Transcriber
+    from evals.models import Settings, load_spec, running
     from evals.plugin import synthesizer
-    from fixtures import embedded
     from fixtures.audio import SAMPLE_RATE
     from fixtures.builtin import CLIP, DEFAULT, builtin_corpus
 
     (entry,) = Catalog().select([name])
-    options = {
-        key: embedded.resolve(value) if embedded.is_embedded(value) else value
-        for key, value in entry.options.items()
-    }
-    checkpoint = entry.checkpoint
-    if embedded.is_embedded(checkpoint):
-        checkpoint = embedded.resolve(checkpoint)
     adapter = entry.engine.adapter()()
-    adapter.load(LoadSpec(checkpoint, options=options))
+    adapter.load(load_spec(entry, "cpu", Settings()))
     assert isinstance(adapter, Transcriber)
     (clip,) = builtin_corpus(CLIP, synthesizer)
-    adapter.transcribe(Audio(clip.load(), SAMPLE_RATE))
-    processing = audio_seconds = 0.0
-    for utterance in builtin_corpus(DEFAULT, synthesizer):
-        audio = Audio(utterance.load(), SAMPLE_RATE)
-        before = time.perf_counter()
-        adapter.transcribe(audio)
-        processing += time.perf_counter() - before
-        audio_seconds += audio.seconds
-    print(json.dumps({"rtf": processing / audio_seconds, "wall": time.perf_counter() - start}))
+    warm_up = Audio(clip.load(), SAMPLE_RATE)
+    adapter.transcribe(warm_up)
+    corpus = builtin_corpus(DEFAULT, synthesizer)
+    audios = [Audio(utterance.load(), SAMPLE_RATE) for utterance in corpus]
+    alone = in_worker = 0.0
+    with ExitStack() as stack:
+        worker = None
+        if beside_worker:
+            log = Path(stack.enter_context(tempfile.TemporaryDirectory()), "worker.log")
+            worker = stack.enter_context(running(entry, Settings(), log))
+            worker.first_inference(warm_up)
+        for audio in audios:
+            before = time.perf_counter()
+            adapter.transcribe(audio)
+            alone += time.perf_counter() - before
+            if worker is not None:
+                in_worker += worker.transcribe(audio).seconds
+    wall = time.perf_counter() - start
+    print(json.dumps({"wall": wall, "rtf_ratio": in_worker / alone}))
 
 
-def through_pytest(name: str) -> dict[str, float]:
-    """A whole session, as a user would run it."""
+def through_pytest(name: str) -> float:
+    """Wall seconds of a whole session, as a user would run it."""
     with tempfile.TemporaryDirectory() as runs:
-        start = time.perf_counter()
         command = [sys.executable, "-m", "pytest", "-m", "asr and not latency", "--model", name]
+        start = time.perf_counter()
         subprocess.run(
             [*command, f"--runs-dir={runs}", "evals"], cwd=ROOT, check=True, capture_output=True
         )
-        wall = time.perf_counter() - start
-        card = json.loads(Path(runs, "latest", "scorecard.json").read_text(encoding="utf-8"))
-    (rtf,) = [m["value"] for m in card["measurements"] if m["metric"] == "rtf"]
-    return {"rtf": rtf, "wall": wall}
+        return time.perf_counter() - start
 
 
 def main() -> None:
@@ -75,28 +80,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="faster-whisper-micro")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--bare", choices=("alone", "beside"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.bare:
-        bare(arguments.model)
+        bare(arguments.model, beside_worker=arguments.bare == "beside")
         return
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def loop(how: str) -> dict[str, float]:
+        command = [sys.executable, __file__, "--model", arguments.model, "--bare", how]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        return figures
+
     beyond, ratios = [], []
     for number in range(1, arguments.rounds + 1):
-        command = [sys.executable, __file__, "--bare", "--model", arguments.model]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-        loop = json.loads(done.stdout.splitlines()[-1])
-        session = through_pytest(arguments.model)
-        beyond.append(session["wall"] - 1.05 * loop["wall"])
-        ratios.append(session["rtf"] / loop["rtf"])
+        alone, session = loop("alone")["wall"], through_pytest(arguments.model)
+        beyond.append(session - 1.05 * alone)
+        ratios.append(loop("beside")["rtf_ratio"])
         print(
-            f"round {number}: wall {session['wall']:.1f} s against {loop['wall']:.1f} s "
-            f"({session['wall'] / loop['wall']:.3f} times); RTF ratio {ratios[-1]:.3f}",
+            f"round {number}: session {session / alone:.3f} times the loop "
+            f"(1.05 times {beyond[-1]:+.1f} s); RTF ratio {ratios[-1]:.4f}",
             flush=True,
         )
     print(
         f"median: session = 1.05 x loop {statistics.median(beyond):+.1f} s; "
-        f"RTF ratio {statistics.median(ratios):.3f}"
+        f"RTF ratio {statistics.median(ratios):.4f}"
     )
 
 
