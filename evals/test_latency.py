@@ -11,7 +11,7 @@ from evals.asr_scores import latency
 from evals.evaluation import Evaluation
 from evals.models import LoadedModel
 
-ROUNDS = 15
+ROUNDS = 10
 
 
 class _WorkersClock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,8 +27,9 @@ _COLUMNS = (
     ("load s", "asr", "load_time", "{:.2f}"),
     ("MB", "asr", "peak_memory", "{:,.0f}"),
 )
-#: What the table needs to read well; a narrower terminal wraps lines, which loses nothing.
-_WIDTH = 124
+#: Wide enough for any table: a narrow terminal wraps its lines, which loses nothing.
+_TABLE_WIDTH = 200
+_TEXT_WIDTH = 100
 _MARK = {"fail": " x", "inconclusive": " ?"}
 _GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
@@ -37,23 +39,27 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
     out = io.StringIO()
     console = Console(
         file=out,
-        width=max(width, _WIDTH),
+        width=_TABLE_WIDTH,
         force_terminal=color,
         color_system="standard" if color else None,
         highlight=False,
         emoji=False,
         markup=False,
     )
+
+    def say(text: str, style: str = "") -> None:
+        wrapped = textwrap.fill(text, max(width, _TEXT_WIDTH), subsequent_indent="  ")
+        console.print(Text(wrapped, style=style), soft_wrap=True)
+
     console.print(_table(card, thresholds))
-    console.print(Text(_legend(card), style="dim"))
+    say(_legend(card), "dim")
     for line in _problems(card):
-        console.print(Text(line))
+        say(line)
     best = card.recommendation
-    subject = best.model or "none"
-    console.print(Text(f"Recommended for production ({best.use_case}): {subject}", style="bold"))
-    console.print(Text(f"  {_plain(best.reason)}"))
+    say(f"Recommended for production ({best.use_case}): {best.model or 'none'}", "bold")
+    say(f"  {_plain(best.reason)}")
     console.print(Text(f"Scorecard: {path}"), soft_wrap=True)
-    return out.getvalue()
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def _table(card: Scorecard, thresholds: Thresholds) -> Table:
