@@ -17,7 +17,7 @@ from adapters.catalog import Model
 from adapters.engines import resolve_engine
 from adapters.interface import Audio, LoadSpec
 from adapters.located_yaml import ConfigError
-from adapters.plugin import MODELS
+from adapters.plugin import CATALOG, MODELS
 from adapters.process import ModelProcess, WorkerError
 from evals import thresholds as thresholds_file
 from evals.cases import Case, missing_measurements
@@ -73,6 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)  # after adapters.plugin, whose catalogue it needs
 def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in TASKS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
@@ -84,6 +85,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[THRESHOLDS] = thresholds_file.load(Path(config.getoption("thresholds")))
     except ConfigError as error:
         raise pytest.UsageError(f"--thresholds: {error}") from None
+    unknown = sorted(set(config.stash[THRESHOLDS].models) - set(config.stash[CATALOG].models))
+    if unknown:
+        # A limit that a typing mistake keeps from ever being applied would let a model through.
+        raise pytest.UsageError(
+            f"--thresholds: {config.getoption('thresholds')}: models.{unknown[0]}: no model of "
+            "that name in the catalogue (mistyped, or is a --catalog missing?)"
+        )
     worker_input: Mapping[str, Any] | None = getattr(config, "workerinput", None)
     if worker_input is not None:
         config.stash[RUN_DIR] = Path(worker_input["model_lab_run_dir"])

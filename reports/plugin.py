@@ -105,7 +105,8 @@ class Collector:
                 config.stash[RUN_DIR].rmdir()
             return
         self._refuse_unrun(session)
-        self._card = self._build(int(session.exitstatus))
+        stopped = bool(session.shouldstop or session.shouldfail)
+        self._card = self._build(int(session.exitstatus), stopped=stopped)
         folder = run_dir(config)
         self._path = scorecard.write(self._card, folder)
         point_latest(folder)
@@ -149,7 +150,7 @@ class Collector:
         for line in self._unrun:
             terminalreporter.write_line(f"ERROR: {line}", red=True)
 
-    def _build(self, exit_status: int) -> Scorecard:
+    def _build(self, exit_status: int, *, stopped: bool) -> Scorecard:
         config = self._config
         thresholds = config.stash[THRESHOLDS]
         gate = config.getoption("gate")
@@ -169,7 +170,8 @@ class Collector:
                 started=self._started.isoformat(timespec="seconds"),
                 seconds=round(time.monotonic() - self._clock, 3),
                 exit_status=exit_status,
-                complete=exit_status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED),
+                complete=not stopped
+                and exit_status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED),
                 gate=gate,
                 conditions=conditions,
             ),

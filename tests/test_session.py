@@ -315,6 +315,45 @@ def test_model_that_no_selected_test_evaluates_fails(session: Session) -> None:
     result.stdout.fnmatch_lines(["ERROR: espeak: no selected test evaluates it (it does: tts)"])
 
 
+def test_engine_that_is_not_installed(session: Session, outside: Path) -> None:
+    """Named, it fails and says what to install; met through a glob, it is skipped and shown."""
+    engine = (outside / "their_engine.py").read_text()
+    needs = 'class Toy(Adapter):\n    extra = "toy"\n    modules = ("surely_not_there",)\n'
+    (outside / "absent.py").write_text(engine.replace("class Toy(Adapter):\n", needs))
+    catalog = (outside / "catalog.yaml").read_text()
+    entry = "  oracle-absent: {engine: absent.py, tasks: [asr]}\n"
+    (outside / "catalog.yaml").write_text(catalog + entry)
+    says = "*'surely_not_there'*uv sync --inexact --extra toy*"
+
+    result = session("-m", "asr and not latency", "--model", "oracle-absent")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([says])
+
+    result = session("-m", "asr and not latency", "--model", "oracle*")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([says])
+    row = _row(_card(outside), "oracle-absent", "wer")
+    assert (row["value"], row["verdict"]) == (None, "not_measured")
+
+
+def test_limit_of_a_model_that_is_not_there_is_refused(session: Session, outside: Path) -> None:
+    text = (
+        (ROOT / "thresholds.yaml").read_text().replace("  faster-whisper-micro:", "  fast-wisper:")
+    )
+    (outside / "typo.yaml").write_text(text)
+    result = session("-m", "asr", "--model", "oracle", "--thresholds", "typo.yaml")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*typo.yaml: models.fast-wisper: no model of that name*"])
+
+
+def test_stopped_session_is_marked_incomplete(session: Session, outside: Path) -> None:
+    models = ("--model=always-silent", "--model=oracle")
+    assert session("-m", "asr and not latency", *models, "-x").ret == 1
+    card = _card(outside)
+    assert card["run"]["complete"] is False
+    assert [m["name"] for m in card["models"]] == ["always-silent"]
+
+
 def test_bad_audio_is_an_error_of_the_corpus(session: Session, outside: Path) -> None:
     manifest = toy_corpus(outside / "bad", TEXTS[:3])
     (outside / "bad" / "1.wav").write_bytes(b"RIFF")
