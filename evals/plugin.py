@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pytest
@@ -35,6 +37,7 @@ THRESHOLDS: pytest.StashKey[Thresholds] = pytest.StashKey()
 RUN_DIR: pytest.StashKey[Path] = pytest.StashKey()
 #: The name under which a corpus's provenance travels in user_properties.
 CORPUS_PROPERTY = "model_lab.corpus"
+_TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
 _CASE: pytest.StashKey[Case] = pytest.StashKey()
 _RECORDED: pytest.StashKey[list[Measurement]] = pytest.StashKey()
 
@@ -95,6 +98,11 @@ def pytest_configure(config: pytest.Config) -> None:
     worker_input: Mapping[str, Any] | None = getattr(config, "workerinput", None)
     if worker_input is not None:
         config.stash[RUN_DIR] = Path(worker_input["model_lab_run_dir"])
+    elif sys.stdout.isatty() and sys.stderr.isatty():
+        # A copy, made before tests run: pytest then captures the original.
+        terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
+        config.stash[_TERMINAL] = terminal
+        config.add_cleanup(terminal.close)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -315,23 +323,21 @@ def progress(
 
     Gives the function to call after each step.
     """
-    reporter: Any = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    terminal = getattr(getattr(reporter, "_tw", None), "_file", None)
+    terminal = pytestconfig.stash.get(_TERMINAL, None)
     bars: list[tqdm[Any]] = []
 
     def start(total: int) -> Callable[[], None]:
         case = evaluation.case
-        quiet = terminal is None or not terminal.isatty()
         bar: tqdm[Any] = tqdm(
             total=total,
             desc=f"{case.model} {case.corpus}",
             unit="utt",
             file=terminal,
-            disable=quiet,
+            disable=terminal is None,
             leave=False,
         )
         bars.append(bar)
-        return lambda: None if quiet else _step(bar)
+        return lambda: None if terminal is None else _step(bar)
 
     yield start
     for bar in bars:
