@@ -53,18 +53,19 @@ def speed(predictions: Sequence[Prediction], *, seed: int = 0) -> Mapping[str, F
     audio = np.array([p.audio_seconds for _, p in done])
     speakers = speakers_of([p for _, p in done])
     n = len(done)
-    if n == 0 or seconds.sum() <= 0 or audio.sum() <= 0:
+    spent, heard = float(seconds.sum()), float(audio.sum())
+    if n == 0 or spent <= 0 or heard <= 0:
         reason = "no utterance was answered"
         names = ["rtf", "rtfx", *(f"latency_p{p}" for p in PERCENTILES)]
         return {name: Figure(None, n, reason=reason) for name in names}
     return {
         "rtf": Figure(
-            float(seconds.sum() / audio.sum()),
+            spent / heard,
             n,
             ratio_interval(seconds, audio, speakers, seed=seed),
         ),
         "rtfx": Figure(
-            float(audio.sum() / seconds.sum()),
+            heard / spent,
             n,
             ratio_interval(audio, seconds, speakers, seed=seed),
         ),

@@ -77,7 +77,7 @@ class Batches:
         length = -(-longest // (2 * _LENGTH_STEP)) * _LENGTH_STEP
         batch = np.empty((len(mels), MELS, 2 * length + _CONVOLUTION_PADDING), np.float32)
         for row, mel in enumerate(mels):
-            top = max(float(mel.max()), FLOOR)
+            top = max(float(np.max(mel)), FLOOR)
             # 30 s windows are filled with silence (openai) or with zeros (faster-whisper).
             padding = 0.0 if draw.random() < 0.4 else (max(FLOOR, top - 8) + 4) / 4
             batch[row] = padding
@@ -88,7 +88,7 @@ class Batches:
         """Raw log10 power of one example: moved by `offset` frames, coloured, with noise."""
         draw = self._generator
         tail = int(draw.integers(0, 20))
-        loudest = float(mel.max())
+        loudest = float(np.max(mel))
         mel = np.pad(mel, ((offset, tail), (0, 0)), constant_values=FLOOR)
         if loudest <= FLOOR + 1:
             return mel
