@@ -55,7 +55,7 @@ def test_engines_are_imported_inside_functions(path: Path) -> None:
 
 def test_collecting_imports_no_engine() -> None:
     program = (
-        "import sys, pytest; code = pytest.main(['--collect-only', '-q', 'evals']); "
+        "import sys, pytest; code = pytest.main(['--collect-only', '-q', '-pno:hypothesispytest', 'evals']); "
         f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules], int(code))"
     )
     done = subprocess.run(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,26 +90,83 @@ def session(pytester: pytest.Pytester, outside: Path) -> Session:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A session that several tests look at: the oracle against its rival."""
+class Finished:
+    """A session that is over, in a folder of its own."""
 
     folder: Path
-    output: str
-    card: dict[str, Any]
+    result: pytest.RunResult
+
+    @property
+    def card(self) -> dict[str, Any]:
+        return _card(self.folder)
 
 
-@pytest.fixture(scope="module")
-def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    folder = _prepare(tmp_path_factory.mktemp("comparison"))
+SELECT = ("-m", "asr and not latency")
+FAULTY = (*FAULTS, *(f"always-{mode}" for mode in ALWAYS), "absent", "oracle")
+#: Sessions that tests look at: the arguments of each, beside those that all share.
+SESSIONS: Mapping[str, Sequence[str]] = {
+    "faulty": (*SELECT, "--time-limit=1", *(f"--model={name}" for name in FAULTY)),
+    "comparison": ("-m", "asr", *CONTESTANTS),
+    "comparison -n 2": ("-m", "asr", *CONTESTANTS, "-n", "2"),
+    "crash -n 2": (*SELECT, "--model=exits", "--isolation=none", "-n", "2"),
+    "two corpora": ("-m", "asr", *CONTESTANTS, "--setup-show", "--corpus=other/manifest.jsonl"),
+    "globs": (*SELECT, "--model=oracle*", "--model=abs*"),
+    "stopped": (*SELECT, "--model=always-silent", "--model=oracle", "-x"),
+    "production": ("-m", "asr", "--model=guarded", "--gate=production", "--thresholds=strict.yaml"),
+    "bad audio": (*SELECT, "--model=oracle", "--corpus=bad/manifest.jsonl"),
+    "smoke": ("-m", "smoke", "--model=oracle"),
+}
+
+
+def _run(folder: Path, arguments: Sequence[str]) -> Finished:
+    _prepare(folder)
+    toy_corpus(folder / "other", TEXTS[::-1])
+    toy_corpus(folder / "bad", TEXTS[:3])
+    (folder / "bad" / "1.wav").write_bytes(b"RIFF")
+    strict = (ROOT / "thresholds.yaml").read_text(encoding="utf-8")
+    strict = strict.replace("wer: {max: 0.10}", "wer: {max: 0.04}")
+    (folder / "strict.yaml").write_text(strict.replace("cer: {max: 0.05}", "cer: {max: 0.03}"))
+    start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *_arguments(folder), "-m", "asr", *CONTESTANTS],
+        [sys.executable, "-m", "pytest", *_arguments(folder), *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Comparison(folder, done.stdout, _card(folder))
+    result = pytest.RunResult(
+        done.returncode,
+        done.stdout.splitlines(),
+        done.stderr.splitlines(),
+        time.monotonic() - start,
+    )
+    return Finished(folder, result)
+
+
+@pytest.fixture(scope="module")
+def sessions(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Future[Finished]]]:
+    """The sessions that the selected tests ask for, two at a time."""
+    specs = (getattr(item, "callspec", None) for item in request.session.items)
+    asked = {spec.params["finished"] for spec in specs if spec and "finished" in spec.params}
+    asked |= {name.removesuffix(" -n 2") for name in asked}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        yield {
+            name: pool.submit(_run, tmp_path_factory.mktemp("session"), arguments)
+            for name, arguments in SESSIONS.items()
+            if name in asked
+        }
+
+
+@pytest.fixture
+def finished(request: pytest.FixtureRequest, sessions: Mapping[str, Future[Finished]]) -> Finished:
+    return sessions[request.param].result()
+
+
+def looks_at(name: str) -> pytest.MarkDecorator:
+    """The test looks at the session of that name."""
+    return pytest.mark.parametrize("finished", [name], indirect=True)
 
 
 def _card(folder: Path) -> dict[str, Any]:
@@ -129,9 +188,10 @@ def _row(card: dict[str, Any], model: str, metric: str, task: str = "asr") -> di
     return row
 
 
-def test_new_engine_is_evaluated_graded_and_compared(comparison: Comparison) -> None:
+@looks_at("comparison")
+def test_new_engine_is_evaluated_graded_and_compared(finished: Finished) -> None:
     """One engine file and a catalogue outside the repo are all it takes."""
-    card = comparison.card
+    card = finished.card
     assert [m["name"] for m in card["models"]] == ["oracle", "rival"]
     assert _row(card, "oracle", "wer")["value"] == 0
     # Every tenth word is dropped, counted over the whole corpus.
@@ -142,19 +202,21 @@ def test_new_engine_is_evaluated_graded_and_compared(comparison: Comparison) -> 
     assert grades["rival"] in ("B", "C", "D")
     assert card["recommendation"]["model"] == "oracle"
     assert "rival" in card["recommendation"]["reason"]
-    pytest.LineMatcher(comparison.output.splitlines()).fnmatch_lines(
+    assert finished.result.ret == 0
+    finished.result.stdout.fnmatch_lines(
         ["*Model Lab*", "*oracle*toy*A*", "Recommended*: oracle", "Scorecard: *"]
     )
 
 
-def test_scorecard_equals_jiwer_on_the_stored_predictions(comparison: Comparison) -> None:
-    lines = (comparison.folder / "runs/latest/rival/asr/toy.jsonl").read_text().splitlines()
+@looks_at("comparison")
+def test_scorecard_equals_jiwer_on_the_stored_predictions(finished: Finished) -> None:
+    lines = (finished.folder / "runs/latest/rival/asr/toy.jsonl").read_text().splitlines()
     predictions = [json.loads(line) for line in lines]
     assert [p["reference"] for p in predictions] == TEXTS
     normalize = normalizer("whisper-english")
     references = [normalize(p["reference"]) for p in predictions]
     hypotheses = [normalize(p["hypothesis"]) for p in predictions]
-    card = comparison.card
+    card = finished.card
     assert _row(card, "rival", "wer")["value"] == jiwer.wer(references, hypotheses)
     assert _row(card, "rival", "cer")["value"] == jiwer.cer(references, hypotheses)
     seconds = sum(p["processing_seconds"] for p in predictions)
@@ -162,9 +224,10 @@ def test_scorecard_equals_jiwer_on_the_stored_predictions(comparison: Comparison
     assert _row(card, "rival", "rtf")["value"] == pytest.approx(seconds / audio)
 
 
-def test_run_folder_is_as_promised(comparison: Comparison) -> None:
-    card = comparison.card
-    latest = comparison.folder / "runs" / "latest"
+@looks_at("comparison")
+def test_run_folder_is_as_promised(finished: Finished) -> None:
+    card = finished.card
+    latest = finished.folder / "runs" / "latest"
     assert latest.is_symlink()
     assert latest.resolve().name == card["run"]["id"]
     keys = {"schema_version", "run", "provenance", "models", "measurements", "grades"}
@@ -179,27 +242,22 @@ def test_run_folder_is_as_promised(comparison: Comparison) -> None:
     assert card["models"][0]["device"] == "cpu"
 
 
-def test_terminal_is_quiet_when_piped(comparison: Comparison) -> None:
-    assert "utt/s" not in comparison.output
-    assert "\x1b" not in comparison.output
+@looks_at("comparison")
+def test_terminal_is_quiet_when_piped(finished: Finished) -> None:
+    output = finished.result.stdout.str() + finished.result.stderr.str()
+    assert "utt/s" not in output
+    assert "\x1b" not in output
 
 
-def test_production_gate_names_each_broken_limit(session: Session, outside: Path) -> None:
-    (outside / "strict.yaml").write_text(
-        (ROOT / "thresholds.yaml")
-        .read_text()
-        .replace("wer: {max: 0.10}", "wer: {max: 0.04}")
-        .replace("cer: {max: 0.05}", "cer: {max: 0.03}")
-    )
-    result = session(
-        "-m", "asr", "--model", "guarded", "--gate", "production", "--thresholds", "strict.yaml"
-    )
-    assert result.ret == 1
-    result.stdout.fnmatch_lines(["*wer 0.*at most 0.04 allowed by tier production*"])
-    result.stdout.fnmatch_lines(["*cer 0.*at most 0.03 allowed by tier production*"])
+@looks_at("production")
+def test_production_gate_names_each_broken_limit(finished: Finished) -> None:
+    assert finished.result.ret == 1
+    finished.result.stdout.fnmatch_lines(["*wer 0.*at most 0.04 allowed by tier production*"])
+    finished.result.stdout.fnmatch_lines(["*cer 0.*at most 0.03 allowed by tier production*"])
 
 
-def test_faulty_models_fail_alone_and_say_why(session: Session, outside: Path) -> None:
+@looks_at("faulty")
+def test_faulty_models_fail_alone_and_say_why(finished: Finished) -> None:
     """A bad utterance costs one utterance, a bad load one model; the others' figures stand."""
     on_one_utterance = {
         "raises": "RuntimeError: toy trouble",
@@ -209,15 +267,10 @@ def test_faulty_models_fail_alone_and_say_why(session: Session, outside: Path) -
         "hangs": "no answer to 'transcribe' within 1 s",
     }
     on_loading = {"unloadable": "the toy checkpoint is broken", "dies-loading": "exit status 7"}
-    models = [*on_one_utterance, *on_loading, "always-exits", "always-silent", "absent", "oracle"]
-    result = session(
-        *("-m", "asr and not latency", "--time-limit", "1"),
-        *(f"--model={name}" for name in models),
-    )
+    result, outside, card = finished.result, finished.folder, finished.card
     assert result.ret == 1
     result.assert_outcomes(passed=6, failed=2, errors=3)
     result.stdout.fnmatch_lines([NOT_INSTALLED])
-    card = _card(outside)
     for mode, says in on_one_utterance.items():
         lines = (outside / f"runs/latest/{mode}/asr/toy.jsonl").read_text().splitlines()
         predictions = [json.loads(line) for line in lines]
@@ -248,13 +301,12 @@ def test_faulty_models_fail_alone_and_say_why(session: Session, outside: Path) -
     assert (grades["unloadable"], grades["oracle"]) == (None, "C")
 
 
+@pytest.mark.parametrize("finished", ["comparison -n 2"], indirect=True)
 def test_xdist_gives_the_same_accuracy_and_no_speed(
-    session: Session, outside: Path, comparison: Comparison
+    finished: Finished, sessions: Mapping[str, Future[Finished]]
 ) -> None:
-    serial = comparison.card
-    result = session("-m", "asr", *CONTESTANTS, "-n", "2")
-    assert result.ret == 0
-    parallel = _card(outside)
+    serial, parallel = sessions["comparison"].result().card, finished.card
+    assert finished.result.ret == 0
     for model in ("oracle", "rival"):
         for metric in ("wer", "cer", "substitutions", "deletions", "insertions", "success_rate"):
             assert _row(parallel, model, metric) == _row(serial, model, metric)
@@ -270,15 +322,13 @@ def test_xdist_gives_the_same_accuracy_and_no_speed(
     assert parallel["run"]["conditions"] == ["contended"]
     assert {g["grade"] for g in parallel["grades"]} <= {"C", "D"}  # capped for want of speed
     assert parallel["recommendation"]["model"] is None
-    result.stdout.fnmatch_lines(["*not measured*"])
+    finished.result.stdout.fnmatch_lines(["*not measured*"])
 
 
-def test_crash_of_an_xdist_worker_is_an_error_row(session: Session, outside: Path) -> None:
-    result = session(
-        "-m", "asr and not latency", "--model", "exits", "--isolation", "none", "-n", "2"
-    )
-    assert result.ret == 1
-    row = _row(_card(outside), "exits", "wer")
+@looks_at("crash -n 2")
+def test_crash_of_an_xdist_worker_is_an_error_row(finished: Finished) -> None:
+    assert finished.result.ret == 1
+    row = _row(finished.card, "exits", "wer")
     assert (row["value"], row["verdict"]) == (None, "error")
     assert "crashed" in row["reason"]
 
@@ -308,12 +358,12 @@ def test_model_that_no_selected_test_evaluates_fails(session: Session) -> None:
     result.stdout.fnmatch_lines(["ERROR: espeak: no selected test evaluates it (it does: tts)"])
 
 
-def test_engine_that_is_not_installed(session: Session, outside: Path) -> None:
+@looks_at("globs")
+def test_engine_that_is_not_installed(finished: Finished) -> None:
     """Met through a glob it is skipped, and shown; named, it fails (see the faulty models)."""
-    result = session("-m", "asr and not latency", "--model", "oracle*", "--model", "abs*")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines([NOT_INSTALLED])
-    row = _row(_card(outside), "absent", "wer")
+    assert finished.result.ret == 0
+    finished.result.stdout.fnmatch_lines([NOT_INSTALLED])
+    row = _row(finished.card, "absent", "wer")
     assert (row["value"], row["verdict"]) == (None, "not_measured")
 
 
@@ -327,35 +377,33 @@ def test_limit_of_a_model_that_is_not_there_is_refused(session: Session, outside
     result.stderr.fnmatch_lines(["*typo.yaml: models.fast-wisper: no model of that name*"])
 
 
-def test_stopped_session_is_marked_incomplete(session: Session, outside: Path) -> None:
-    models = ("--model=always-silent", "--model=oracle")
-    assert session("-m", "asr and not latency", *models, "-x").ret == 1
-    card = _card(outside)
-    assert card["run"]["complete"] is False
-    assert [m["name"] for m in card["models"]] == ["always-silent"]
+@looks_at("stopped")
+def test_stopped_session_is_marked_incomplete(finished: Finished) -> None:
+    assert finished.result.ret == 1
+    assert finished.card["run"]["complete"] is False
+    assert [m["name"] for m in finished.card["models"]] == ["always-silent"]
 
 
-def test_bad_audio_is_an_error_of_the_corpus(session: Session, outside: Path) -> None:
-    manifest = toy_corpus(outside / "bad", TEXTS[:3])
-    (outside / "bad" / "1.wav").write_bytes(b"RIFF")
-    result = session("-m", "asr and not latency", "--model", "oracle", corpus=manifest)
-    assert result.ret == 1
-    result.stdout.fnmatch_lines([f"*{manifest}:2: *1.wav*"])
-    assert _row(_card(outside), "oracle", "wer")["verdict"] == "error"
+@looks_at("bad audio")
+def test_bad_audio_is_an_error_of_its_corpus(finished: Finished) -> None:
+    assert finished.result.ret == 1
+    manifest = finished.folder / "bad" / "manifest.jsonl"
+    finished.result.stdout.fnmatch_lines([f"*{manifest.name}:2: *1.wav*"])
+    rows = [m for m in finished.card["measurements"] if m["metric"] == "wer"]
+    assert {m["corpus"]: m["verdict"] for m in rows} == {"toy": "pass", "bad": "error"}
 
 
-def test_smoke(session: Session, outside: Path) -> None:
-    assert session("-m", "smoke", "--model", "oracle").ret == 0
-    card = _card(outside)
-    assert _row(card, "oracle", "success_rate", "smoke")["verdict"] == "pass"
-    assert card["grades"][0]["grade"] is None
-    assert card["recommendation"]["model"] is None
+@looks_at("smoke")
+def test_smoke(finished: Finished) -> None:
+    assert finished.result.ret == 0
+    assert _row(finished.card, "oracle", "success_rate", "smoke")["verdict"] == "pass"
+    assert finished.card["grades"][0]["grade"] is None
+    assert finished.card["recommendation"]["model"] is None
 
 
-def test_default_models_load_once_each_over_two_corpora(session: Session, outside: Path) -> None:
+@looks_at("two corpora")
+def test_models_load_once_each_over_two_corpora(finished: Finished) -> None:
     """Reordering by fixture must not load a model twice."""
-    other = toy_corpus(outside / "other", TEXTS[::-1])
-    result = session("-m", "asr", *CONTESTANTS, "--setup-show", f"--corpus={other}")
-    assert result.ret == 0
-    setups = [line for line in result.outlines if line.strip().startswith("SETUP    S model")]
-    assert len(setups) == 2
+    assert finished.result.ret == 0
+    lines = finished.result.outlines
+    assert len([x for x in lines if x.strip().startswith("SETUP    S model ")]) == 2
