@@ -3,80 +3,33 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jiwer
-import jsonschema
 import pytest
 
 from evals.normalizers import normalizer
-from reports import scorecard
-from tests import toy_engine
-from tests.toy_engine import toy_corpus
-
-ROOT = Path(__file__).parents[1]
-#: Enough utterances for a perfect one's success rate to be shown to be above 95 %.
-TEXTS = [
-    f"turn on light {letter} in the {room} please"
-    for room in ("kitchen", "garden", "office", "hall")
-    for letter in "abcdefghijklmnopqrst"
-]
-WORDS = 8 * len(TEXTS)
-NOT_INSTALLED = "*'surely_not_there'*uv sync --inexact --extra toy*"
-CONTESTANTS = ("--model=oracle", "--model=rival")
-
-CATALOG = """schema_version: 1
-models:
-  oracle: {{engine: {engine}, tasks: [asr], default: true, tier: production}}
-  rival: {{engine: {engine}, tasks: [asr], default: true, options: {{mode: drops}}}}
-  guarded: {{engine: {engine}, tasks: [asr], tier: baseline, options: {{mode: drops}}}}
-  {faults}
-"""
-ALWAYS = ("exits", "silent")
-FAULTS = ("raises", "number", "exits", "segfaults", "hangs", "unloadable", "dies-loading")
+from tests.sessions import (
+    NOT_INSTALLED,
+    ROOT,
+    SESSIONS,
+    TEXTS,
+    WORDS,
+    Finished,
+    prepare,
+    row_of,
+    run_session,
+    shared_arguments,
+)
 
 Session = Callable[..., pytest.RunResult]
 
 
-def _prepare(folder: Path) -> Path:
-    """A folder outside the repo with a catalogue, an engine file and a corpus of its own."""
-    (folder / "their_engine.py").write_text(Path(toy_engine.__file__).read_text(encoding="utf-8"))
-    entry = "{name}: {{engine: their_engine.py, tasks: [asr], options: {{mode: {mode}, on: {on}}}}}"
-    entries = [entry.format(name=m, mode=m, on="light d in the garden") for m in FAULTS]
-    entries += [entry.format(name=f"always-{m}", mode=m, on='""') for m in ALWAYS]
-    toy = (folder / "their_engine.py").read_text(encoding="utf-8")
-    needs = 'class Toy(Adapter):\n    extra = "toy"\n    modules = ("surely_not_there",)\n'
-    (folder / "absent.py").write_text(toy.replace("class Toy(Adapter):\n", needs))
-    entries.append("absent: {engine: absent.py, tasks: [asr]}")
-    catalog = CATALOG.format(engine="their_engine.py", faults="\n  ".join(entries))
-    (folder / "catalog.yaml").write_text(catalog, encoding="utf-8")
-    toy_corpus(folder / "toy", TEXTS)
-    return folder
-
-
-def _arguments(folder: Path, corpus: Path | None = None) -> list[str]:
-    """What every session here begins with: the repo's evals on the folder's catalogue and corpus."""
-    return [
-        f"--rootdir={ROOT}",
-        f"-c{ROOT / 'pyproject.toml'}",
-        str(ROOT / "evals"),
-        f"--catalog={folder / 'catalog.yaml'}",
-        f"--corpus={corpus or folder / 'toy' / 'manifest.jsonl'}",
-        f"--runs-dir={folder / 'runs'}",
-        "-pno:hypothesispytest",  # a second of every session, for nothing that evals use
-    ]
-
-
 @pytest.fixture
 def outside(pytester: pytest.Pytester) -> Path:
-    return _prepare(pytester.path)
+    return prepare(pytester.path)
 
 
 @pytest.fixture
@@ -84,63 +37,9 @@ def session(pytester: pytest.Pytester, outside: Path) -> Session:
     """Runs the repo's evals in a process of its own, on the toy corpus and catalogue."""
 
     def run(*arguments: str, corpus: Path | None = None) -> pytest.RunResult:
-        return pytester.runpytest_subprocess(*_arguments(outside, corpus), *arguments)
+        return pytester.runpytest_subprocess(*shared_arguments(outside, corpus), *arguments)
 
     return run
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A session that is over, in a folder of its own."""
-
-    folder: Path
-    result: pytest.RunResult
-
-    @property
-    def card(self) -> dict[str, Any]:
-        return _card(self.folder)
-
-
-SELECT = ("-m", "asr and not latency")
-FAULTY = (*FAULTS, *(f"always-{mode}" for mode in ALWAYS), "absent", "oracle")
-#: Sessions that tests look at: the arguments of each, beside those that all share.
-SESSIONS: Mapping[str, Sequence[str]] = {
-    "faulty": (*SELECT, "--time-limit=1", *(f"--model={name}" for name in FAULTY)),
-    "comparison": ("-m", "asr", *CONTESTANTS),
-    "comparison -n 2": ("-m", "asr", *CONTESTANTS, "-n", "2"),
-    "crash -n 2": (*SELECT, "--model=exits", "--isolation=none", "-n", "2"),
-    "two corpora": ("-m", "asr", *CONTESTANTS, "--setup-show", "--corpus=other/manifest.jsonl"),
-    "globs": (*SELECT, "--model=oracle*", "--model=abs*"),
-    "stopped": (*SELECT, "--model=always-silent", "--model=oracle", "-x"),
-    "production": ("-m", "asr", "--model=guarded", "--gate=production", "--thresholds=strict.yaml"),
-    "bad audio": (*SELECT, "--model=oracle", "--corpus=bad/manifest.jsonl"),
-    "smoke": ("-m", "smoke", "--model=oracle"),
-}
-
-
-def _run(folder: Path, arguments: Sequence[str]) -> Finished:
-    _prepare(folder)
-    toy_corpus(folder / "other", TEXTS[::-1])
-    toy_corpus(folder / "bad", TEXTS[:3])
-    (folder / "bad" / "1.wav").write_bytes(b"RIFF")
-    strict = (ROOT / "thresholds.yaml").read_text(encoding="utf-8")
-    strict = strict.replace("wer: {max: 0.10}", "wer: {max: 0.04}")
-    (folder / "strict.yaml").write_text(strict.replace("cer: {max: 0.05}", "cer: {max: 0.03}"))
-    start = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *_arguments(folder), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    result = pytest.RunResult(
-        done.returncode,
-        done.stdout.splitlines(),
-        done.stderr.splitlines(),
-        time.monotonic() - start,
-    )
-    return Finished(folder, result)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +52,7 @@ def sessions(
     asked |= {name.removesuffix(" -n 2") for name in asked}
     with ThreadPoolExecutor(max_workers=2) as pool:
         yield {
-            name: pool.submit(_run, tmp_path_factory.mktemp("session"), arguments)
+            name: pool.submit(run_session, tmp_path_factory.mktemp("session"), arguments)
             for name, arguments in SESSIONS.items()
             if name in asked
         }
@@ -169,34 +68,15 @@ def looks_at(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("finished", [name], indirect=True)
 
 
-def _card(folder: Path) -> dict[str, Any]:
-    text = (folder / "runs" / "latest" / "scorecard.json").read_text(encoding="utf-8")
-    card: dict[str, Any] = json.loads(text)
-    schema = json.loads(scorecard.SCHEMA_FILE.read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(card)
-    return card
-
-
-def _row(card: dict[str, Any], model: str, metric: str, task: str = "asr") -> dict[str, Any]:
-    rows = [
-        m
-        for m in card["measurements"]
-        if (m["model"], m["task"], m["metric"]) == (model, task, metric)
-    ]
-    assert len(rows) == 1, f"{len(rows)} rows for {model} {task} {metric}"
-    row: dict[str, Any] = rows[0]
-    return row
-
-
 @looks_at("comparison")
 def test_new_engine_is_evaluated_graded_and_compared(finished: Finished) -> None:
     """One engine file and a catalogue outside the repo are all it takes."""
     card = finished.card
     assert [m["name"] for m in card["models"]] == ["oracle", "rival"]
-    assert _row(card, "oracle", "wer")["value"] == 0
+    assert row_of(card, "oracle", "wer")["value"] == 0
     # Every tenth word is dropped, counted over the whole corpus.
-    assert _row(card, "rival", "deletions")["value"] == WORDS // 10
-    assert _row(card, "rival", "wer")["value"] == pytest.approx(0.1)
+    assert row_of(card, "rival", "deletions")["value"] == WORDS // 10
+    assert row_of(card, "rival", "wer")["value"] == pytest.approx(0.1)
     grades = {g["model"]: g["grade"] for g in card["grades"]}
     assert grades["oracle"] == "A"
     assert grades["rival"] in ("B", "C", "D")
@@ -217,11 +97,11 @@ def test_scorecard_equals_jiwer_on_the_stored_predictions(finished: Finished) ->
     references = [normalize(p["reference"]) for p in predictions]
     hypotheses = [normalize(p["hypothesis"]) for p in predictions]
     card = finished.card
-    assert _row(card, "rival", "wer")["value"] == jiwer.wer(references, hypotheses)
-    assert _row(card, "rival", "cer")["value"] == jiwer.cer(references, hypotheses)
+    assert row_of(card, "rival", "wer")["value"] == jiwer.wer(references, hypotheses)
+    assert row_of(card, "rival", "cer")["value"] == jiwer.cer(references, hypotheses)
     seconds = sum(p["processing_seconds"] for p in predictions)
     audio = sum(p["audio_seconds"] for p in predictions)
-    assert _row(card, "rival", "rtf")["value"] == pytest.approx(seconds / audio)
+    assert row_of(card, "rival", "rtf")["value"] == pytest.approx(seconds / audio)
 
 
 @looks_at("comparison")
@@ -279,22 +159,22 @@ def test_faulty_models_fail_alone_and_say_why(finished: Finished) -> None:
         assert says in errors[0]["error"]
         assert errors[0]["hypothesis"] == ""
         assert errors[0]["processing_seconds"] is None
-        assert _row(card, mode, "success_rate")["value"] == pytest.approx(79 / 80)
-        assert _row(card, mode, "deletions")["value"] == 8  # all its words
+        assert row_of(card, mode, "success_rate")["value"] == pytest.approx(79 / 80)
+        assert row_of(card, mode, "deletions")["value"] == 8  # all its words
     for mode, says in on_loading.items():
         result.stdout.fnmatch_lines([f"*{mode} cannot be loaded: *{says}*"])
-        row = _row(card, mode, "wer")
+        row = row_of(card, mode, "wer")
         assert (row["value"], row["verdict"]) == (None, "error")
         assert says in row["reason"]
     # A model that dies on everything is given up, and what it owed is all deletions.
     predictions = (outside / "runs/latest/always-exits/asr/toy.jsonl").read_text().splitlines()
     assert len(predictions) == len(TEXTS)
     assert "died 3 times" in json.loads(predictions[-1])["error"]
-    assert _row(card, "always-exits", "success_rate")["value"] == 0
-    assert _row(card, "always-exits", "wer")["value"] == 1
-    assert _row(card, "always-exits", "rtf")["verdict"] == "not_measured"
-    assert _row(card, "always-silent", "wer")["value"] == 1
-    assert _row(card, "oracle", "wer")["value"] == 0
+    assert row_of(card, "always-exits", "success_rate")["value"] == 0
+    assert row_of(card, "always-exits", "wer")["value"] == 1
+    assert row_of(card, "always-exits", "rtf")["verdict"] == "not_measured"
+    assert row_of(card, "always-silent", "wer")["value"] == 1
+    assert row_of(card, "oracle", "wer")["value"] == 0
     grades = {g["model"]: g["grade"] for g in card["grades"]}
     assert grades["always-silent"] == "D"
     # Latency was left out, so the best grade that can be had is capped.
@@ -309,16 +189,16 @@ def test_xdist_gives_the_same_accuracy_and_no_speed(
     assert finished.result.ret == 0
     for model in ("oracle", "rival"):
         for metric in ("wer", "cer", "substitutions", "deletions", "insertions", "success_rate"):
-            assert _row(parallel, model, metric) == _row(serial, model, metric)
-        rtf = _row(parallel, model, "rtf")
+            assert row_of(parallel, model, metric) == row_of(serial, model, metric)
+        rtf = row_of(parallel, model, "rtf")
         assert (rtf["verdict"], rtf["gated"], rtf["conditions"]) == (
             "inconclusive",
             False,
             ["contended"],
         )
-        latency = _row(parallel, model, "latency_p95", "latency")
+        latency = row_of(parallel, model, "latency_p95", "latency")
         assert (latency["value"], latency["verdict"]) == (None, "not_measured")
-        assert _row(serial, model, "latency_p95", "latency")["value"] > 0
+        assert row_of(serial, model, "latency_p95", "latency")["value"] > 0
     assert parallel["run"]["conditions"] == ["contended"]
     assert {g["grade"] for g in parallel["grades"]} <= {"C", "D"}  # capped for want of speed
     assert parallel["recommendation"]["model"] is None
@@ -328,7 +208,7 @@ def test_xdist_gives_the_same_accuracy_and_no_speed(
 @looks_at("crash -n 2")
 def test_crash_of_an_xdist_worker_is_an_error_row(finished: Finished) -> None:
     assert finished.result.ret == 1
-    row = _row(finished.card, "exits", "wer")
+    row = row_of(finished.card, "exits", "wer")
     assert (row["value"], row["verdict"]) == (None, "error")
     assert "crashed" in row["reason"]
 
@@ -363,7 +243,7 @@ def test_engine_that_is_not_installed(finished: Finished) -> None:
     """Met through a glob it is skipped, and shown; named, it fails (see the faulty models)."""
     assert finished.result.ret == 0
     finished.result.stdout.fnmatch_lines([NOT_INSTALLED])
-    row = _row(finished.card, "absent", "wer")
+    row = row_of(finished.card, "absent", "wer")
     assert (row["value"], row["verdict"]) == (None, "not_measured")
 
 
@@ -396,7 +276,7 @@ def test_bad_audio_is_an_error_of_its_corpus(finished: Finished) -> None:
 @looks_at("smoke")
 def test_smoke(finished: Finished) -> None:
     assert finished.result.ret == 0
-    assert _row(finished.card, "oracle", "success_rate", "smoke")["verdict"] == "pass"
+    assert row_of(finished.card, "oracle", "success_rate", "smoke")["verdict"] == "pass"
     assert finished.card["grades"][0]["grade"] is None
     assert finished.card["recommendation"]["model"] is None
 
