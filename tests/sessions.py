@@ -94,6 +94,7 @@ SESSIONS: Mapping[str, Sequence[str]] = {
     "stopped": (*SELECT, "--model=always-silent", "--model=oracle", "-x"),
     "production": ("-m", "asr", "--model=guarded", "--gate=production", "--thresholds=strict.yaml"),
     "bad audio": (*SELECT, "--model=oracle", "--corpus=bad/manifest.jsonl"),
+    "no benchmark": ("-m", "asr", "--model=oracle", "--benchmark-disable"),
     "smoke": ("-m", "smoke", "--model=oracle"),
 }
 

@@ -273,6 +273,14 @@ def test_bad_audio_is_an_error_of_its_corpus(finished: Finished) -> None:
     assert {m["corpus"]: m["verdict"] for m in rows} == {"toy": "pass", "bad": "error"}
 
 
+@looks_at("no benchmark")
+def test_latency_turned_off_by_hand_breaks_its_gate(finished: Finished) -> None:
+    assert finished.result.ret == 1
+    finished.result.stdout.fnmatch_lines(
+        ["*latency_p95 not measured: pytest-benchmark is disabled*"]
+    )
+
+
 @looks_at("smoke")
 def test_smoke(finished: Finished) -> None:
     assert finished.result.ret == 0
