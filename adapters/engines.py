@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from adapters.importing import load_adapter
-from adapters.interface import PROTOCOLS, Adapter
+from adapters.interface import PROTOCOLS, Adapter, Options
 
 _DECLARES_ADAPTER = re.compile(r"^ADAPTER\b", re.MULTILINE)
 
@@ -40,8 +41,14 @@ class EngineRef:
         return tuple(task for task, protocol in PROTOCOLS.items() if issubclass(cls, protocol))
 
     def missing(self) -> str | None:
-        """What to install before the engine can run; None where nothing is missing."""
+        """What to install before the engine can run here; None where nothing is missing."""
         cls = self.adapter()
+        here = platform.python_version()
+        if cls.python is not None and _numbers(here) < _numbers(cls.python):
+            return (
+                f"engine {self.name!r} needs Python {cls.python} or newer, and this is {here}. "
+                "Run it in an environment of its own with --envs"
+            )
         absent = [m for m in cls.modules if importlib.util.find_spec(m) is None]
         if not absent:
             return None
@@ -49,8 +56,25 @@ class EngineRef:
             return f"engine {self.name!r} needs {', '.join(absent)}, which is not installed"
         return (
             f"engine {self.name!r} is not installed (no module {absent[0]!r}). "
-            f"Install it with: uv sync --inexact --extra {cls.extra}"
+            f"Install it with: uv sync --inexact --extra {cls.extra}, "
+            "or give it an environment of its own with --envs"
         )
+
+    def refusal(self, device: str, options: Options) -> str | None:
+        """Why the engine cannot run on a device with these options, by its own declaration."""
+        kind = device.partition(":")[0]
+        for restriction in self.adapter().restrictions:
+            value = options.get(restriction.option)
+            if restriction.device == kind and value in restriction.values:
+                return (
+                    f"{restriction.option} {value!r} does not work with {self.name} on {kind}: "
+                    f"{restriction.why}"
+                )
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
 def resolve_engine(name: str, folder: Path) -> EngineRef:

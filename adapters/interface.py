@@ -115,6 +115,21 @@ class ModelError(Exception):
     """A model cannot do what was asked, in words that tell the user what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """What an engine cannot do on one kind of device, known before anything is loaded.
+
+    device: "cpu", "cuda", "mps" or "xla".
+    option: the name of an option; values: those of its values that do not work there.
+    why: ends the sentence "OPTION VALUE does not work on DEVICE: ...".
+    """
+
+    device: str
+    option: str
+    values: Sequence[Any]
+    why: str
+
+
 class Adapter(ABC):
     """Base of all adapters. A subclass implements one or more of the protocols below.
 
@@ -125,12 +140,28 @@ class Adapter(ABC):
 
     #: The extra of pyproject.toml that brings the engine; None where it needs none.
     extra: ClassVar[str | None] = None
+    #: Requirements (PEP 508) of an engine outside the repo, which has no extra there.
+    requirements: ClassVar[Sequence[str]] = ()
     #: Top-level modules that must be importable for the engine to work.
     modules: ClassVar[Sequence[str]] = ()
-    #: Device kinds the engine can use, best first.
+    #: The lowest Python version that the engine runs on, as "3.12"; None for the harness's own.
+    python: ClassVar[str | None] = None
+    #: Device kinds the engine can use, best first; ("remote",) where a server does the work.
     devices: ClassVar[Sequence[str]] = ("cpu",)
+    #: What it cannot do on one of them.
+    restrictions: ClassVar[Sequence[Restriction]] = ()
+    #: Whose counters know the memory that it takes on a device: "torch" or "nvml".
+    device_memory: ClassVar[str] = "torch"
     #: Options that a catalogue entry may set, with their defaults.
     options: ClassVar[Options] = {}
+    #: Tasks whose answer comes in pieces, so that first-token and first-audio times are real.
+    streams: ClassVar[Sequence[str]] = ()
+    #: Whether it can work on several windows of audio at once (its option says how many).
+    batches: ClassVar[bool] = False
+    #: The finest times it can give with a transcript: "word", "segment" or None.
+    timestamps: ClassVar[str | None] = None
+    #: The longest audio that it takes, in seconds; None: hours, in bounded memory.
+    longest_audio: ClassVar[float | None] = None
 
     @abstractmethod
     def load(self, spec: LoadSpec) -> None:
@@ -140,13 +171,29 @@ class Adapter(ABC):
         """Give back what `load` took. The worker process ends afterwards."""
         return
 
+    @classmethod
+    def cached(cls, checkpoint: str, revision: str | None) -> bool | None:
+        """Whether a checkpoint that is not a local path is on this machine; None: unknown.
+
+        Needs the engine's packages at most, never the network.
+        """
+        return None
+
+    @classmethod
+    def download(cls, checkpoint: str, revision: str | None) -> str:
+        """Fetch a checkpoint ahead of an offline run; returns where it is.
+
+        Raises ModelError where that fails, or where the engine has nothing to fetch.
+        """
+        raise ModelError(f"{cls.__name__} has no checkpoints to download")
+
 
 @runtime_checkable
 class Transcriber(Protocol):
     """Speech recognition."""
 
-    def transcribe(self, audio: Audio) -> Transcript:
-        """The words of one utterance. `audio` is 16 kHz."""
+    def transcribe(self, audio: Audio) -> Transcript | Iterator[str]:
+        """The words of one utterance, whole or as pieces of text. `audio` is 16 kHz."""
         ...
 
 
@@ -154,8 +201,8 @@ class Transcriber(Protocol):
 class Synthesizer(Protocol):
     """Text to speech."""
 
-    def synthesize(self, text: str, voice: Options | None = None) -> Speech:
-        """One utterance; `voice` overrides voice options for this one alone."""
+    def synthesize(self, text: str, voice: Options | None = None) -> Speech | Iterator[Audio]:
+        """One utterance, whole or streamed; `voice` overrides voice options for it alone."""
         ...
 
 

@@ -56,6 +56,19 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         "loading may take ten times as long (default: 120)",
     )
     group.addoption(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="seed of everything that a model draws by chance (default: 0)",
+    )
+    group.addoption(
+        "--envs",
+        action="store_true",
+        help="give a model whose extra is not installed here a cached environment of its own, "
+        "built by uv",
+    )
+    group.addoption(
         "--isolation",
         choices=("process", "none"),
         default="process",
@@ -91,6 +104,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     if config.getoption("threads") < 1:
         raise pytest.UsageError("--threads: at least 1 is needed")
+    if not 0 <= config.getoption("seed") < 2**32:
+        raise pytest.UsageError("--seed: a number from 0 to 4294967295 is needed")
+    if config.getoption("envs") and config.getoption("isolation") == "none":
+        raise pytest.UsageError("--envs needs models in processes of their own: drop --isolation")
     if not config.getoption("time_limit") > 0:
         raise pytest.UsageError("--time-limit: a positive number of seconds is needed")
     config.stash[CATALOG] = catalog

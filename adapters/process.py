@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,19 +16,29 @@ import numpy as np
 import psutil
 
 from adapters.engines import EngineRef
-from adapters.interface import Audio, LoadSpec, Speech, Transcript, Word
+from adapters.interface import Audio, LoadSpec, Reply, Speech, Transcript, Turn, Word
 from adapters.memory import PeakMemory
 from adapters.worker import Message, Worker
 
-ROOT = str(Path(__file__).parents[1])
+_PACKAGE = str(Path(__file__).parent)
 R = TypeVar("R")
 
+# Only this package goes to the worker: its environment may be another Python's, which must
+# not find the harness's own packages.
 _BOOTSTRAP = """
-import sys
-sys.path.insert(0, channel.receive())
+import importlib.util, sys
+folder = channel.receive()
+spec = importlib.util.spec_from_file_location(
+    "adapters", folder + "/__init__.py", submodule_search_locations=[folder]
+)
+module = importlib.util.module_from_spec(spec)
+sys.modules["adapters"] = module
+spec.loader.exec_module(module)
 from adapters.worker import serve
 serve(channel)
 """
+#: Longer audio travels in a file: as a message it would be in memory several times over.
+_INLINE_BYTES = 8_000_000
 
 # Nothing is ever downloaded unasked: engines that look for a hub find it offline.
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
@@ -45,10 +58,32 @@ class WorkerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Timed(Generic[R]):
-    """A result with the seconds that the engine's call took, measured inside the worker."""
+    """A result with the seconds that the engine's call took, measured inside the worker.
+
+    first_token_seconds, first_audio_seconds: until the first piece of text that can be
+    shown and of audio that can be played; None where the answer came whole.
+    """
 
     result: R
     seconds: float
+    first_token_seconds: float | None = None
+    first_audio_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPeaks:
+    """The most memory in use: the process's resident set, and the device's where it has its own."""
+
+    host: PeakMemory
+    device: PeakMemory | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """What a worker runs on: the Python version, and package name to version."""
+
+    python: str
+    versions: Mapping[str, str]
 
 
 class _Transport(Protocol):
@@ -76,7 +111,7 @@ class _InProcess:
 class _Gateway:
     """A worker process behind an execnet gateway."""
 
-    def __init__(self, threads: int, log: Path | None) -> None:
+    def __init__(self, threads: int, log: Path | None, python: Path | None) -> None:
         # Thread pools read these when their library is imported, so they are set before.
         environment = {
             **_OFFLINE,
@@ -84,13 +119,15 @@ class _Gateway:
             "OPENBLAS_NUM_THREADS": str(threads),
             "MKL_NUM_THREADS": str(threads),
         }
-        spec = "//".join(["popen", *(f"env:{key}={value}" for key, value in environment.items())])
+        where = [f"python={shlex.quote(str(python))}"] if python is not None else []
+        settings = [f"env:{key}={value}" for key, value in environment.items()]
+        spec = "//".join(["popen", *where, *settings])
         self._group = execnet.Group()
         self._log = log
         self._log_start = log.stat().st_size if log is not None and log.exists() else 0
         gateway = self._group.makegateway(spec)
         self._channel = gateway.remote_exec(_BOOTSTRAP)
-        self._channel.send(ROOT)
+        self._channel.send(_PACKAGE)
         self._channel.send(str(log) if log is not None else "")
         self._process = psutil.Process(self._receive(60.0)["pid"])
         self.alive = True
@@ -156,6 +193,7 @@ class ModelProcess:
 
     time_limit: seconds that any one call may take; loading may take ten times as long.
     log: where the worker's output goes.
+    python: the interpreter of the environment to run in; None means the harness's own.
     """
 
     def __init__(
@@ -166,15 +204,19 @@ class ModelProcess:
         isolated: bool = True,
         time_limit: float = 120.0,
         log: Path | None = None,
+        python: Path | None = None,
     ) -> None:
+        if python is not None and not isolated:
+            raise ValueError("a model in another environment cannot run in this process")
         self.engine = engine
         self.spec = spec
         self._isolated = isolated
         self._time_limit = time_limit
         self._log = log
+        self._python = python
         self._transport: _Transport | None = None
         self.load_seconds = 0.0
-        self.load_memory = PeakMemory(0, "")
+        self.load_memory = MemoryPeaks(PeakMemory(0, ""))
 
     @property
     def alive(self) -> bool:
@@ -188,7 +230,9 @@ class ModelProcess:
         self.close()
         if self._log is not None:
             self._log.parent.mkdir(parents=True, exist_ok=True)
-        self._transport = _Gateway(self.spec.threads, self._log) if self._isolated else _InProcess()
+        self._transport = (
+            _Gateway(self.spec.threads, self._log, self._python) if self._isolated else _InProcess()
+        )
         answer = self._ask(
             {
                 "op": "load",
@@ -204,28 +248,51 @@ class ModelProcess:
 
     def transcribe(self, audio: Audio) -> Timed[Transcript]:
         """Recognize one utterance. Raises WorkerError."""
-        answer = self._ask(
-            {
-                "op": "transcribe",
-                "samples": np.ascontiguousarray(audio.samples, dtype=np.float32).tobytes(),
-                "sample_rate": audio.sample_rate,
-            }
-        )
+        with _sent(audio) as sound:
+            answer = self._ask({"op": "transcribe", **sound})
         words = tuple(Word(*word) for word in answer["words"])
         transcript = Transcript(answer["text"], answer["language"], words)
-        return Timed(transcript, answer["seconds"])
+        return Timed(transcript, answer["seconds"], answer["first_token_seconds"])
 
     def synthesize(self, text: str, voice: Mapping[str, Any] | None = None) -> Timed[Speech]:
         """Speak one utterance. Raises WorkerError."""
         voice = dict(voice) if voice else None
         answer = self._ask({"op": "synthesize", "text": text, "voice": voice})
-        samples = np.frombuffer(answer["samples"], dtype=np.float32)
         words = tuple(Word(*word) for word in answer["words"])
-        return Timed(Speech(Audio(samples, answer["sample_rate"]), words), answer["seconds"])
+        return Timed(
+            Speech(_received(answer), words),
+            answer["seconds"],
+            first_audio_seconds=answer["first_audio_seconds"],
+        )
 
-    def peak_memory(self, *, reset: bool = False) -> PeakMemory:
-        """The worker's peak resident set since loading ended, or since the last reset."""
+    def reply(self, turns: Sequence[Turn]) -> Timed[Reply]:
+        """The assistant's next turn. Raises WorkerError."""
+        silent = {"samples": b"", "sample_rate": 0}
+        rows = [
+            {
+                "role": turn.role,
+                "text": turn.text,
+                **(_sound(turn.audio) if turn.audio is not None else silent),
+            }
+            for turn in turns
+        ]
+        answer = self._ask({"op": "reply", "turns": rows})
+        audio = _received(answer) if answer["sample_rate"] else None
+        return Timed(
+            Reply(answer["text"], audio),
+            answer["seconds"],
+            answer["first_token_seconds"],
+            answer["first_audio_seconds"],
+        )
+
+    def peak_memory(self, *, reset: bool = False) -> MemoryPeaks:
+        """The worker's peaks since loading ended, or since the last reset."""
         return _memory(self._ask({"op": "memory", "reset": reset}))
+
+    def packages(self, modules: Sequence[str]) -> Packages:
+        """The worker's Python, and the packages that bring these top-level modules there."""
+        answer = self._ask({"op": "packages", "modules": list(modules)})
+        return Packages(answer["python"], answer["packages"])
 
     def close(self) -> None:
         """End the worker. Never raises: the model's results are in already."""
@@ -249,5 +316,28 @@ class ModelProcess:
         return answer
 
 
-def _memory(answer: Message) -> PeakMemory:
-    return PeakMemory(answer["peak_memory_bytes"], answer["memory_method"])
+def _memory(answer: Message) -> MemoryPeaks:
+    device = answer["device"]
+    return MemoryPeaks(PeakMemory(*answer["host"]), PeakMemory(*device) if device else None)
+
+
+def _sound(audio: Audio) -> Message:
+    samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
+    return {"samples": samples.tobytes(), "sample_rate": audio.sample_rate}
+
+
+@contextmanager
+def _sent(audio: Audio) -> Iterator[Message]:
+    """The audio as part of a request; long audio in a file that goes with the block."""
+    samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
+    if samples.nbytes <= _INLINE_BYTES:
+        yield _sound(audio)
+        return
+    with tempfile.TemporaryDirectory(prefix="model-lab-") as folder:
+        file = Path(folder) / "audio.f32"
+        samples.tofile(file)
+        yield {"file": str(file), "sample_rate": audio.sample_rate}
+
+
+def _received(answer: Message) -> Audio:
+    return Audio(np.frombuffer(answer["samples"], dtype=np.float32), answer["sample_rate"])

@@ -8,24 +8,32 @@ since an engine may run in an environment of its own.
 from __future__ import annotations
 
 import faulthandler
+import importlib.metadata
 import os
+import platform
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from adapters.accelerators import Accelerator, accelerator
 from adapters.importing import load_adapter
 from adapters.interface import (
     Adapter,
     Audio,
+    Converser,
     LoadSpec,
     ModelError,
+    Reply,
+    ReplyPiece,
     Speech,
     Synthesizer,
     Transcriber,
     Transcript,
+    Turn,
 )
 from adapters.memory import MemoryMeter
 
@@ -36,17 +44,33 @@ class WrongTypeError(Exception):
     """An adapter gave something else than its protocol says."""
 
 
+class _Clock:
+    """Seconds since an engine was called, read only when its device is done."""
+
+    def __init__(self, device: Accelerator) -> None:
+        self._device = device
+        device.synchronize()  # what came before is not this call's
+        self._start = time.perf_counter()
+
+    def seconds(self) -> float:
+        self._device.synchronize()
+        return time.perf_counter() - self._start
+
+
 class Worker:
     """One model's life: created, loaded, called, closed. Every answer is a message."""
 
     def __init__(self) -> None:
         self._memory = MemoryMeter()
         self._adapter: Adapter | None = None
+        self._device = accelerator("cpu")
         self._operations: Mapping[str, Callable[[Message], Message]] = {
             "load": self._load,
             "transcribe": self._transcribe,
             "synthesize": self._synthesize,
+            "reply": self._reply,
             "memory": self._peak_memory,
+            "packages": self._packages,
             "close": self._close,
         }
 
@@ -69,50 +93,133 @@ class Worker:
         spec = LoadSpec(**request["spec"])
         self._memory.reset()
         start = time.perf_counter()
+        device = accelerator(spec.device, adapter.device_memory)
+        device.check()
         adapter.load(spec)
+        device.synchronize()
         seconds = time.perf_counter() - start
-        self._adapter = adapter
+        self._adapter, self._device = adapter, device
         return {"seconds": seconds, **self._peak_memory({"reset": True})}
 
     def _transcribe(self, request: Message) -> Message:
         transcriber = self._expect(Transcriber, "transcribe")
-        audio = Audio(np.frombuffer(request["samples"], dtype=np.float32), request["sample_rate"])
-        start = time.perf_counter()
-        transcript = transcriber.transcribe(audio)
-        seconds = time.perf_counter() - start
-        if not isinstance(transcript, Transcript) or not isinstance(transcript.text, str):
+        audio = _audio(request)
+        longest = transcriber.longest_audio
+        if longest is not None and audio.seconds > longest:
+            raise ModelError(
+                f"the audio lasts {audio.seconds:.1f} s and {type(transcriber).__name__} takes at "
+                f"most {longest:g} s: split the utterance"
+            )
+        first: float | None = None
+        clock = _Clock(self._device)
+        heard = transcriber.transcribe(audio)
+        if isinstance(heard, Iterator):
+            pieces: list[str] = []
+            for piece in heard:
+                if not isinstance(piece, str):
+                    raise WrongTypeError(f"transcribe() yielded {_type_of(piece)}, not text")
+                if piece and first is None:
+                    first = clock.seconds()
+                pieces.append(piece)
+            heard = Transcript("".join(pieces).strip())
+        seconds = clock.seconds()
+        if not isinstance(heard, Transcript) or not isinstance(heard.text, str):
             raise WrongTypeError(
-                f"transcribe() gave {_type_of(transcript)}; a Transcript with text is expected"
+                f"transcribe() gave {_type_of(heard)}; a Transcript with text is expected"
             )
         return {
             "seconds": seconds,
-            "text": transcript.text,
-            "language": transcript.language,
-            "words": [(w.text, float(w.start), float(w.end)) for w in transcript.words],
+            "first_token_seconds": first,
+            "text": heard.text,
+            "language": heard.language,
+            "words": _words(heard.words),
         }
 
     def _synthesize(self, request: Message) -> Message:
         synthesizer = self._expect(Synthesizer, "synthesize")
-        start = time.perf_counter()
+        first: float | None = None
+        clock = _Clock(self._device)
         speech = synthesizer.synthesize(request["text"], request["voice"])
-        seconds = time.perf_counter() - start
+        if isinstance(speech, Iterator):
+            pieces: list[Audio] = []
+            for piece in speech:
+                _check_audio(piece, "synthesize() yielded")
+                if len(piece.samples) and first is None:
+                    first = clock.seconds()
+                pieces.append(piece)
+            if not pieces:
+                raise ModelError("the engine gave no audio at all for this text")
+            speech = Speech(_joined(pieces))
+        seconds = clock.seconds()
         if not isinstance(speech, Speech):
             raise WrongTypeError(f"synthesize() gave {_type_of(speech)}; a Speech is expected")
-        samples = speech.audio.samples
-        if not isinstance(samples, np.ndarray) or samples.ndim != 1:
-            raise WrongTypeError("synthesize() gave audio that is not a mono array of samples")
+        _check_audio(speech.audio, "synthesize() gave")
         return {
             "seconds": seconds,
-            "samples": np.ascontiguousarray(samples, dtype=np.float32).tobytes(),
-            "sample_rate": int(speech.audio.sample_rate),
-            "words": [(w.text, float(w.start), float(w.end)) for w in speech.words],
+            "first_audio_seconds": first,
+            **_sound(speech.audio),
+            "words": _words(speech.words),
+        }
+
+    def _reply(self, request: Message) -> Message:
+        converser = self._expect(Converser, "reply")
+        turns = [
+            Turn(turn["role"], turn["text"], _audio(turn) if turn["sample_rate"] else None)
+            for turn in request["turns"]
+        ]
+        first_token: float | None = None
+        first_audio: float | None = None
+        clock = _Clock(self._device)
+        reply = converser.reply(turns)
+        if isinstance(reply, Iterator):
+            text: list[str] = []
+            sounds: list[Audio] = []
+            for piece in reply:
+                if not isinstance(piece, ReplyPiece):
+                    raise WrongTypeError(f"reply() yielded {_type_of(piece)}, not a ReplyPiece")
+                if piece.text:
+                    first_token = clock.seconds() if first_token is None else first_token
+                    text.append(piece.text)
+                if piece.audio is not None:
+                    _check_audio(piece.audio, "reply() yielded")
+                    if len(piece.audio.samples) and first_audio is None:
+                        first_audio = clock.seconds()
+                    sounds.append(piece.audio)
+            reply = Reply("".join(text).strip(), _joined(sounds) if sounds else None)
+        seconds = clock.seconds()
+        if not isinstance(reply, Reply) or not isinstance(reply.text, str):
+            raise WrongTypeError(f"reply() gave {_type_of(reply)}; a Reply with text is expected")
+        sound: Message = {"samples": b"", "sample_rate": 0}
+        if reply.audio is not None:
+            _check_audio(reply.audio, "reply() gave")
+            sound = _sound(reply.audio)
+        return {
+            "seconds": seconds,
+            "first_token_seconds": first_token,
+            "first_audio_seconds": first_audio,
+            "text": reply.text,
+            **sound,
+        }
+
+    def _packages(self, request: Message) -> Message:
+        """The versions that this process would import, for the scorecard's provenance."""
+        owners = importlib.metadata.packages_distributions()
+        names = {name for module in request["modules"] for name in owners.get(module, ())}
+        return {
+            "python": platform.python_version(),
+            "packages": {name: importlib.metadata.version(name) for name in sorted(names)},
         }
 
     def _peak_memory(self, request: Message) -> Message:
         peak = self._memory.peak()
+        of_device = self._device.peak()
         if request.get("reset"):
             self._memory.reset()
-        return {"peak_memory_bytes": peak.bytes, "memory_method": peak.method}
+            self._device.reset_peak()
+        return {
+            "host": (peak.bytes, peak.method),
+            "device": (of_device.bytes, of_device.method) if of_device is not None else None,
+        }
 
     def _close(self, request: Message) -> Message:
         adapter, self._adapter = self._adapter, None
@@ -126,6 +233,41 @@ class Worker:
         if not isinstance(self._adapter, protocol):
             raise ModelError(f"{type(self._adapter).__name__} has no {method}()")
         return self._adapter
+
+
+def _audio(message: Message) -> Audio:
+    """The sound in a request: bytes, or for long audio the name of a file of them."""
+    if message.get("file"):
+        file = Path(message["file"])
+        samples = np.fromfile(file, dtype=np.float32)
+    else:
+        samples = np.frombuffer(message["samples"], dtype=np.float32)
+    return Audio(samples, message["sample_rate"])
+
+
+def _check_audio(audio: Any, who: str) -> None:
+    if not isinstance(audio, Audio):
+        raise WrongTypeError(f"{who} {_type_of(audio)}; an Audio is expected")
+    if not isinstance(audio.samples, np.ndarray) or audio.samples.ndim != 1:
+        raise WrongTypeError(f"{who} audio that is not a mono array of samples")
+    if not audio.sample_rate > 0:
+        raise WrongTypeError(f"{who} audio at {audio.sample_rate} Hz")
+
+
+def _joined(pieces: list[Audio]) -> Audio:
+    rates = {piece.sample_rate for piece in pieces}
+    if len(rates) > 1:
+        raise WrongTypeError(f"one answer came in pieces of {sorted(rates)} Hz")
+    return Audio(np.concatenate([piece.samples for piece in pieces]), rates.pop())
+
+
+def _sound(audio: Audio) -> Message:
+    samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
+    return {"samples": samples.tobytes(), "sample_rate": int(audio.sample_rate)}
+
+
+def _words(words: Any) -> list[tuple[str, float, float]]:
+    return [(w.text, float(w.start), float(w.end)) for w in words]
 
 
 def serve(channel: Any) -> None:

@@ -70,6 +70,16 @@ def speed(predictions: Sequence[Prediction], *, seed: int = 0) -> Mapping[str, F
             ratio_interval(audio, seconds, speakers, seed=seed),
         ),
         **latency(seconds),
+        **_first_token([p for _, p in done]),
+    }
+
+
+def _first_token(predictions: Sequence[Prediction]) -> Mapping[str, Figure]:
+    """Of engines that stream; one without text has no first token, and no time until it."""
+    times = [p.first_token_seconds for p in predictions if p.first_token_seconds is not None]
+    percentiles = (50, 95) if times else ()
+    return {
+        f"first_token_p{p}": Figure(float(np.percentile(times, p)), len(times)) for p in percentiles
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +13,11 @@ from typing import Any
 
 from adapters.catalog import Model
 from adapters.devices import Placement, place
-from adapters.interface import Audio, LoadSpec, Transcript
+from adapters.engines import EngineRef
+from adapters.interface import Audio, LoadSpec, Reply, Speech, Transcript, Turn
 from adapters.memory import PeakMemory
 from adapters.process import ModelProcess, Timed, WorkerError
+from evals.environments import EnvironmentFailed, environment
 from evals.measurement import Figure
 from fixtures import embedded
 
@@ -32,6 +34,10 @@ class Settings:
     seed: int = 0
     time_limit: float = 120.0
     isolated: bool = True
+    #: Build an environment for an engine that is not installed here.
+    environments: bool = False
+    #: Told, in a line, what takes long.
+    say: Callable[[str], None] = lambda text: None
 
 
 class LoadedModel:
@@ -69,8 +75,18 @@ class LoadedModel:
             "device": self.placement.device,
             "device_note": self.placement.note,
             "checkpoint_sha256": self.checkpoint_sha256,
+            "environment": self._environment,
         }
         return MODEL_PROPERTY, json.dumps(row)
+
+    @cached_property
+    def _environment(self) -> Mapping[str, Any] | None:
+        """The Python and packages of the model's process; None once that is gone."""
+        try:
+            packages = self._process.packages(self.entry.engine.adapter().modules)
+        except WorkerError:
+            return None
+        return {"python": packages.python, "packages": dict(packages.versions)}
 
     @cached_property
     def checkpoint_sha256(self) -> str | None:
@@ -92,6 +108,14 @@ class LoadedModel:
         """Recognize one utterance of 16 kHz audio. Raises WorkerError."""
         return self._process.transcribe(audio)
 
+    def synthesize(self, text: str, voice: Mapping[str, Any] | None = None) -> Timed[Speech]:
+        """Speak one utterance. Raises WorkerError."""
+        return self._process.synthesize(text, voice)
+
+    def reply(self, turns: Sequence[Turn]) -> Timed[Reply]:
+        """The assistant's next turn. Raises WorkerError."""
+        return self._process.reply(turns)
+
     def first_inference(self, clip: Audio) -> None:
         """Warm the model up, noting how long its first inference takes."""
         self.first_inference_seconds = self._process.transcribe(clip).seconds
@@ -106,28 +130,44 @@ class LoadedModel:
         if self.alive:
             self._process.peak_memory(reset=True)
 
-    def peak_memory(self) -> PeakMemory:
-        """The peak resident set since `start_peak`, or of loading if that was higher.
+    def memory_figures(self) -> Mapping[str, Figure]:
+        """Peaks since `start_peak`, or of loading if that was higher, in MB (10^6 bytes).
 
-        Raises WorkerError.
+        `peak_memory` is the process's resident set, or why there is none;
+        `peak_device_memory` is there where the device has memory of its own.
         """
-        return max(self._load_peak, self._process.peak_memory(), key=lambda peak: peak.bytes)
-
-    def memory_figure(self) -> Figure:
-        """`peak_memory` in MB (10^6 bytes), or why there is none."""
         try:
-            peak = self.peak_memory()
+            now = self._process.peak_memory()
         except WorkerError as error:
-            return Figure(None, 0, reason=f"the model's process is gone: {error}")
-        how = None if peak.method == "VmHWM" else f"taken by a thread that {peak.method} it"
-        return Figure(peak.bytes / 1e6, 1, reason=how)
+            gone = Figure(None, 0, reason=f"the model's process is gone: {error}")
+            return {"peak_memory": gone} | ({"peak_device_memory": gone} if self._on_device else {})
+        figures = {"peak_memory": _memory_figure(self._load_peak.host, now.host)}
+        if now.device is not None:
+            loading = self._load_peak.device or now.device
+            figures["peak_device_memory"] = _memory_figure(loading, now.device)
+        return figures
+
+    @property
+    def _on_device(self) -> bool:
+        return self._load_peak.device is not None
 
 
-def load_spec(entry: Model, device: str, settings: Settings) -> LoadSpec:
-    """What an adapter needs to load the entry; what the repo ships is unpacked on first use."""
+def _memory_figure(loading: PeakMemory, since: PeakMemory) -> Figure:
+    peak = max(loading, since, key=lambda peak: peak.bytes)
+    how = None if peak.method == "VmHWM" else f"method: {peak.method}"
+    return Figure(peak.bytes / 1e6, 1, reason=how)
+
+
+def load_spec(
+    entry: Model, device: str, settings: Settings, python: Path | None = None
+) -> LoadSpec:
+    """What an adapter needs to load the entry; what the repo ships is unpacked on first use.
+
+    python: of the model's environment, whose packages the unpacking may need.
+    """
 
     def unpacked(value: Any) -> Any:
-        return embedded.resolve(value) if embedded.is_embedded(value) else value
+        return embedded.resolve(value, python) if embedded.is_embedded(value) else value
 
     return LoadSpec(
         checkpoint=unpacked(entry.checkpoint),
@@ -139,6 +179,25 @@ def load_spec(entry: Model, device: str, settings: Settings) -> LoadSpec:
     )
 
 
+def interpreter(engine: EngineRef, settings: Settings) -> Path | None:
+    """The Python of the environment that an engine needs; None where it runs in the harness's.
+
+    Raises WorkerError, kind "refused", where the engine is not installed and no
+    environment may be, or can be, built.
+    """
+    missing = engine.missing()
+    if missing is None:
+        return None
+    if not settings.environments:
+        raise WorkerError("refused", missing)
+    if not settings.isolated:
+        raise WorkerError("refused", f"{missing} (--isolation none leaves no place for --envs)")
+    try:
+        return environment(engine, settings.say)
+    except EnvironmentFailed as error:
+        raise WorkerError("refused", str(error)) from None
+
+
 @contextmanager
 def running(entry: Model, settings: Settings, log: Path) -> Iterator[LoadedModel]:
     """The model, loaded; its process ends with the block.
@@ -146,13 +205,21 @@ def running(entry: Model, settings: Settings, log: Path) -> Iterator[LoadedModel
     log: where the process's output goes. Raises WorkerError where it cannot be loaded.
     """
     placement = place(settings.device, entry.engine.adapter().devices, entry.engine.name)
-    spec = load_spec(entry, placement.device, settings)
+    refusal = entry.engine.refusal(placement.device, entry.options)
+    if refusal is not None:
+        raise WorkerError("refused", refusal)
+    python = interpreter(entry.engine, settings)
+    try:
+        spec = load_spec(entry, placement.device, settings, python)
+    except (ValueError, OSError, ImportError) as error:
+        raise WorkerError("refused", str(error)) from None
     process = ModelProcess(
         entry.engine,
         spec,
         isolated=settings.isolated,
         time_limit=settings.time_limit,
         log=log,
+        python=python,
     )
     try:
         process.load()

@@ -6,7 +6,8 @@ import json
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,11 +26,11 @@ from evals import thresholds as thresholds_file
 from evals.cases import Case, missing_measurements
 from evals.evaluation import Evaluation, GateBroken
 from evals.measurement import Measurement, Verdict
-from evals.models import LoadedModel, Settings, running
+from evals.models import LoadedModel, Settings, interpreter, running
 from evals.run_dir import reserve
 from evals.thresholds import Gate, Thresholds
 from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import CLIP, Speak, Voice, builtin_corpus
+from fixtures.builtin import CLIP, Speak, Speaker, Voice, builtin_corpus
 from fixtures.corpus import Corpus, CorpusError
 from fixtures.plugin import CORPORA, CorpusSource
 
@@ -227,13 +228,33 @@ def settings(pytestconfig: pytest.Config) -> Settings:
         threads=pytestconfig.getoption("threads"),
         time_limit=pytestconfig.getoption("time_limit"),
         isolated=pytestconfig.getoption("isolation") == "process",
+        seed=pytestconfig.getoption("seed"),
+        environments=pytestconfig.getoption("envs"),
+        say=lambda text: _say(pytestconfig, text),
     )
 
 
+def _say(config: pytest.Config, text: str) -> None:
+    """A line on the terminal now, past pytest's capture."""
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None:
+        return  # an xdist worker
+    with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+        reporter.ensure_newline()
+        reporter.write_line(f"Model Lab: {text}")
+
+
 @pytest.fixture(scope="session")
-def clip() -> Audio:
+def speaker(settings: Settings) -> Speaker:
+    """Opens the synthesizer of the built-in corpora."""
+    return partial(synthesizer, settings)
+
+
+@pytest.fixture(scope="session")
+def clip(speaker: Speaker) -> Audio:
     """The fixed clip of 5 s that warms models up and that latency is measured on."""
-    (utterance,) = builtin_corpus(CLIP, synthesizer)
+    (utterance,) = builtin_corpus(CLIP, speaker)
     return Audio(utterance.load(), SAMPLE_RATE)
 
 
@@ -244,7 +265,7 @@ def model(
     """One model after another: loaded, warmed up, and closed before the next."""
     entry: Model = request.param
     missing = entry.engine.missing()
-    if missing is not None:
+    if missing is not None and not settings.environments:
         if entry.required:
             pytest.fail(f"{entry.name}: {missing}", pytrace=False)
         pytest.skip(f"{entry.name}: {missing}")
@@ -265,11 +286,11 @@ def transcriber(model: LoadedModel, request: pytest.FixtureRequest) -> LoadedMod
 
 
 @pytest.fixture(scope="session")
-def checked_corpus(request: pytest.FixtureRequest) -> Corpus:
+def checked_corpus(request: pytest.FixtureRequest, speaker: Speaker) -> Corpus:
     """One corpus after another, every file of it checked."""
     source: CorpusSource = request.param
     try:
-        return source.open(synthesizer)
+        return source.open(speaker)
     except CorpusError as error:
         pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
 
@@ -345,25 +366,26 @@ def progress(
 
 
 @contextmanager
-def synthesizer() -> Iterator[Speak]:
+def synthesizer(settings: Settings | None = None) -> Iterator[Speak]:
     """espeak in a process of its own, for the corpora that are synthesized on first use."""
     engine = resolve_engine("espeak", Path())
-    missing = engine.missing()
-    if missing is not None:
-        raise CorpusError(f"the built-in corpora are synthesized: {missing}")
-    process = ModelProcess(engine, LoadSpec("builtin"))
+    process: ModelProcess | None = None
     try:
+        python = interpreter(engine, settings or Settings())
+        process = ModelProcess(engine, LoadSpec("builtin"), python=python)
         process.load()
+        loaded = process
 
         def speak(text: str, voice: Voice) -> tuple[NDArray[np.float32], int]:
-            audio = process.synthesize(text, voice).result.audio
+            audio = loaded.synthesize(text, voice).result.audio
             return audio.samples, audio.sample_rate
 
         yield speak
     except WorkerError as error:
-        raise CorpusError(f"the corpus cannot be synthesized: {error}") from None
+        raise CorpusError(f"the built-in corpora are synthesized, and: {error}") from None
     finally:
-        process.close()
+        if process is not None:
+            process.close()
 
 
 def _step(bar: tqdm[Any]) -> None:

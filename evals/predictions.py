@@ -17,6 +17,7 @@ class Prediction:
     reference, hypothesis: raw text. audio_seconds: length of the audio heard.
     processing_seconds: the engine's call alone; None where it did not finish.
     error: why there is no hypothesis, which is then empty and counts as all deletions.
+    first_token_seconds: until the first piece of text; None where the engine does not stream.
     contended: other models shared the machine, so the time is not the model's own.
     """
 
@@ -29,6 +30,7 @@ class Prediction:
     speaker: str | None = None
     category: str | None = None
     contended: bool = False
+    first_token_seconds: float | None = None
 
 
 class PredictionFile:

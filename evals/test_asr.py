@@ -46,7 +46,7 @@ def test_corpus(
         {
             "load_time": Figure(transcriber.load_seconds, 1),
             "first_inference": Figure(transcriber.first_inference_seconds, 1),
-            "peak_memory": transcriber.memory_figure(),
+            **transcriber.memory_figures(),
         }
     )
     evaluation.check()

@@ -33,7 +33,7 @@ def test_answers(transcriber: LoadedModel, evaluation: Evaluation, clip: Audio) 
             "first_inference": Figure(transcriber.first_inference_seconds, 1),
         }
     )
-    evaluation.record({"peak_memory": transcriber.memory_figure()})
+    evaluation.record(transcriber.memory_figures())
     assert not failures, f"{transcriber.name}: {failures[0]}"
     assert answers[0] == answers[1], f"{transcriber.name}: two runs of one clip gave two texts"
     evaluation.check()

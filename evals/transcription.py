@@ -42,7 +42,12 @@ def transcribe_corpus(
                     model.restart(clip)
                 timed = model.transcribe(audio)
                 prediction = _prediction(
-                    utterance, audio, timed.result.text, timed.seconds, contended=contended
+                    utterance,
+                    audio,
+                    timed.result.text,
+                    timed.seconds,
+                    first_token=timed.first_token_seconds,
+                    contended=contended,
                 )
             except WorkerError as failure:
                 error = str(failure)
@@ -64,6 +69,7 @@ def _prediction(
     hypothesis: str,
     seconds: float | None,
     *,
+    first_token: float | None = None,
     error: str | None = None,
     contended: bool,
 ) -> Prediction:
@@ -77,4 +83,5 @@ def _prediction(
         speaker=utterance.speaker,
         category=utterance.category,
         contended=contended,
+        first_token_seconds=first_token,
     )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ class Collector:
         self._clock = time.monotonic()
         self._cases: dict[str, Case] = {}
         self._measurements: list[Measurement] = []
-        self._models: dict[str, dict[str, str | None]] = {}
+        self._models: dict[str, dict[str, Any]] = {}
         self._corpora: dict[str, CorpusRecord] = {}
         self._failed: set[str] = set()
         self._evals_seen = False
@@ -179,7 +180,7 @@ class Collector:
                 modules={x for name in ran for x in engines[name].adapter().modules},
                 command_line=[str(arg) for arg in config.invocation_params.args],
                 threads=config.getoption("threads"),
-                seed=0,
+                seed=config.getoption("seed"),
                 device=config.getoption("device"),
                 thresholds=Path(config.getoption("thresholds")),
                 corpora=[self._corpora[c] for c in corpora if c in self._corpora],
@@ -210,6 +211,8 @@ class Collector:
                     options=dict(model.options),
                     device=seen.get("device"),
                     device_note=seen.get("device_note"),
+                    python=(seen.get("environment") or {}).get("python"),
+                    packages=(seen.get("environment") or {}).get("packages", {}),
                 )
             )
         return records

@@ -76,6 +76,8 @@ class ModelRecord(_Part):
     options: dict[str, Any]
     device: str | None = Field(description="really used; null where it was never loaded")
     device_note: str | None
+    python: str | None = Field(description="of the process that it ran in")
+    packages: dict[str, str] = Field(description="that bring its engine there, with versions")
 
 
 class CorpusGrade(_Part):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from adapters.process import ModelProcess, WorkerError
 from tests import toy_engine
 from tests.toy_engine import RATE, samples_of
 
+ROOT = Path(__file__).parents[1]
 ENGINE = EngineRef("toy_engine", toy_engine.__file__)
 
 
@@ -165,5 +168,39 @@ def test_peak_memory_sees_what_is_gone_again() -> None:
 def test_peak_memory_of_a_model_is_its_own(oracle: ModelProcess) -> None:
     block = np.ones(40_000_000)
     oracle.transcribe(_audio("a"))
-    assert oracle.peak_memory().bytes < 300e6
+    assert oracle.peak_memory().host.bytes < 300e6
     del block
+
+
+def test_long_audio_arrives_whole(oracle: ModelProcess) -> None:
+    """Longer than what travels as a message: it goes through a file, which is gone afterwards."""
+    text = "an hour of it"
+    samples = np.zeros(3_000_000, np.float32)
+    short = _audio(text).samples
+    samples[: len(short)] = short
+    before = set(Path(tempfile.gettempdir()).glob("model-lab-*"))
+    assert oracle.transcribe(Audio(samples, RATE)).result.text == text
+    assert set(Path(tempfile.gettempdir()).glob("model-lab-*")) == before
+
+
+def test_packages_are_the_workers(oracle: ModelProcess) -> None:
+    packages = oracle.packages(["numpy", "no_such_module"])
+    assert packages.python == platform.python_version()
+    assert packages.versions == {"numpy": np.__version__}
+
+
+def test_worker_gets_the_adapters_alone(tmp_path: Path) -> None:
+    """The harness's own packages never come before those of the worker's environment."""
+    engine = tmp_path / "nosy.py"
+    engine.write_text(
+        "import sys\n"
+        "from adapters.interface import Adapter, ModelError\n"
+        "class Nosy(Adapter):\n"
+        "    def load(self, spec):\n"
+        f"        raise ModelError('first' if sys.path[0] == {str(ROOT)!r} else 'clean')\n"
+        "ADAPTER = Nosy\n"
+    )
+    process = ModelProcess(EngineRef("nosy", str(engine)), LoadSpec("builtin"))
+    with pytest.raises(WorkerError, match="^clean$"):
+        process.load()
+    process.close()

@@ -1,0 +1,19 @@
+"""Engines that a test needs: skipped where they are not installed, unless all must be."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from adapters.engines import EngineRef
+
+
+def need(engine: str) -> None:
+    """Skip the test where the engine is not installed; fail it where .ci/run installed all."""
+    missing = EngineRef(engine).missing()
+    if missing is None:
+        return
+    if os.environ.get("MODEL_LAB_ALL_EXTRAS"):
+        pytest.fail(missing)
+    pytest.skip(missing)
