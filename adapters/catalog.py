@@ -38,6 +38,7 @@ class Model:
     revision: str | None = None
     licence: str | None = None
     parameters: int | None = None
+    download_mb: int | None = None
     default: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     #: Named by the user: it must run, or the session fails.
@@ -58,6 +59,7 @@ class _Entry(BaseModel):
     tier: Tier = "candidate"
     licence: str | None = None
     parameters: int | None = Field(default=None, gt=0)
+    download_mb: int | None = Field(default=None, gt=0)
     default: bool = False
     options: dict[str, Any] = Field(default_factory=dict)
 
@@ -209,6 +211,7 @@ def _model(name: str, entry: _Entry, path: Path) -> Model:
         tier=entry.tier,
         licence=entry.licence,
         parameters=entry.parameters,
+        download_mb=entry.download_mb,
         default=entry.default,
         options={**adapter.options, **entry.options},
     )

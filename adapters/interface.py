@@ -163,6 +163,9 @@ class Adapter(ABC):
     #: The longest audio that it takes, in seconds; None: hours, in bounded memory.
     longest_audio: ClassVar[float | None] = None
 
+    #: Set by `load` where the checkpoint is only a name: the path that was really loaded.
+    loaded_from: str | None = None
+
     @abstractmethod
     def load(self, spec: LoadSpec) -> None:
         """Load the checkpoint. Raises ModelError where it cannot be had."""

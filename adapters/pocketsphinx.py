@@ -22,6 +22,7 @@ class PocketSphinx(Adapter):
     extra = "pocketsphinx"
     modules = ("pocketsphinx",)
     devices = ("cpu",)
+    longest_audio = 300.0  # it keeps every frame and the whole lattice of an utterance
     options: ClassVar[Options] = {
         "grammar": None,
         "fwdflat": True,

@@ -191,6 +191,9 @@ class _Gateway:
 class ModelProcess:
     """One model, loaded and called in isolation. Not thread-safe.
 
+    After `load`: load_seconds and load_memory say what it took, loaded_from the path
+    where a checkpoint that was only a name was found.
+
     time_limit: seconds that any one call may take; loading may take ten times as long.
     log: where the worker's output goes.
     python: the interpreter of the environment to run in; None means the harness's own.
@@ -216,6 +219,7 @@ class ModelProcess:
         self._python = python
         self._transport: _Transport | None = None
         self.load_seconds = 0.0
+        self.loaded_from: str | None = None
         self.load_memory = MemoryPeaks(PeakMemory(0, ""))
 
     @property
@@ -244,6 +248,7 @@ class ModelProcess:
         )
         self.load_seconds = answer["seconds"]
         self.load_memory = _memory(answer)
+        self.loaded_from = answer["loaded_from"]
         return self.load_seconds
 
     def transcribe(self, audio: Audio) -> Timed[Transcript]:

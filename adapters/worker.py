@@ -99,7 +99,11 @@ class Worker:
         device.synchronize()
         seconds = time.perf_counter() - start
         self._adapter, self._device = adapter, device
-        return {"seconds": seconds, **self._peak_memory({"reset": True})}
+        return {
+            "seconds": seconds,
+            "loaded_from": adapter.loaded_from,
+            **self._peak_memory({"reset": True}),
+        }
 
     def _transcribe(self, request: Message) -> Message:
         transcriber = self._expect(Transcriber, "transcribe")

@@ -74,6 +74,7 @@ class LoadedModel:
             "name": self.name,
             "device": self.placement.device,
             "device_note": self.placement.note,
+            "revision": self.revision,
             "checkpoint_sha256": self.checkpoint_sha256,
             "environment": self._environment,
         }
@@ -89,13 +90,24 @@ class LoadedModel:
         return {"python": packages.python, "packages": dict(packages.versions)}
 
     @cached_property
+    def revision(self) -> str | None:
+        """What is pinned, else the commit of the hub's snapshot that was found."""
+        place = Path(self._process.loaded_from or "")
+        if place.parent.name == "snapshots":
+            return place.name
+        return self.entry.revision
+
+    @cached_property
     def checkpoint_sha256(self) -> str | None:
-        """SHA-256 over the checkpoint's files; None where the engine's package holds it."""
-        path = Path(self._process.spec.checkpoint)
+        """SHA-256 over the checkpoint's files.
+
+        None where the engine's package holds it, or where the revision says as much.
+        """
+        path = Path(self._process.loaded_from or self._process.spec.checkpoint)
         if path.is_file():
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
-        if not path.is_dir():
+        if not path.is_dir() or path.parent.name == "snapshots":
             return None
         digest = hashlib.sha256()
         for name in sorted(p for p in path.rglob("*") if p.is_file()):

@@ -203,7 +203,7 @@ class Collector:
                     engine=model.engine.name,
                     checkpoint=model.checkpoint,
                     checkpoint_sha256=seen.get("checkpoint_sha256"),
-                    revision=model.revision,
+                    revision=seen.get("revision", model.revision),
                     tasks=list(model.tasks),
                     tier=model.tier,
                     licence=model.licence,

@@ -201,6 +201,6 @@ def test_worker_gets_the_adapters_alone(tmp_path: Path) -> None:
         "ADAPTER = Nosy\n"
     )
     process = ModelProcess(EngineRef("nosy", str(engine)), LoadSpec("builtin"))
-    with pytest.raises(WorkerError, match="^clean$"):
+    with pytest.raises(WorkerError, match=r"^clean$"):
         process.load()
     process.close()

@@ -1,0 +1,162 @@
+"""`python -m adapters`: what models there are, and fetching them ahead of an offline run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from adapters import engine_table
+from adapters.catalog import BUILTIN, Catalog, Model
+from adapters.interface import ModelError
+from adapters.located_yaml import ConfigError
+
+DOCS = Path(__file__).parents[1] / "docs" / "engines.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "engines":
+            return _engines(write=options.write)
+        catalog = Catalog([BUILTIN, *(Path(path) for path in options.catalog or ())])
+        models = catalog.select(options.model or ["*"])
+        commands = {"list": _list, "show": _show, "download": _download}
+        return commands[options.command](models)
+    except (ConfigError, ModelError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m adapters", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    meanings = {
+        "list": "the models, what is installed and what is cached",
+        "show": "all that the catalogue pins of a model",
+        "download": "fetch a model's checkpoint into its engine's cache",
+    }
+    for name, meaning in meanings.items():
+        command = commands.add_parser(name, help=meaning)
+        some = "+" if name == "download" else "*"
+        command.add_argument("model", nargs=some, help="a name, a glob or @SET")
+        command.add_argument("--catalog", action="append", help="more models from a YAML file")
+    engines = commands.add_parser("engines", help="what each engine does, as a Markdown table")
+    engines.add_argument(
+        "--write", action="store_true", help=f"into {DOCS.parent.name}/{DOCS.name}"
+    )
+    return parser
+
+
+def _list(models: Sequence[Model]) -> int:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("model", "engine", "tasks", "tier", "licence"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("parameters", "download"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("installed", "checkpoint"):
+        table.add_column(heading, no_wrap=True)
+    for model in models:
+        adapter = model.engine.adapter()
+        installed = model.engine.missing() is None
+        table.add_row(
+            model.name,
+            model.engine.name,
+            " ".join(model.tasks),
+            model.tier,
+            model.licence or "?",
+            _rounded(model.parameters),
+            "-" if model.shipped else (f"{model.download_mb:,} MB" if model.download_mb else "?"),
+            "yes" if installed else f"no: extra {adapter.extra}" if adapter.extra else "no",
+            _where(model, installed=installed),
+        )
+    # Piped, the width of a terminal means nothing: no cell is cut.
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(table)
+    return 0
+
+
+def _rounded(number: int | None) -> str:
+    if number is None:
+        return "?"
+    return f"{number / 1e6:,.1f} M" if number < 10e6 else f"{number / 1e6:,.0f} M"
+
+
+def _where(model: Model, *, installed: bool) -> str:
+    if model.shipped:
+        return "shipped"
+    if model.engine.adapter().devices == ("remote",):
+        return "remote"
+    if Path(model.checkpoint).is_absolute():
+        return "local" if Path(model.checkpoint).exists() else "missing"
+    cached = model.engine.adapter().cached(model.checkpoint, model.revision) if installed else None
+    return {True: "cached", False: "to download", None: "unknown"}[cached]
+
+
+def _show(models: Sequence[Model]) -> int:
+    for model in models:
+        entry = {
+            "engine": model.engine.file or model.engine.name,
+            "checkpoint": model.checkpoint,
+            "revision": model.revision,
+            "tasks": list(model.tasks),
+            "tier": model.tier,
+            "licence": model.licence,
+            "parameters": model.parameters,
+            "download_mb": model.download_mb,
+            "options": dict(model.options),
+        }
+        print(yaml.safe_dump({model.name: entry}, sort_keys=False, allow_unicode=True), end="")
+    return 0
+
+
+def _download(models: Sequence[Model]) -> int:
+    failures = 0
+    for model in models:
+        if model.shipped:
+            print(f"{model.name}: nothing to download, its checkpoint is shipped")
+            continue
+        try:
+            missing = model.engine.missing()
+            if missing is not None:
+                raise ModelError(_command(model))
+            print(
+                f"{model.name}: {model.checkpoint} ({model.download_mb or '?'} MB) ...", flush=True
+            )
+            print(f"{model.name}: {_fetch(model)}")
+        except ModelError as error:
+            print(f"{model.name}: {error}", file=sys.stderr)
+            failures += 1
+    return 1 if failures else 0
+
+
+def _fetch(model: Model) -> str:
+    return model.engine.adapter().download(model.checkpoint, model.revision)
+
+
+def _command(model: Model) -> str:
+    adapter = model.engine.adapter()
+    python = f" --python {adapter.python}" if adapter.python else ""
+    extra = f" --extra {adapter.extra}" if adapter.extra else ""
+    return (
+        f"its engine {model.engine.name!r} is not installed, and knows how to fetch it. Run: "
+        f"uv run{python}{extra} python -m adapters download {model.name}"
+    )
+
+
+def _engines(*, write: bool) -> int:
+    if write:
+        DOCS.write_text(engine_table.updated(DOCS.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(engine_table.table(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
