@@ -199,6 +199,11 @@ def _model(name: str, entry: _Entry, path: Path) -> Model:
                 f"{path}: models.{name}.options: engine {entry.engine!r} has no option "
                 f"{option!r}. Options: {', '.join(adapter.options) or 'none'}"
             )
+    options = {**adapter.options, **entry.options}
+    try:
+        adapter.check(options)
+    except ModelError as error:
+        raise ConfigError(f"{path}: models.{name}.options: {error}") from None
     checkpoint = entry.checkpoint
     if checkpoint.startswith(("./", "../")):  # relative to the file that says it
         checkpoint = str((path.parent / checkpoint).resolve())
@@ -213,5 +218,5 @@ def _model(name: str, entry: _Entry, path: Path) -> Model:
         parameters=entry.parameters,
         download_mb=entry.download_mb,
         default=entry.default,
-        options={**adapter.options, **entry.options},
+        options=options,
     )

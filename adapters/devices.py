@@ -49,6 +49,8 @@ def check(requested: str) -> None:
 
 def place(requested: str, supported: Sequence[str], engine: str) -> Placement:
     """The device that an engine supporting `supported` kinds gets for a checked request."""
+    if "remote" in supported:
+        return Placement("remote")  # wherever its server runs, which --device has no say in
     kind = requested.partition(":")[0]
     if kind == "auto":
         for candidate in KINDS:

@@ -175,6 +175,15 @@ class Adapter(ABC):
         return
 
     @classmethod
+    def check(cls, options: Options) -> None:
+        """Raise ModelError where an option's value is none, before anything is loaded.
+
+        `options` are complete. The catalogue calls it, so that a mistake is told with
+        the file it stands in, and a value that must not be recorded never is.
+        """
+        return
+
+    @classmethod
     def cached(cls, checkpoint: str, revision: str | None) -> bool | None:
         """Whether a checkpoint that is not a local path is on this machine; None: unknown.
 

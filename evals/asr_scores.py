@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.error_rate import Counts, character_counts, total, word_counts
-from evals.intervals import proportion_interval, ratio_interval
+from evals.alignment import Aligned, align, speakers_of
+from evals.entities import Missed, entities, numbers
+from evals.error_rate import Counts, total
+from evals.intervals import Floats, proportion_interval, ratio_interval
 from evals.measurement import Figure
-from evals.normalizers import normalizer
+from evals.orthography import has_capitals, has_marks, orthography
 from evals.predictions import Prediction
 
 PERCENTILES = (50, 95, 99)
@@ -19,28 +21,68 @@ PERCENTILES = (50, 95, 99)
 def accuracy(
     predictions: Sequence[Prediction], normalizer_name: str, *, seed: int = 0
 ) -> Mapping[str, Figure]:
-    """WER, CER, the word edits, and the share of utterances answered without an error.
+    """`accuracy_of` the predictions, aligned under a normalizer."""
+    return accuracy_of(align(predictions, normalizer_name), seed=seed)
+
+
+def accuracy_of(aligned: Aligned, *, seed: int = 0) -> Mapping[str, Figure]:
+    """WER, CER, MER, WIL, the share of utterances with an error or an answer, and the edits.
 
     Intervals: bootstrap over speakers where the corpus names at least two, else
     over utterances; Wilson's for the success rate.
     """
-    normalize = normalizer(normalizer_name)
-    references = [normalize(p.reference) for p in predictions]
-    hypotheses = [normalize(p.hypothesis) for p in predictions]
-    words = word_counts(references, hypotheses)
-    characters = character_counts(references, hypotheses)
-    speakers = speakers_of(predictions)
+    words, speakers = aligned.words, aligned.speakers
+    predictions = aligned.predictions
     n = len(predictions)
     edits = total(words)
+    errors, length = _errors_and_length(words)
     answered = sum(p.error is None for p in predictions)
+    wrong = (errors > 0).astype(float)
     return {
         "wer": _rate(words, speakers, seed, "words"),
-        "cer": _rate(characters, speakers, seed, "characters"),
+        "cer": _rate(aligned.characters, speakers, seed, "characters"),
+        "mer": _share(
+            errors,
+            errors + words[:, 0],
+            speakers,
+            seed,
+            "neither references nor hypotheses hold words",
+        ),
+        "wil": Figure(edits.information_lost, n, reason=None if edits.length else _NO_WORDS),
+        "sentence_error_rate": _share(wrong, np.ones(n), speakers, seed, "there is no utterance"),
+        "length_ratio": _share(words[:, [0, 1, 3]].sum(axis=1), length, speakers, seed, _NO_WORDS),
+        "hits": Figure(edits.hits, n),
         "substitutions": Figure(edits.substitutions, n),
         "deletions": Figure(edits.deletions, n),
         "insertions": Figure(edits.insertions, n),
         "success_rate": Figure(answered / n if n else None, n, proportion_interval(answered, n)),
     }
+
+
+def details(aligned: Aligned, *, seed: int = 0) -> Mapping[str, Figure]:
+    """Numbers, marked entities, capitals and punctuation, each where the references have any."""
+    speakers = aligned.speakers
+    raw = [p.reference for p in aligned.predictions]
+    figures: dict[str, Figure] = {}
+    for name, missed in (
+        ("number_error_rate", numbers(aligned)),
+        ("entity_error_rate", entities(aligned)),
+    ):
+        if missed.total.sum():
+            figures[name] = _missed(missed, speakers, seed)
+    if not (has_capitals(raw) or has_marks(raw)):
+        return figures
+    written = orthography(aligned.predictions)
+    nothing = "no word was heard right"
+    if has_capitals(raw):
+        figures["casing_error_rate"] = _share(
+            written.casing_errors, written.cased_words, speakers, seed, nothing
+        )
+    if has_marks(raw):
+        figures["punctuation_error_rate"] = _share(
+            written.punctuation_errors, written.marks, speakers, seed, nothing
+        )
+    return figures
 
 
 def speed(predictions: Sequence[Prediction], *, seed: int = 0) -> Mapping[str, Figure]:
@@ -91,16 +133,29 @@ def latency(seconds: NDArray[np.float64] | Sequence[float]) -> Mapping[str, Figu
     }
 
 
-def speakers_of(predictions: Sequence[Prediction]) -> list[str] | None:
-    """The speaker of each utterance where all are known, else None."""
-    speakers = [p.speaker for p in predictions if p.speaker is not None]
-    return speakers if len(speakers) == len(predictions) else None
+_NO_WORDS = "the references hold no words"
+
+
+def _errors_and_length(counts: Counts) -> tuple[Floats, Floats]:
+    return counts[:, 1:].sum(axis=1).astype(float), counts[:, :3].sum(axis=1).astype(float)
 
 
 def _rate(counts: Counts, speakers: list[str] | None, seed: int, what: str) -> Figure:
-    edits = total(counts)
-    if edits.rate is None:
-        return Figure(None, len(counts), reason=f"the references hold no {what}")
-    errors = counts[:, 1:].sum(axis=1).astype(float)
-    lengths = counts[:, :3].sum(axis=1).astype(float)
-    return Figure(edits.rate, len(counts), ratio_interval(errors, lengths, speakers, seed=seed))
+    errors, length = _errors_and_length(counts)
+    return _share(errors, length, speakers, seed, f"the references hold no {what}")
+
+
+def _missed(missed: Missed, speakers: list[str] | None, seed: int) -> Figure:
+    return _share(missed.missed, missed.total, speakers, seed, "there is none to hear")
+
+
+def _share(
+    part: Floats | Counts, whole: Floats, speakers: list[str] | None, seed: int, otherwise: str
+) -> Figure:
+    """The ratio of two sums over the corpus with its interval; `otherwise`: why there is none."""
+    n = len(whole)
+    everything = float(whole.sum())
+    if not everything:
+        return Figure(None, n, reason=otherwise)
+    value = float(part.sum()) / everything
+    return Figure(value, n, ratio_interval(part.astype(float), whole, speakers, seed=seed))

@@ -41,6 +41,19 @@ class ErrorRate:
         """(S + D + I) / (H + S + D); None where the references hold nothing."""
         return self.errors / self.length if self.length else None
 
+    @property
+    def match_error_rate(self) -> float | None:
+        """MER: (S + D + I) / (H + S + D + I), at most 1 (Morris et al. 2004)."""
+        return self.errors / (self.hits + self.errors) if self.hits + self.errors else None
+
+    @property
+    def information_lost(self) -> float | None:
+        """WIL: 1 - H/N1 * H/N2 for N1 words of the references, N2 of the hypotheses (ibid.)."""
+        heard = self.hits + self.substitutions + self.insertions
+        if not self.length:
+            return None
+        return 1 - (self.hits / self.length) * (self.hits / heard if heard else 0.0)
+
 
 def word_counts(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
     """Shape (n, 4): the word edits of each utterance, aligned by jiwer.
@@ -52,7 +65,7 @@ def word_counts(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
         return np.zeros((0, 4), dtype=np.int64)
     import jiwer
 
-    return _counts(jiwer.process_words(list(references), list(hypotheses)).alignments)
+    return counts_of(jiwer.process_words(list(references), list(hypotheses)).alignments)
 
 
 def character_counts(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
@@ -61,7 +74,7 @@ def character_counts(references: Sequence[str], hypotheses: Sequence[str]) -> Co
         return np.zeros((0, 4), dtype=np.int64)
     import jiwer
 
-    return _counts(jiwer.process_characters(list(references), list(hypotheses)).alignments)
+    return counts_of(jiwer.process_characters(list(references), list(hypotheses)).alignments)
 
 
 def total(counts: Counts) -> ErrorRate:
@@ -70,7 +83,8 @@ def total(counts: Counts) -> ErrorRate:
     return ErrorRate(hits, substitutions, deletions, insertions)
 
 
-def _counts(alignments: Sequence[Sequence[AlignmentChunk]]) -> Counts:
+def counts_of(alignments: Sequence[Sequence[AlignmentChunk]]) -> Counts:
+    """Shape (n, 4): the counts in jiwer's alignments."""
     counts = np.zeros((len(alignments), 4), dtype=np.int64)
     for row, chunks in zip(counts, alignments, strict=True):
         for chunk in chunks:

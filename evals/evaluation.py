@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from evals.cases import Case
-from evals.gate import decide
+from evals.gate import decide, further_utterances
 from evals.measurement import ALL, MISSING, Figure, Limit, Measurement, Verdict
 from evals.metrics import METRICS
 from evals.thresholds import Gate, Thresholds
@@ -23,6 +24,8 @@ class Evaluation:
     """One model on one task and corpus.
 
     emit: takes each measurement the moment it is recorded.
+    note: takes what belongs in the report beside the measurements: a name, and data for JSON.
+    margins: the limits of the changes since the baseline, where the baseline has this model.
     contended: other processes of the session shared the machine, so that
     speed is shown but never gates.
     """
@@ -32,6 +35,8 @@ class Evaluation:
     gate: Gate
     emit: Callable[[Measurement], None]
     contended: bool = False
+    note: Callable[[str, Any], None] = lambda name, data: None
+    margins: Mapping[str, Limit] = field(default_factory=dict)
     recorded: list[Measurement] = field(default_factory=list)
 
     def record(
@@ -40,10 +45,15 @@ class Evaluation:
         *,
         normalizer: str | None = None,
         slice_name: str = ALL,
+        limited: bool = True,
     ) -> None:
-        """Turn figures into measurements, with a verdict each where there is a limit."""
+        """Turn figures into measurements, with a verdict each where there is a limit.
+
+        limited: false for figures that explain another and have no limits of their own.
+        """
+        all_limits = self._limits() if limited else {}
         for metric, figure in figures.items():
-            limits = self._limits().get(metric, [])
+            limits = all_limits.get(metric, [])
             verdict, limit = decide(figure, limits)
             reason = figure.reason
             conditions: tuple[str, ...] = ()
@@ -72,6 +82,11 @@ class Evaluation:
                     gated=gated,
                     reason=reason,
                     conditions=conditions,
+                    further_utterances=(
+                        further_utterances(figure, limit)
+                        if limit is not None and verdict == "inconclusive" and not conditions
+                        else None
+                    ),
                 )
             )
 
@@ -95,6 +110,10 @@ class Evaluation:
                 )
             )
 
+    def attach(self, name: str, data: Any) -> None:
+        """Send more than figures to the report, under this model, task and corpus."""
+        self.note(name, {"model": self.case.model, "corpus": self.case.corpus, "rows": data})
+
     def check(self) -> None:
         """Raise GateBroken unless every limit of this model, task and corpus is kept.
 
@@ -103,6 +122,7 @@ class Evaluation:
         if self.gate == "off":
             return
         strict = self.thresholds.inconclusive_fails(self.case.tier, self.gate)
+        of_baseline = self.thresholds.baseline.inconclusive == "fail"
         broken = [
             describe(m)
             for m in self.recorded
@@ -110,7 +130,10 @@ class Evaluation:
             and (
                 m.verdict == "fail"
                 or m.verdict in MISSING
-                or (strict and m.verdict == "inconclusive")
+                or (
+                    m.verdict == "inconclusive"
+                    and (of_baseline if m.metric in self.margins else strict)
+                )
             )
         ]
         have = {m.metric for m in self.recorded}
@@ -129,9 +152,10 @@ class Evaluation:
 
     def _limits(self) -> Mapping[str, list[Limit]]:
         c = self.case
-        return self.thresholds.limits(
+        limits = self.thresholds.limits(
             model=c.model, tier=c.tier, task=c.task, corpus=c.corpus, gate=self.gate
         )
+        return {**limits, **{metric: [limit] for metric, limit in self.margins.items()}}
 
 
 def describe(m: Measurement) -> str:
@@ -141,6 +165,8 @@ def describe(m: Measurement) -> str:
     interval = f" [{m.ci[0]:.4g}, {m.ci[1]:.4g}]" if m.ci else ""
     side = "at most" if m.bound == "max" else "at least"
     limit = f", {side} {m.limit:g} allowed by {m.limit_source}" if m.limit is not None else ""
-    state = " is inconclusive" if m.verdict == "inconclusive" else ""
+    more = f" (about {m.further_utterances:,} more utterances" if m.further_utterances else ""
+    state = " is inconclusive" + (f"{more} would decide)" if more else "")
+    state = state if m.verdict == "inconclusive" else ""
     unit = f" {m.unit}" if m.unit in ("s", "MB") else ""
     return f"{m.metric} {m.value:.4g}{unit}{interval}{state}{limit}"

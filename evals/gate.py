@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from evals.measurement import Figure, Limit, Verdict
@@ -26,6 +27,23 @@ def decide(figure: Figure, limits: Sequence[Limit]) -> tuple[Verdict, Limit | No
     if not limit.keeps(best):
         return "fail", limit
     return "inconclusive", limit
+
+
+def further_utterances(figure: Figure, limit: Limit) -> int | None:
+    """About how many more utterances like these would put the limit outside the interval.
+
+    An interval shrinks with the square root of the corpus, so n grows by the square of
+    its half towards the limit over the distance that is left. None where the limit is
+    outside already, where there is no interval, or where the value is the limit itself.
+    """
+    if figure.value is None or figure.ci is None:
+        return None
+    distance = abs(limit.value - figure.value)
+    towards = figure.ci[1] if figure.value < limit.value else figure.ci[0]
+    half = abs(towards - figure.value)
+    if distance == 0 or half <= distance:
+        return None
+    return math.ceil(figure.n * ((half / distance) ** 2 - 1))
 
 
 def _strictest(limits: Sequence[Limit]) -> Limit | None:

@@ -18,6 +18,7 @@ Bound: TypeAlias = Literal["max", "min"]
 #: The name under which measurements travel in a test report's user_properties.
 PROPERTY = "model_lab.measurement"
 ALL = "all"
+WORST_SLICE = "worst_slice_wer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Measurement:
 
     unit: "ratio", "count", "s" or "MB" (10^6 bytes).
     slice: the part of the corpus, "all" for the whole.
+    further_utterances: about as many more, like these, would decide an inconclusive verdict.
     limit, bound, limit_source: the limit that decided; None where there is none,
     and then the verdict of a value is "pass".
     gated: whether the verdict counts for the exit code.
@@ -76,6 +78,12 @@ class Measurement:
     gated: bool = False
     reason: str | None = None
     conditions: Sequence[str] = ()
+    further_utterances: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Said of the whole corpus; single slices are there to explain it."""
+        return self.slice == ALL or self.metric == WORST_SLICE
 
     def as_property(self) -> tuple[str, str]:
         """For user_properties: text only, since xdist carries nothing richer unharmed."""

@@ -6,15 +6,23 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeAlias
 
+from fixtures.corpus import Corpus
+
+#: The manifest's key for the normalizer of its text.
+KEY = "normalizer"
 Normalizer: TypeAlias = Callable[[str], str]
+
+
+#: The names, the stricter towards the end: each keeps more of what was written.
+NORMALIZERS = ("whisper-english", "whisper-basic", "lower", "none")
 
 
 @cache
 def normalizer(name: str) -> Normalizer:
-    """The normalizer of that name: "whisper-english" or "whisper-basic".
+    """The normalizer of a name in NORMALIZERS. Raises ValueError for another.
 
-    Both are those of the Whisper paper (Radford et al. 2022, appendix C), as
-    packaged in whisper-normalizer.
+    The Whispers' are those of their paper (Radford et al. 2022, appendix C), as packaged
+    in whisper-normalizer; "lower" folds case, "none" leaves the text as it is.
     """
     if name == "whisper-english":
         from whisper_normalizer.english import EnglishTextNormalizer
@@ -26,12 +34,27 @@ def normalizer(name: str) -> Normalizer:
 
         basic: Normalizer = BasicTextNormalizer()
         return _cached(basic)
-    raise ValueError(f"no normalizer is called {name!r}: whisper-english, whisper-basic")
+    if name == "lower":
+        return lambda text: " ".join(text.casefold().split())
+    if name == "none":
+        return lambda text: " ".join(text.split())
+    raise ValueError(f"no normalizer is called {name!r}: {', '.join(NORMALIZERS)}")
 
 
-def normalizer_for(language: str) -> str:
-    """The default normalizer of a corpus: English has its own, all others share one."""
-    return "whisper-english" if language == "en" else "whisper-basic"
+def normalizer_of(corpus: Corpus) -> str:
+    """The normalizer that a corpus's rows name, else that of its language.
+
+    English has its own, all other languages share one. Raises ValueError where the rows
+    name several, or one that does not exist.
+    """
+    named = {str(u.metadata[KEY]) for u in corpus if KEY in u.metadata}
+    if not named:
+        return "whisper-english" if corpus.language == "en" else "whisper-basic"
+    if len(named) > 1 or any(KEY not in u.metadata for u in corpus):
+        raise ValueError(f"its rows do not agree on one {KEY}: {', '.join(sorted(named))}")
+    (name,) = named
+    normalizer(name)  # refuses a name that is none
+    return name
 
 
 def _cached(normalize: Normalizer) -> Normalizer:

@@ -24,10 +24,13 @@ from adapters.located_yaml import ConfigError
 from adapters.plugin import CATALOG, MODELS
 from adapters.process import ModelProcess, WorkerError
 from evals import thresholds as thresholds_file
+from evals.baseline import Baseline, BaselineError
+from evals.baseline import find as find_baseline
 from evals.cases import Case, missing_measurements
 from evals.evaluation import Evaluation, GateBroken
 from evals.measurement import Measurement, Verdict
 from evals.models import LoadedModel, Settings, interpreter, running
+from evals.normalizers import normalizer_of
 from evals.run_dir import reserve
 from evals.thresholds import Gate, Thresholds
 from fixtures.audio import SAMPLE_RATE
@@ -37,6 +40,7 @@ from fixtures.plugin import CORPORA, CorpusSource
 
 THRESHOLDS: pytest.StashKey[Thresholds] = pytest.StashKey()
 RUN_DIR: pytest.StashKey[Path] = pytest.StashKey()
+BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
 #: The name under which a corpus's provenance travels in user_properties.
 CORPUS_PROPERTY = "model_lab.corpus"
 _TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
@@ -71,6 +75,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="another thresholds file (default: thresholds.yaml)",
     )
     group.addoption(
+        "--baseline",
+        metavar="RUN|NAME",
+        help="a scorecard, a run's folder or a promoted run's name, to be no worse than",
+    )
+    group.addoption(
         "--runs-dir",
         metavar="PATH",
         default="runs",
@@ -90,6 +99,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[THRESHOLDS] = thresholds_file.load(Path(config.getoption("thresholds")))
     except ConfigError as error:
         raise pytest.UsageError(f"--thresholds: {error}") from None
+    if (named := config.getoption("baseline")) is not None:
+        config.stash[BASELINE] = _baseline(named, config)
     unknown = sorted(set(config.stash[THRESHOLDS].models) - set(config.stash[CATALOG].models))
     if unknown:
         # A limit that a typing mistake keeps from ever being applied would let a model through.
@@ -105,6 +116,20 @@ def pytest_configure(config: pytest.Config) -> None:
         terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
         config.stash[_TERMINAL] = terminal
         config.add_cleanup(terminal.close)
+
+
+def _baseline(named: str, config: pytest.Config) -> Baseline:
+    try:
+        found = Baseline(find_baseline(named))
+    except BaselineError as error:
+        raise pytest.UsageError(f"--baseline {named}: {error}") from None
+    evaluated = [model.name for model in config.stash[MODELS]]
+    if not found.models & set(evaluated):
+        raise pytest.UsageError(
+            f"--baseline {named}: it has none of the models {', '.join(evaluated)} "
+            f"(it has {', '.join(sorted(found.models)) or 'none'})"
+        )
+    return found
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -332,13 +357,34 @@ def evaluation(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> E
         recorded.append(measurement)
         item.user_properties.append(measurement.as_property())
 
+    case = item.stash[_CASE]
+    thresholds = pytestconfig.stash[THRESHOLDS]
+    known = pytestconfig.stash.get(BASELINE, None)
     return Evaluation(
-        case=item.stash[_CASE],
-        thresholds=pytestconfig.stash[THRESHOLDS],
+        case=case,
+        thresholds=thresholds,
         gate=gate,
         emit=emit,
+        note=lambda name, data: item.user_properties.append((name, json.dumps(data))),
+        margins=thresholds.margins(case.task) if known and case.model in known.models else {},
         contended=hasattr(pytestconfig, "workerinput"),
     )
+
+
+@pytest.fixture
+def baseline(pytestconfig: pytest.Config) -> Baseline | None:
+    """What `--baseline` names."""
+    return pytestconfig.stash.get(BASELINE, None)
+
+
+@pytest.fixture
+def scoring(corpus: Corpus, pytestconfig: pytest.Config) -> str:
+    """The name of the corpus's normalizer."""
+    rules = pytestconfig.stash[THRESHOLDS].corpora.get(corpus.name)
+    try:
+        return rules.normalizer if rules is not None else normalizer_of(corpus)
+    except ValueError as error:
+        pytest.fail(f"corpus {corpus.name}: {error}", pytrace=False)
 
 
 @pytest.fixture

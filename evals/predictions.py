@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Prediction:
     reference, hypothesis: raw text. audio_seconds: length of the audio heard.
     processing_seconds: the engine's call alone; None where it did not finish.
     error: why there is no hypothesis, which is then empty and counts as all deletions.
+    metadata: the manifest's other keys of the utterance.
     first_token_seconds: until the first piece of text; None where the engine does not stream.
     contended: other models shared the machine, so the time is not the model's own.
     """
@@ -31,6 +32,7 @@ class Prediction:
     category: str | None = None
     contended: bool = False
     first_token_seconds: float | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 class PredictionFile:

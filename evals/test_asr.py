@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from adapters.interface import Audio
-from evals.asr_scores import accuracy, speed
+from evals.alignment import align
+from evals.asr_scores import accuracy_of, details, speed
+from evals.baseline import Baseline, held_to_baseline
 from evals.evaluation import Evaluation
+from evals.explanation import explain
 from evals.measurement import Figure
 from evals.models import LoadedModel
-from evals.normalizers import normalizer_for
 from evals.predictions import PredictionFile
 from evals.transcription import transcribe_corpus
 from fixtures.corpus import Corpus
@@ -22,9 +24,11 @@ from fixtures.corpus import Corpus
 def test_corpus(
     transcriber: LoadedModel,
     corpus: Corpus,
+    scoring: str,
     clip: Audio,
     evaluation: Evaluation,
     predictions_path: Path,
+    baseline: Baseline | None,
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every utterance once; all figures are recorded before any limit is asserted."""
@@ -39,8 +43,9 @@ def test_corpus(
             advance=progress(len(corpus)),
         )
 
-    normalizer = normalizer_for(corpus.language)
-    evaluation.record(accuracy(predictions, normalizer), normalizer=normalizer)
+    aligned = align(predictions, scoring)
+    evaluation.record(accuracy_of(aligned), normalizer=scoring)
+    evaluation.record(details(aligned), normalizer=scoring)
     evaluation.record(speed(predictions))
     evaluation.record(
         {
@@ -49,4 +54,7 @@ def test_corpus(
             **transcriber.memory_figures(),
         }
     )
+    explain(evaluation, aligned)
+    if baseline is not None:
+        held_to_baseline(evaluation, baseline, corpus.content_hash, aligned)
     evaluation.check()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -66,6 +66,23 @@ class UseCase(_Strict):
     weights: dict[str, float] = Field(min_length=1)
 
 
+class CorpusRules(_Strict):
+    """How a corpus is scored, where not as its language has it."""
+
+    normalizer: Literal["whisper-english", "whisper-basic", "lower", "none"]
+
+
+class BaselineRules(_Strict):
+    """How much worse than `--baseline` a model may be.
+
+    margins: task, then metric, to the worsening that is allowed, in the metric's unit.
+    inconclusive: what a margin inside the interval does to the exit code.
+    """
+
+    inconclusive: Policy
+    margins: dict[str, dict[str, Annotated[float, Field(ge=0)]]]
+
+
 class Thresholds(_Strict):
     """The whole file; see the comments in thresholds.yaml."""
 
@@ -74,6 +91,10 @@ class Thresholds(_Strict):
     bands: dict[str, dict[str, Band]]
     tiers: dict[TierName, Tier]
     models: dict[str, dict[str, dict[str, dict[str, LimitSpec]]]] = Field(default_factory=dict)
+    corpora: dict[str, CorpusRules] = Field(default_factory=dict)
+    baseline: BaselineRules = Field(
+        default_factory=lambda: BaselineRules(inconclusive="pass", margins={})
+    )
     use_cases: dict[str, UseCase] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -89,6 +110,12 @@ class Thresholds(_Strict):
         for model, corpora in self.models.items():
             for corpus, tasks in corpora.items():
                 _check_limits(tasks, ["models", model, corpus])
+        for task, margins in self.baseline.margins.items():
+            for metric in margins:
+                at = ["baseline", "margins", task, metric]
+                _known(task, metric, at)
+                if f"{metric}_change" not in METRICS:
+                    raise KeyedError(at, f"{metric} is not compared with a baseline")
         for name, case in self.use_cases.items():
             for metric, weight in case.weights.items():
                 at = ["use_cases", name, "weights", metric]
@@ -128,6 +155,18 @@ class Thresholds(_Strict):
                     else Limit("min", float(spec.min or 0.0), source)
                 )
                 found.setdefault(metric, []).append(limit)
+        return found
+
+    def margins(self, task: str) -> Mapping[str, Limit]:
+        """The limit of each change since the baseline, by the name of the change."""
+        found: dict[str, Limit] = {}
+        for metric, margin in self.baseline.margins.get(task, {}).items():
+            # What must not fall may fall by the margin; what must not rise may rise by it.
+            if METRICS[metric].bound == "max":
+                limit = Limit("max", margin, "margin to the baseline")
+            else:
+                limit = Limit("min", -margin, "margin to the baseline")
+            found[f"{metric}_change"] = limit
         return found
 
     def inconclusive_fails(self, tier: str, gate: Gate) -> bool:

@@ -84,4 +84,5 @@ def _prediction(
         category=utterance.category,
         contended=contended,
         first_token_seconds=first_token,
+        metadata=dict(utterance.metadata),
     )

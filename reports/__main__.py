@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from reports import scorecard
+from reports.promotion import NotPromoted, promote
 
 
-def main() -> int:
-    """Entry point; the exit status is 0 unless argparse refuses the arguments (2)."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; the exit status is 1 where a command refuses, 2 for wrong arguments."""
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     schema = commands.add_parser("schema", help="print the JSON Schema of scorecard.json")
     schema.add_argument(
         "--write", action="store_true", help=f"write it to {scorecard.SCHEMA_FILE.name} instead"
     )
-    arguments = parser.parse_args()
-    if arguments.write:
+    schema.set_defaults(run=_schema)
+    promoted = commands.add_parser("promote", help="make a run the baseline of a name")
+    promoted.add_argument("folder", metavar="RUN", help="a run's folder, such as runs/latest")
+    promoted.add_argument("--name", default="main", help="the baseline's name (default: main)")
+    promoted.set_defaults(run=_promote)
+    options = parser.parse_args(arguments)
+    status: int = options.run(options)
+    return status
+
+
+def _schema(options: argparse.Namespace) -> int:
+    if options.write:
         scorecard.SCHEMA_FILE.write_text(scorecard.json_schema(), encoding="utf-8")
     else:
         print(scorecard.json_schema(), end="")
+    return 0
+
+
+def _promote(options: argparse.Namespace) -> int:
+    try:
+        target = promote(Path(options.folder), options.name)
+    except (NotPromoted, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{target}: compare with it by --baseline {options.name}")
     return 0
 
 

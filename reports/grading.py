@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from evals.evaluation import CONTENDED
-from evals.measurement import ALL, MISSING, Measurement
+from evals.measurement import MISSING, Measurement
 from evals.thresholds import GRADES, Gate, Thresholds
 from reports.scorecard import CorpusGrade, Grade, Letter
 
@@ -33,7 +33,7 @@ def _grade_model(
     gate: Gate,
     failed: frozenset[str],
 ) -> Grade:
-    own = [m for m in measurements if m.model == model and m.slice == ALL]
+    own = [m for m in measurements if m.model == model and m.is_whole]
     names = dict.fromkeys(m.corpus for m in own if m.task == ESSENTIAL[0])
     corpora = [_grade_corpus(name, own, thresholds) for name in names]
     letters = [c.grade for c in corpora]

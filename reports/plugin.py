@@ -14,16 +14,26 @@ import pytest
 from adapters.plugin import MODELS
 from evals import cases
 from evals import measurement as measurements
+from evals.baseline import WORSENED
 from evals.cases import Case, missing_measurements
 from evals.evaluation import CONTENDED
+from evals.explanation import CONFUSIONS
 from evals.measurement import Measurement
 from evals.models import MODEL_PROPERTY
-from evals.plugin import CORPUS_PROPERTY, RUN_DIR, THRESHOLDS, case_of_nodeid, run_dir
+from evals.plugin import BASELINE, CORPUS_PROPERTY, RUN_DIR, THRESHOLDS, case_of_nodeid, run_dir
 from evals.run_dir import point_latest
 from reports import provenance, scorecard
 from reports.grading import grade_models
 from reports.recommendation import recommend
-from reports.scorecard import CorpusRecord, ModelRecord, Run, Scorecard
+from reports.scorecard import (
+    CorpusRecord,
+    ModelRecord,
+    Run,
+    Scorecard,
+    WordErrors,
+    WorsenedUtterances,
+)
+from reports.sensitivity import flips
 
 USE_CASE = "general"
 _EVALS = "evals/"
@@ -50,6 +60,8 @@ class Collector:
         self._measurements: list[Measurement] = []
         self._models: dict[str, dict[str, Any]] = {}
         self._corpora: dict[str, CorpusRecord] = {}
+        self._word_errors: list[WordErrors] = []
+        self._worsened: list[WorsenedUtterances] = []
         self._failed: set[str] = set()
         self._evals_seen = False
         self._card: Scorecard | None = None
@@ -80,6 +92,10 @@ class Collector:
             elif name == CORPUS_PROPERTY:
                 record = CorpusRecord(**json.loads(str(value)))
                 self._corpora[record.name] = record
+            elif name == CONFUSIONS:
+                self._word_errors.append(WordErrors(**json.loads(str(value))))
+            elif name == WORSENED:
+                self._worsened.append(WorsenedUtterances(**json.loads(str(value))))
 
     def _crashed(self, report: pytest.TestReport) -> None:
         """An xdist worker died, so its test says nothing itself."""
@@ -189,6 +205,10 @@ class Collector:
             measurements=rows,
             grades=grade_models(rows, ran, thresholds, gate, failed),
             recommendation=recommend(rows, ran, failed, thresholds, USE_CASE),
+            baseline=str(config.stash[BASELINE].path) if BASELINE in config.stash else None,
+            word_errors=self._word_errors,
+            worsened=self._worsened,
+            sensitivity=flips(rows),
         )
 
     def _model_records(self, names: Sequence[str]) -> list[ModelRecord]:

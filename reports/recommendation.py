@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from evals.evaluation import CONTENDED, describe
 from evals.gate import decide
-from evals.measurement import ALL, Figure, Limit, Measurement
+from evals.measurement import Figure, Limit, Measurement
 from evals.metrics import METRICS
 from evals.thresholds import Thresholds, UseCase
 from reports.grading import ASR_TASKS
@@ -29,7 +29,7 @@ def recommend(
 ) -> Recommendation:
     """The model with the most weighted headroom among those that keep every production limit."""
     case = thresholds.use_cases[use_case]
-    figures = [m for m in measurements if m.slice == ALL and m.task in ASR_TASKS]
+    figures = [m for m in measurements if m.is_whole and m.task in ASR_TASKS]
     candidates = [
         _candidate(name, [m for m in figures if m.model == name], name in failed, thresholds, case)
         for name in models

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from evals.comparison import Worsened
+from evals.confusions import Confusion
 from evals.measurement import Measurement
 
 SCHEMA_FILE = Path(__file__).with_name("scorecard.schema.json")
@@ -117,6 +119,33 @@ class Recommendation(_Part):
     candidates: list[Candidate]
 
 
+class WordErrors(_Part):
+    """The commonest word errors of a model on a corpus."""
+
+    model: str
+    corpus: str
+    rows: list[Confusion]
+
+
+class WorsenedUtterances(_Part):
+    """What a model gets wrong on a corpus that it got right in the baseline, the worst first."""
+
+    model: str
+    corpus: str
+    rows: list[Worsened]
+
+
+class Flip(_Part):
+    """Two models whose order by WER depends on the normalizer."""
+
+    corpus: str
+    better: str = Field(description="under the corpus's own normalizer")
+    worse: str
+    wer: tuple[float, float] = Field(description="of the better and the worse")
+    normalizer: str = Field(description="the one under which the order is the other way round")
+    wer_there: tuple[float, float]
+
+
 class Scorecard(_Part):
     """The whole file."""
 
@@ -127,6 +156,12 @@ class Scorecard(_Part):
     measurements: list[Measurement]
     grades: list[Grade]
     recommendation: Recommendation
+    baseline: str | None = Field(default=None, description="the scorecard compared with")
+    word_errors: list[WordErrors] = Field(default_factory=list)
+    worsened: list[WorsenedUtterances] = Field(default_factory=list)
+    sensitivity: list[Flip] = Field(
+        default_factory=list, description="rankings that another normalizer turns round"
+    )
 
 
 def write(card: Scorecard, folder: Path) -> Path:
@@ -145,6 +180,10 @@ def read(path: Path) -> Scorecard:
         return Scorecard.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise ValueError(f"{path}: {where}: {first['msg']}") from None
 
 
 def json_schema() -> str:

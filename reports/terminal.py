@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.evaluation import CONTENDED, describe
-from evals.measurement import ALL, MISSING, Measurement
+from evals.measurement import MISSING, Measurement
 from evals.thresholds import Thresholds
 from reports.scorecard import Scorecard
 
@@ -31,6 +31,7 @@ _COLUMNS = (
 _TABLE_WIDTH = 200
 _TEXT_WIDTH = 100
 _MARK = {"fail": " x", "inconclusive": " ?"}
+_SHOWN_WORSENED = 5
 _GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
 
@@ -53,7 +54,9 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
 
     console.print(_table(card, thresholds))
     say(_legend(card), "dim")
-    for line in _problems(card):
+    for line in _problems(card, thresholds):
+        say(line)
+    for line in _since_baseline(card):
         say(line)
     best = card.recommendation
     say(f"Recommended for production ({best.use_case}): {best.model or 'none'}", "bold")
@@ -74,7 +77,7 @@ def _table(card: Scorecard, thresholds: Thresholds) -> Table:
             table.add_column("95 % interval", justify="right", no_wrap=True)
     table.add_column("gate")
     for grade in card.grades:
-        own = [m for m in card.measurements if m.model == grade.model and m.slice == ALL]
+        own = [m for m in card.measurements if m.model == grade.model and m.is_whole]
         per_corpus = {c.corpus: c for c in grade.corpora}
         for corpus in [*per_corpus] or [""]:
             letter = per_corpus[corpus].grade if corpus else None
@@ -121,11 +124,12 @@ def _legend(card: Scorecard) -> str:
     return "; ".join(parts)
 
 
-def _problems(card: Scorecard) -> list[str]:
+def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
     """What broke or is missing, a line each."""
     lines = []
     for m in card.measurements:
-        wrong = m.verdict == "fail" or m.verdict in MISSING
+        needed = m.gated or m.metric in thresholds.graded.get(m.task, ())
+        wrong = m.verdict == "fail" or (m.verdict in MISSING and needed)
         if wrong or (m.verdict == "inconclusive" and CONTENDED not in m.conditions):
             lines.append(f"{m.model} on {m.corpus} ({m.task}): {_plain(describe(m))}")
     for grade in card.grades:
@@ -133,9 +137,41 @@ def _problems(card: Scorecard) -> list[str]:
             if corpus.capped_by and corpus.grade:
                 what = ", ".join(corpus.capped_by)
                 lines.append(f"{grade.model} on {corpus.corpus}: grade capped, for want of {what}")
+    for flip in card.sensitivity:
+        a, b, c, d = (f"{100 * rate:.2f}" for rate in (*flip.wer, *flip.wer_there))
+        lines.append(
+            f"{flip.better} ({a} %) is better than {flip.worse} ({b} %) on {flip.corpus} only by "
+            f"its normalizer: under {flip.normalizer} they are at {c} % and {d} %"
+        )
     for record in card.models:
         if record.device_note:
             lines.append(f"{record.name}: {_plain(record.device_note)}")
+    return lines
+
+
+def _since_baseline(card: Scorecard) -> list[str]:
+    """How each model's WER changed, and the utterances that got worse."""
+    lines = []
+    for m in card.measurements:
+        if m.metric != "wer_change" or m.value is None:
+            continue
+        ci = f" [{100 * m.ci[0]:+.2f}, {100 * m.ci[1]:+.2f}]" if m.ci else ""
+        verdict = {"fail": "worse", "pass": "not worse"}.get(m.verdict, "not shown either way")
+        margin = f" (margin {100 * m.limit:.2f})" if m.limit is not None else ""
+        lines.append(
+            f"{m.model} on {m.corpus} against {card.baseline}: WER {100 * m.value:+.2f} points"
+            f"{ci}: {verdict}{margin}"
+        )
+        rows = [
+            r for w in card.worsened if (w.model, w.corpus) == (m.model, m.corpus) for r in w.rows
+        ]
+        lines += [
+            f"  {row.id}: {_plain(row.reference)!r} was heard as {_plain(row.before)!r} "
+            f"({row.errors_before} wrong), now as {_plain(row.after)!r} ({row.errors_after} wrong)"
+            for row in rows[:_SHOWN_WORSENED]
+        ]
+        if len(rows) > _SHOWN_WORSENED:
+            lines.append(f"  and {len(rows) - _SHOWN_WORSENED} more: `worsened` in the scorecard")
     return lines
 
 

@@ -53,6 +53,7 @@ def test_index_past_the_last(machine: dict[str, int]) -> None:
         (["cuda"], "auto", ("cpu",), Placement("cpu")),
         (["cuda"], "cuda", ("cuda", "cpu"), Placement("cuda:0")),
         (["cuda"], "cuda:1", ("cuda", "cpu"), Placement("cuda:1")),
+        (["cuda"], "cuda", ("remote",), Placement("remote")),
         (["mps"], "mps", ("cuda", "cpu"), Placement("cpu", "toy cannot use mps; it ran on cpu")),
     ],
 )

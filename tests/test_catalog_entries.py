@@ -1,0 +1,79 @@
+"""The catalogue's entries, held against what the engines' own packages know."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import pytest
+
+from adapters.catalog import Catalog, Model
+from fixtures import embedded
+from fixtures.micro_whisper import FORMATS
+from tests.contract.installed import need
+
+MODELS = Catalog().models
+FETCHED = [
+    model
+    for model in MODELS.values()
+    if not model.shipped and model.engine.adapter().devices != ("remote",)
+]
+WHISPER_SIZES = {
+    "tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en",
+    "large-v1", "large-v2", "large-v3", "large-v3-turbo",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", FETCHED, ids=lambda m: m.name)
+def test_what_is_fetched_is_pinned(model: Model) -> None:
+    assert model.revision is not None
+    assert re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", model.revision)
+    assert model.licence
+    assert model.parameters
+    assert model.download_mb
+    # From 1 byte (int8) to 4 (float32) a parameter, and nothing much beside the weights.
+    assert 0.9 < model.download_mb * 1e6 / model.parameters < 4.3
+
+
+def test_every_whisper_for_every_engine() -> None:
+    for prefix in ("whisper-", "faster-whisper-", "transformers-whisper-"):
+        sizes = {n.removeprefix(prefix) for n in MODELS if n.startswith(prefix)}
+        assert sizes == WHISPER_SIZES | {"micro"}, prefix
+
+
+def test_engines_are_compared_not_settings() -> None:
+    """One size has the same decode options in every engine, as far as they share them."""
+    shared = ("language", "beam_size", "temperature", "condition_on_previous_text",
+              "without_timestamps", "logprob_threshold", "no_speech_threshold", "compute_type")  # fmt: skip
+    for size in WHISPER_SIZES:
+        names = [f"{engine}whisper-{size}" for engine in ("", "faster-", "transformers-")]
+        first, *others = ({key: MODELS[n].options[key] for key in shared} for n in names)
+        for other in others:
+            assert {k: v or False for k, v in other.items()} == {k: v or False for k, v in first.items()}, size  # fmt: skip
+
+
+def test_english_models_are_told_english() -> None:
+    for model in FETCHED:
+        if model.name.endswith(".en") or "distil" in model.name:
+            assert model.options["language"] == "en", model.name
+
+
+def test_micro_models_of_every_format() -> None:
+    shipped = {m.checkpoint for m in MODELS.values() if embedded.is_embedded(m.checkpoint)}
+    assert {f"embedded:micro-whisper/{name}" for name in FORMATS} <= shipped
+
+
+def test_revisions_of_openai_whisper_are_its_own() -> None:
+    need("openai_whisper")
+    urls = importlib.import_module("whisper")._MODELS
+    for model in FETCHED:
+        if model.engine.name == "openai_whisper":
+            assert urls[model.checkpoint].split("/")[-2] == model.revision, model.name
+
+
+def test_repositories_of_faster_whisper_are_its_own() -> None:
+    need("faster_whisper")
+    known = importlib.import_module("faster_whisper.utils")._MODELS
+    for size in WHISPER_SIZES:
+        assert MODELS[f"faster-whisper-{size}"].checkpoint == known[size]
+    assert MODELS["faster-distil-whisper-large-v3"].checkpoint == known["distil-large-v3"]

@@ -1,0 +1,176 @@
+"""Drift under a condition: hand-worked, paired, and never of other utterances."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evals.intervals import difference_interval, ratio_interval
+from evals.predictions import Prediction
+from evals.robustness import drifts, subset
+from fixtures.corpus import Corpus, Utterance
+
+# id, speaker, reference, heard clean (errors), heard under noise (errors)
+TABLE = [
+    ("a", "s1", "set a timer", "set a timer", "set the timer"),  # 0 -> 1
+    ("b", "s1", "call mom", "call tom", "call tom"),  # 1 -> 1
+    ("c", "s2", "play some jazz music now", "play some jazz music now", ""),  # 0 -> 5
+    ("d", "s2", "stop", "", "stop"),  # 1 -> 0
+    ("e", "s3", "lock the front door", "lock the front door", "lock the front door oh"),  # 0 -> 1
+]
+WORDS, CLEAN_ERRORS, ERRORS = 15, 2, 8
+
+
+def predictions(column: int, *, speakers: bool = True) -> list[Prediction]:
+    return [
+        Prediction(row[0], row[2], row[column], 2.0, 0.1, speaker=row[1] if speakers else None)
+        for row in TABLE
+    ]
+
+
+CLEAN, NOISY = predictions(3), predictions(4)
+
+
+def test_drift_by_hand() -> None:
+    figures = drifts(CLEAN, {"white-0db": NOISY, "same": CLEAN}, "whisper-english")
+    assert list(figures) == ["white-0db", "same"]
+    noisy = figures["white-0db"]
+    assert noisy["wer"].value == pytest.approx(ERRORS / WORDS)
+    assert noisy["wer_drift"].value == pytest.approx((ERRORS - CLEAN_ERRORS) / WORDS)
+    assert noisy["wer"].n == noisy["wer_drift"].n == len(TABLE)
+    same = figures["same"]["wer_drift"]
+    assert (same.value, same.ci) == (0.0, (0.0, 0.0))
+
+
+@pytest.mark.parametrize("speakers", [True, False])
+def test_intervals_are_paired_and_over_speakers_where_known(speakers: bool) -> None:
+    clean, noisy = predictions(3, speakers=speakers), predictions(4, speakers=speakers)
+    figures = drifts(clean, {"reverb": noisy}, "whisper-english", seed=3)["reverb"]
+    clusters = [row[1] for row in TABLE] if speakers else None
+    lengths, errors = np.array([3.0, 2, 5, 1, 4]), np.array([1.0, 1, 5, 0, 1])
+    changes = np.array([1.0, 0, 5, -1, 1])
+    assert figures["wer_drift"].ci == difference_interval(changes, lengths, clusters, seed=3)
+    assert figures["wer"].ci == ratio_interval(errors, lengths, clusters, seed=3)
+
+
+def test_pairing_tells_what_the_rates_apart_cannot() -> None:
+    # Half the utterances are hopeless either way; each of the others loses one word of ten.
+    words = "one two three four five six seven eight nine ten"
+    rows = [(f"u{i}", "" if i % 2 else words) for i in range(60)]
+    clean = [Prediction(i, words, said, 2.0, 0.1) for i, said in rows]
+    worse = [replace(p, hypothesis=p.hypothesis.removesuffix(" ten")) for p in clean]
+    figures = drifts(clean, {"mp3": worse}, "whisper-basic")["mp3"]
+    assert figures["wer_drift"].value == pytest.approx(0.05)
+    low, high = figures["wer_drift"].ci or (0.0, 0.0)
+    wer_low, wer_high = figures["wer"].ci or (0.0, 0.0)
+    assert 0.03 < low < high < 0.07
+    assert wer_high - wer_low > 4 * (high - low)
+
+
+def test_order_does_not_matter() -> None:
+    straight = drifts(CLEAN, {"opus": NOISY}, "whisper-english")
+    assert drifts(CLEAN, {"opus": NOISY[::-1]}, "whisper-english") == straight
+
+
+@pytest.mark.parametrize(
+    ("clean", "noisy", "message"),
+    [
+        (CLEAN, NOISY[:-1], "mp3: not heard under it: e"),
+        (CLEAN[:-1], NOISY, "mp3: not among the clean ones: e"),
+        (CLEAN, [*NOISY, NOISY[0]], "mp3: mp3 holds more than once: a"),
+        ([*CLEAN, CLEAN[1]], NOISY, "mp3: clean holds more than once: b"),
+        (CLEAN, [replace(NOISY[0], reference="set a time"), *NOISY[1:]], "another reference.*: a"),
+        (CLEAN, [], "not heard under it: a, b, c, d, e"),
+    ],
+)
+def test_other_utterances_are_refused(
+    clean: Sequence[Prediction], noisy: Sequence[Prediction], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        drifts(clean, {"telephone": clean, "mp3": noisy}, "whisper-basic")
+
+
+def test_many_mismatches_are_named_shortly() -> None:
+    clean = [Prediction(f"u{i}", "a", "a", 1.0, 0.1) for i in range(9)]
+    with pytest.raises(ValueError, match="u0, u1, u2, u3, u4 and 4 more"):
+        drifts(clean, {"mp3": []}, "whisper-basic")
+
+
+def test_unanswered_under_the_condition_is_all_deletions() -> None:
+    failed = [replace(CLEAN[0], hypothesis="", error="died"), *CLEAN[1:]]
+    figures = drifts(CLEAN, {"chunks": failed}, "whisper-english")["chunks"]
+    assert figures["wer_drift"].value == pytest.approx(3 / WORDS)
+
+
+def test_unanswered_clean_leaves_nothing_to_drift_from() -> None:
+    failed = [replace(CLEAN[0], hypothesis="", error="died"), *CLEAN[1:]]
+    figures = drifts(failed, {"chunks": NOISY}, "whisper-english")["chunks"]
+    assert figures["wer"].value == pytest.approx(ERRORS / WORDS)
+    assert figures["wer_drift"].value is None
+    assert "1 of 5 clean utterances were not answered" in (figures["wer_drift"].reason or "")
+
+
+def test_references_without_words_have_no_drift() -> None:
+    silent = [Prediction("a", "", "hello", 1.0, 0.1)]
+    for figure in drifts(silent, {"opus": silent}, "whisper-basic")["opus"].values():
+        assert figure.value is None
+        assert figure.reason == "the references hold no words"
+
+
+def _corpus(rows: Sequence[tuple[str | None, str | None]]) -> Corpus:
+    utterances = [
+        Utterance(f"u{i}", Path("x.wav"), "a word", category=category, speaker=speaker)
+        for i, (category, speaker) in enumerate(rows)
+    ]
+    return Corpus("rows", Path("manifest.jsonl"), utterances)
+
+
+def test_subset_is_in_proportion_and_spread_over_speakers() -> None:
+    rows = [("big" if i % 4 else "small", f"s{i % 7}") for i in range(200)]
+    chosen = subset(_corpus(rows), 40)
+    assert Counter(u.category for u in chosen) == {"big": 30, "small": 10}
+    heard = Counter(u.speaker for u in chosen)
+    assert set(heard.values()) <= {5, 6}
+    assert len(heard) == 7
+
+
+def test_shares_are_rounded_for_nobody_in_particular() -> None:
+    # Worked by Sainte-Lague's divisors 1, 3, 5: 53, 24, 23, 17.7, 10.6, 8 and 7.7 are the highest
+    # seven quotients. With divisors 1, 2, 3 the largest would get four.
+    rows = [("x", None)] * 53 + [("y", None)] * 24 + [("z", None)] * 23
+    chosen = subset(_corpus(rows), 7)
+    assert Counter(u.category for u in chosen) == {"x": 3, "y": 2, "z": 2}
+
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from(["x", "y", "z", None]), st.sampled_from(["a", "b", None])),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(ROWS, st.integers(0, 35), st.integers(0, 3))
+def test_subset_is_a_part_the_same_each_time_and_grows(
+    rows: list[tuple[str | None, str | None]], n: int, seed: int
+) -> None:
+    corpus = _corpus(rows)
+    chosen = subset(corpus, n, seed=seed)
+    ids = [u.id for u in chosen]
+    assert len(ids) == min(n, len(rows))
+    assert ids == [u.id for u in corpus if u.id in set(ids)]  # in order, none twice
+    backwards = Corpus("rows", corpus.manifest, corpus.utterances[::-1])
+    assert {u.id for u in subset(backwards, n, seed=seed)} == set(ids)
+    assert set(ids) <= {u.id for u in subset(corpus, n + 1, seed=seed)}
+
+
+def test_another_seed_is_another_subset() -> None:
+    corpus = _corpus([("x", "a")] * 100)
+    picks = [{u.id for u in subset(corpus, 10, seed=seed)} for seed in (0, 1)]
+    assert picks[0] != picks[1]
