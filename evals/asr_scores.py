@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from evals.alignment import Aligned, align, speakers_of
 from evals.entities import Missed, entities, numbers
 from evals.error_rate import Counts, total
+from evals.hallucination import loops
 from evals.intervals import Floats, proportion_interval, ratio_interval
 from evals.measurement import Figure
 from evals.orthography import has_capitals, has_marks, orthography
@@ -50,7 +51,9 @@ def accuracy_of(aligned: Aligned, *, seed: int = 0) -> Mapping[str, Figure]:
         ),
         "wil": Figure(edits.information_lost, n, reason=None if edits.length else _NO_WORDS),
         "sentence_error_rate": _share(wrong, np.ones(n), speakers, seed, "there is no utterance"),
-        "length_ratio": _share(words[:, [0, 1, 3]].sum(axis=1), length, speakers, seed, _NO_WORDS),
+        "length_ratio": _share(
+            words[:, [0, 1, 3]].sum(axis=1), length, speakers, seed, _NO_WORDS, proportion=False
+        ),
         "hits": Figure(edits.hits, n),
         "substitutions": Figure(edits.substitutions, n),
         "deletions": Figure(edits.deletions, n),
@@ -60,10 +63,11 @@ def accuracy_of(aligned: Aligned, *, seed: int = 0) -> Mapping[str, Figure]:
 
 
 def details(aligned: Aligned, *, seed: int = 0) -> Mapping[str, Figure]:
-    """Numbers, marked entities, capitals and punctuation, each where the references have any."""
+    """Loops; numbers, marked entities, capitals and punctuation where the references have any."""
     speakers = aligned.speakers
     raw = [p.reference for p in aligned.predictions]
-    figures: dict[str, Figure] = {}
+    looping = sum(map(loops, aligned.references, aligned.hypotheses))
+    figures: dict[str, Figure] = {"loops": Figure(looping, len(raw))}
     for name, missed in (
         ("number_error_rate", numbers(aligned)),
         ("entity_error_rate", entities(aligned)),
@@ -104,12 +108,12 @@ def speed(predictions: Sequence[Prediction], *, seed: int = 0) -> Mapping[str, F
         "rtf": Figure(
             spent / heard,
             n,
-            ratio_interval(seconds, audio, speakers, seed=seed),
+            ratio_interval(seconds, audio, speakers, seed=seed, proportion=False),
         ),
         "rtfx": Figure(
             heard / spent,
             n,
-            ratio_interval(audio, seconds, speakers, seed=seed),
+            ratio_interval(audio, seconds, speakers, seed=seed, proportion=False),
         ),
         **latency(seconds),
         **_first_token([p for _, p in done]),
@@ -150,7 +154,13 @@ def _missed(missed: Missed, speakers: list[str] | None, seed: int) -> Figure:
 
 
 def _share(
-    part: Floats | Counts, whole: Floats, speakers: list[str] | None, seed: int, otherwise: str
+    part: Floats | Counts,
+    whole: Floats,
+    speakers: list[str] | None,
+    seed: int,
+    otherwise: str,
+    *,
+    proportion: bool = True,
 ) -> Figure:
     """The ratio of two sums over the corpus with its interval; `otherwise`: why there is none."""
     n = len(whole)
@@ -158,4 +168,5 @@ def _share(
     if not everything:
         return Figure(None, n, reason=otherwise)
     value = float(part.sum()) / everything
-    return Figure(value, n, ratio_interval(part.astype(float), whole, speakers, seed=seed))
+    interval = ratio_interval(part.astype(float), whole, speakers, seed=seed, proportion=proportion)
+    return Figure(value, n, interval)

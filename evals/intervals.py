@@ -87,10 +87,13 @@ def ratio_interval(
     seed: int = 0,
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
+    proportion: bool = True,
 ) -> tuple[float, float] | None:
     """Interval of sum(numerators) / sum(denominators).
 
     numerators, denominators: shape (n,), one entry per utterance.
+    proportion: whether the one counts cases of the other, as errors of words; a ratio of
+    seconds, or of two lengths, does not.
     clusters: what is drawn together, such as the speaker of each utterance; None, or
     fewer than two different ones, draws single utterances.
     None where fewer than two draws could differ or the denominators sum to 0.
@@ -101,7 +104,7 @@ def ratio_interval(
         return None
     tail = (1 - confidence) / 2
     quantile = student_quantile(1 - tail, len(ratio.top) - 1)
-    if ratio.is_rare:
+    if proportion and ratio.is_rare:
         low, high = _wilson(ratio.estimate, ratio.effective_size, quantile)
         # At the end the bound is 0 itself, but for rounding.
         return (low if ratio.estimate > 0 else 0.0), high

@@ -17,6 +17,10 @@ Normalizer: TypeAlias = Callable[[str], str]
 NORMALIZERS = ("whisper-english", "whisper-basic", "lower", "none")
 
 
+#: whisper-normalizer spells these out, OpenAI's own does not, and published WERs used that one.
+_NOT_OPENAIS = ("kinda", "sorta", "dunno", "cause")
+
+
 @cache
 def normalizer(name: str) -> Normalizer:
     """The normalizer of a name in NORMALIZERS. Raises ValueError for another.
@@ -27,7 +31,9 @@ def normalizer(name: str) -> Normalizer:
     if name == "whisper-english":
         from whisper_normalizer.english import EnglishTextNormalizer
 
-        english: Normalizer = EnglishTextNormalizer()
+        english = EnglishTextNormalizer()
+        for word in _NOT_OPENAIS:
+            english.replacers.pop(rf"\b{word}\b", None)
         return _cached(english)
     if name == "whisper-basic":
         from whisper_normalizer.basic import BasicTextNormalizer

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports import scorecard
+from reports import calibrate_command, scorecard
 from reports.promotion import NotPromoted, promote
 
 
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     promoted.add_argument("folder", metavar="RUN", help="a run's folder, such as runs/latest")
     promoted.add_argument("--name", default="main", help="the baseline's name (default: main)")
     promoted.set_defaults(run=_promote)
+    calibrate_command.add_command(commands)
     options = parser.parse_args(arguments)
     status: int = options.run(options)
     return status

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import random
 from collections.abc import Sequence
 from functools import cache
@@ -219,7 +218,8 @@ def test_counts_are_the_textbooks(of: str) -> None:
 
 @pytest.mark.parametrize("of", SAMPLES)
 def test_counts_are_meetevals(of: str, capsys: pytest.CaptureFixture[str]) -> None:
-    need_package("meeteval")
+    # In a dependency group of its own, "independent": it is built from source for minutes.
+    pytest.importorskip("meeteval")
     siso = importlib.import_module("meeteval.wer.wer.siso")
     # meeteval's own character error rate fails on empty text, so characters go as words.
     spelt = str if of == "words" else (lambda token: f"U+{ord(token):04X}")
@@ -279,15 +279,6 @@ def test_whisper_english_is_openais() -> None:
     differences = normalizer_agreement.differences(normalizer_agreement.sentences(400))
     kinds = {normalizer_agreement.kind(d.sentence) for d in differences}
     assert kinds == normalizer_agreement.KNOWN, [d for d in differences if d.is_unknown]
-
-
-def need_package(name: str) -> None:
-    """Skip where a package of the tests is not installed; fail where .ci/run installed all."""
-    if importlib.util.find_spec(name) is not None:
-        return
-    if os.environ.get("MODEL_LAB_ALL_EXTRAS"):
-        pytest.fail(f"{name} is not installed")
-    pytest.skip(f"{name} is not installed")
 
 
 def _jiwers(of: str, references: list[str], hypotheses: list[str]) -> list[int]:

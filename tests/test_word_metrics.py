@@ -185,6 +185,11 @@ def test_normalizer_of_a_corpus() -> None:
     assert set(NORMALIZERS) == {"whisper-english", "whisper-basic", "lower", "none"}
 
 
+def test_loops_are_counted() -> None:
+    pairs = [("stop", "stop " + "thank you " * 6), ("nine nine nine nine", "nine nine nine nine")]
+    assert details(align(predictions(pairs), "none"))["loops"].value == 1
+
+
 def test_nothing_at_all() -> None:
     figures = accuracy_of(align([], "none"))
     assert figures["wer"].value is None

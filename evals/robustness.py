@@ -1,0 +1,133 @@
+"""How much worse a model hears under a condition than on the same utterances undisturbed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from evals.alignment import align, speakers_of
+from evals.error_rate import total
+from evals.intervals import difference_interval, ratio_interval
+from evals.measurement import Figure
+from evals.predictions import Prediction
+from fixtures.corpus import Corpus, Utterance
+
+_SHOWN = 5
+
+
+def drifts(
+    clean: Sequence[Prediction],
+    perturbed: Mapping[str, Sequence[Prediction]],
+    normalizer_name: str,
+    *,
+    seed: int = 0,
+) -> Mapping[str, Mapping[str, Figure]]:
+    """Per condition its WER and `wer_drift` = WER(condition) - WER(clean), paired.
+
+    Intervals are over speakers where all are known, else over utterances. An utterance
+    without an answer counts as all deletions; but one that the clean run did not answer
+    would make a drift look smaller, so then there is none.
+    Raises ValueError, naming them, where a condition's utterances are not exactly the
+    clean ones (in any order) with the same references.
+    """
+    problems = [
+        problem
+        for condition, predictions in perturbed.items()
+        for problem in _mismatches(condition, clean, predictions)
+    ]
+    if problems:
+        raise ValueError("\n".join(problems))
+    speakers = speakers_of(clean)
+    before = align(clean, normalizer_name).words
+    lengths = before[:, :3].sum(axis=1).astype(float)
+    clean_errors = before[:, 1:].sum(axis=1).astype(float)
+    failed = sum(p.error is not None for p in clean)
+    figures: dict[str, Mapping[str, Figure]] = {}
+    for condition, predictions in perturbed.items():
+        by_id = {p.id: p for p in predictions}
+        after = align([by_id[p.id] for p in clean], normalizer_name).words
+        errors = after[:, 1:].sum(axis=1).astype(float)
+        n, words = len(clean), int(lengths.sum())
+        if not words:
+            empty = Figure(None, n, reason="the references hold no words")
+            figures[condition] = {"wer": empty, "wer_drift": empty}
+            continue
+        drift = Figure(
+            (total(after).errors - total(before).errors) / words,
+            n,
+            difference_interval(errors - clean_errors, lengths, speakers, seed=seed),
+        )
+        if failed:
+            drift = Figure(
+                None, n, reason=f"{failed} of {n} clean utterances were not answered: no base"
+            )
+        figures[condition] = {
+            "wer": Figure(
+                total(after).errors / words,
+                n,
+                ratio_interval(errors, lengths, speakers, seed=seed),
+            ),
+            "wer_drift": drift,
+        }
+    return figures
+
+
+def subset(corpus: Corpus, n: int, *, seed: int = 0) -> Corpus:
+    """At most n utterances, in the corpus's order: categories in proportion, speakers in turn.
+
+    Categories are filled by Sainte-Lague's method, so that a smaller subset is part of a
+    larger one; within a category the speaker with the fewest so far is next, since
+    intervals over speakers need many of them. The choice depends on ids, not on order.
+    """
+    if n >= len(corpus):
+        return corpus
+
+    def rank(utterance: Utterance) -> bytes:
+        return hashlib.sha256(f"{seed}\0{utterance.id}".encode()).digest()
+
+    waiting: dict[str, dict[str, list[Utterance]]] = defaultdict(lambda: defaultdict(list))
+    for utterance in sorted(corpus, key=rank, reverse=True):  # the next one is the last of a list
+        waiting[utterance.category or ""][utterance.speaker or ""].append(utterance)
+    sizes = {c: sum(map(len, speakers.values())) for c, speakers in waiting.items()}
+    taken: Counter[str] = Counter()
+    heard: Counter[str] = Counter()
+    chosen: set[str] = set()
+    for _ in range(n):
+        category = max(
+            (c for c in sizes if taken[c] < sizes[c]),
+            key=lambda c: (sizes[c] / (2 * taken[c] + 1), c),
+        )
+        speakers = waiting[category]
+        speaker = min(speakers, key=lambda s: (heard[s], rank(speakers[s][-1])))
+        chosen.add(speakers[speaker].pop().id)
+        if not speakers[speaker]:
+            del speakers[speaker]
+        taken[category] += 1
+        heard[speaker] += 1
+    return Corpus(corpus.name, corpus.manifest, tuple(u for u in corpus if u.id in chosen))
+
+
+def _mismatches(
+    condition: str, clean: Sequence[Prediction], perturbed: Sequence[Prediction]
+) -> list[str]:
+    """What keeps the two from being compared utterance by utterance, a line each."""
+    wrong = []
+    for name, predictions in (("clean", clean), (condition, perturbed)):
+        twice = [i for i, count in Counter(p.id for p in predictions).items() if count > 1]
+        if twice:
+            wrong.append(f"{condition}: {name} holds more than once: {_named(twice)}")
+    references = {p.id: p.reference for p in clean}
+    others = {p.id: p.reference for p in perturbed}
+    if missing := references.keys() - others.keys():
+        wrong.append(f"{condition}: not heard under it: {_named(missing)}")
+    if extra := others.keys() - references.keys():
+        wrong.append(f"{condition}: not among the clean ones: {_named(extra)}")
+    if other := [i for i in references.keys() & others.keys() if references[i] != others[i]]:
+        wrong.append(f"{condition}: another reference than the clean one: {_named(other)}")
+    return wrong
+
+
+def _named(ids: Sequence[str] | set[str]) -> str:
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return ", ".join(sorted(ids)[:_SHOWN]) + more
