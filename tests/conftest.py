@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-#: Everything about single engines. They take minutes and most of them an extra each, so they
-#: run where .ci/run has every extra, and where they are named on the command line.
+from tests.sessions import SESSIONS, Finished, run_session
+
+#: Everything about single engines, most of which need an extra each, and what takes longest of
+#: the rest. They run in .ci/run, which has every extra, and where they are named on the command
+#: line, so that the README's test command stays under two minutes.
 DEEP = {
+    "test_against_independent.py",
+    "test_baseline_session.py",
+    "test_calibration.py",
     "test_contract.py",
     "test_envs_session.py",
     "test_faster_whisper.py",
@@ -31,7 +38,7 @@ _NOT_INHERITED = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of single engines unless they are asked for."""
+    """Leave out the modules in DEEP unless they are asked for."""
     named = {Path(argument.partition("::")[0]).name for argument in config.args}
     if os.environ.get("MODEL_LAB_ALL_EXTRAS"):
         return
@@ -39,6 +46,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
+
+
+class Runs:
+    """Sessions of SESSIONS, each run once, two at a time."""
+
+    def __init__(self, pool: ThreadPoolExecutor, folder: Callable[[str], Path]) -> None:
+        self._pool = pool
+        self._folder = folder
+        self._begun: dict[str, Future[Finished]] = {}
+
+    def __getitem__(self, name: str) -> Future[Finished]:
+        if name not in self._begun:
+            folder = self._folder("session")
+            self._begun[name] = self._pool.submit(run_session, folder, SESSIONS[name])
+        return self._begun[name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def sessions(
+    bytecode: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runs]:
+    """The sessions that the selected tests look at, begun at once, beside the other tests."""
+    specs = (getattr(item, "callspec", None) for item in request.session.items)
+    asked = {spec.params["finished"] for spec in specs if spec and "finished" in spec.params}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        runs = Runs(pool, tmp_path_factory.mktemp)
+        if not hasattr(
+            request.config, "workerinput"
+        ):  # an xdist worker gets some of the tests only
+            for name in sorted(asked):
+                runs[name]
+        yield runs
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -17,7 +17,7 @@ import pytest
 from adapters.engines import EngineRef
 from adapters.interface import Audio, LoadSpec
 from adapters.memory import MemoryMeter
-from adapters.process import ModelProcess, WorkerError
+from adapters.process import ModelProcess, WorkerError, _Gateway
 from tests import toy_engine
 from tests.toy_engine import RATE, samples_of
 
@@ -39,10 +39,19 @@ def _process(log: Path | None = None, *, limit: float = 20.0, **options: Any) ->
     return ModelProcess(ENGINE, spec, time_limit=limit, log=log)
 
 
-def _children() -> set[int]:
-    """Processes below this one that still run; another test's model may be among them."""
-    processes = psutil.Process().children(recursive=True)
-    return {p.pid for p in processes if p.status() != psutil.STATUS_ZOMBIE}
+def _worker(process: ModelProcess) -> psutil.Process:
+    """The process that the model runs in; sessions of other tests run beside it."""
+    assert isinstance(process._transport, _Gateway)
+    return process._transport._process
+
+
+def _is_over(worker: psutil.Process) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.fixture
@@ -117,14 +126,14 @@ def test_crash_leaves_the_stack_in_the_log(log: Path) -> None:
 
 
 def test_hang_is_killed(log: Path) -> None:
-    others = _children()
     process = _process(log, limit=1.0, mode="hangs", on="bad")
     process.load()
-    assert _children() > others
+    worker = _worker(process)
+    assert worker.is_running()
     with pytest.raises(WorkerError, match="no answer to 'transcribe' within 1 s") as caught:
         process.transcribe(_audio("bad"))
     assert caught.value.kind == "hung"
-    assert _children() <= others
+    assert _is_over(worker)
     with pytest.raises(WorkerError, match="not running"):
         process.transcribe(_audio("good"))
 
@@ -142,15 +151,12 @@ def test_loading_fails(mode: str, kind: str, says: str) -> None:
 
 
 def test_close_ends_the_process() -> None:
-    others = _children()
     process = _process()
     process.load()
-    assert _children() > others
+    worker = _worker(process)
+    assert worker.is_running()
     process.close()
-    deadline = time.monotonic() + 10
-    while not _children() <= others and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert _children() <= others
+    assert _is_over(worker)
 
 
 def test_peak_memory_sees_what_is_gone_again() -> None:

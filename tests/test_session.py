@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jiwer
 import pytest
 
 from evals.normalizers import normalizer
+from tests.conftest import Runs
 from tests.sessions import (
     NOT_INSTALLED,
     ROOT,
-    SESSIONS,
     TEXTS,
     WORDS,
     Finished,
     prepare,
     row_of,
-    run_session,
     shared_arguments,
 )
 
@@ -42,24 +40,8 @@ def session(pytester: pytest.Pytester, outside: Path) -> Session:
     return run
 
 
-@pytest.fixture(scope="module")
-def sessions(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mapping[str, Future[Finished]]]:
-    """The sessions that the selected tests ask for, two at a time."""
-    specs = (getattr(item, "callspec", None) for item in request.session.items)
-    asked = {spec.params["finished"] for spec in specs if spec and "finished" in spec.params}
-    asked |= {name.removesuffix(" -n 2") for name in asked}
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        yield {
-            name: pool.submit(run_session, tmp_path_factory.mktemp("session"), arguments)
-            for name, arguments in SESSIONS.items()
-            if name in asked
-        }
-
-
 @pytest.fixture
-def finished(request: pytest.FixtureRequest, sessions: Mapping[str, Future[Finished]]) -> Finished:
+def finished(request: pytest.FixtureRequest, sessions: Runs) -> Finished:
     return sessions[request.param].result()
 
 
@@ -182,9 +164,7 @@ def test_faulty_models_fail_alone_and_say_why(finished: Finished) -> None:
 
 
 @pytest.mark.parametrize("finished", ["comparison -n 2"], indirect=True)
-def test_xdist_gives_the_same_accuracy_and_no_speed(
-    finished: Finished, sessions: Mapping[str, Future[Finished]]
-) -> None:
+def test_xdist_gives_the_same_accuracy_and_no_speed(finished: Finished, sessions: Runs) -> None:
     serial, parallel = sessions["comparison"].result().card, finished.card
     assert finished.result.ret == 0
     for model in ("oracle", "rival"):
