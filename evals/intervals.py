@@ -5,7 +5,6 @@ person's utterances are not independent, else utterances. The statistic of each
 draw is divided by its own standard error (Efron and Tibshirani 1993, chapter 12.5:
 the bootstrap-t), because error rates are skewed: plain percentiles miss the truth
 above them twice as often as below, and cover it too seldom with few speakers.
-`tests/benchmarks/interval_coverage.py` measures how often these cover it.
 """
 
 from __future__ import annotations
