@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from reports import scorecard
@@ -125,6 +124,8 @@ def run_session(folder: Path, arguments: Sequence[str]) -> Finished:
 
 
 def card_of(folder: Path) -> dict[str, Any]:
+    import jsonschema  # not in the light core, whose sessions load tests/conftest.py too
+
     text = (folder / "runs" / "latest" / "scorecard.json").read_text(encoding="utf-8")
     card: dict[str, Any] = json.loads(text)
     schema = json.loads(scorecard.SCHEMA_FILE.read_text(encoding="utf-8"))

@@ -73,6 +73,15 @@ def test_worker_needs_nothing_but_numpy() -> None:
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
 
 
+def test_any_session_can_load_the_tests_conftest() -> None:
+    """pytest loads it before it knows what was asked for, in the light core too."""
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(['hypothesis', 'jsonschema', 'espeakng_loader', "
+        "'faster_whisper', 'pocketsphinx', 'av'])); import tests.conftest"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+
+
 def test_engines_are_found() -> None:
     assert {"espeak", "faster_whisper", "pocketsphinx"} <= set(known_engines())
     assert "interface" not in known_engines()
