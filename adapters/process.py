@@ -60,6 +60,8 @@ class WorkerError(Exception):
 class Timed(Generic[R]):
     """A result with the seconds that the engine's call took, measured inside the worker.
 
+    waited_seconds: of these, waiting for a CPU that other processes held; None where the
+    system does not tell.
     first_token_seconds, first_audio_seconds: until the first piece of text that can be
     shown and of audio that can be played; None where the answer came whole.
     """
@@ -68,6 +70,7 @@ class Timed(Generic[R]):
     seconds: float
     first_token_seconds: float | None = None
     first_audio_seconds: float | None = None
+    waited_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +194,9 @@ class _Gateway:
 class ModelProcess:
     """One model, loaded and called in isolation. Not thread-safe.
 
-    After `load`: load_seconds and load_memory say what it took, loaded_from the path
-    where a checkpoint that was only a name was found.
+    After `load`: load_seconds and load_memory say what it took, load_waited_seconds how
+    long it waited for a CPU, loaded_from the path where a checkpoint that was only a name
+    was found.
 
     time_limit: seconds that any one call may take; loading may take ten times as long.
     log: where the worker's output goes.
@@ -219,6 +223,7 @@ class ModelProcess:
         self._python = python
         self._transport: _Transport | None = None
         self.load_seconds = 0.0
+        self.load_waited_seconds: float | None = None
         self.loaded_from: str | None = None
         self.load_memory = MemoryPeaks(PeakMemory(0, ""))
 
@@ -247,6 +252,7 @@ class ModelProcess:
             10 * self._time_limit,
         )
         self.load_seconds = answer["seconds"]
+        self.load_waited_seconds = answer["waited_seconds"]
         self.load_memory = _memory(answer)
         self.loaded_from = answer["loaded_from"]
         return self.load_seconds
@@ -257,7 +263,12 @@ class ModelProcess:
             answer = self._ask({"op": "transcribe", **sound})
         words = tuple(Word(*word) for word in answer["words"])
         transcript = Transcript(answer["text"], answer["language"], words)
-        return Timed(transcript, answer["seconds"], answer["first_token_seconds"])
+        return Timed(
+            transcript,
+            answer["seconds"],
+            answer["first_token_seconds"],
+            waited_seconds=answer["waited_seconds"],
+        )
 
     def synthesize(self, text: str, voice: Mapping[str, Any] | None = None) -> Timed[Speech]:
         """Speak one utterance. Raises WorkerError."""
@@ -268,6 +279,7 @@ class ModelProcess:
             Speech(_received(answer), words),
             answer["seconds"],
             first_audio_seconds=answer["first_audio_seconds"],
+            waited_seconds=answer["waited_seconds"],
         )
 
     def reply(self, turns: Sequence[Turn]) -> Timed[Reply]:
@@ -288,6 +300,7 @@ class ModelProcess:
             answer["seconds"],
             answer["first_token_seconds"],
             answer["first_audio_seconds"],
+            answer["waited_seconds"],
         )
 
     def peak_memory(self, *, reset: bool = False) -> MemoryPeaks:

@@ -36,6 +36,7 @@ from adapters.interface import (
     Turn,
 )
 from adapters.memory import MemoryMeter
+from adapters.waiting import CpuWait
 
 Message = dict[str, Any]
 
@@ -47,14 +48,21 @@ class WrongTypeError(Exception):
 class _Clock:
     """Seconds since an engine was called, read only when its device is done."""
 
-    def __init__(self, device: Accelerator) -> None:
+    def __init__(self, device: Accelerator, wait: CpuWait) -> None:
         self._device = device
+        self._wait = wait
         device.synchronize()  # what came before is not this call's
+        wait.start()
         self._start = time.perf_counter()
 
     def seconds(self) -> float:
         self._device.synchronize()
         return time.perf_counter() - self._start
+
+    def whole(self) -> Message:
+        """The call is over: its time, and how long it waited in that for a CPU."""
+        seconds = self.seconds()
+        return {"seconds": seconds, "waited_seconds": self._wait.within(seconds)}
 
 
 class Worker:
@@ -62,6 +70,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._memory = MemoryMeter()
+        self._wait = CpuWait()
         self._adapter: Adapter | None = None
         self._device = accelerator("cpu")
         self._operations: Mapping[str, Callable[[Message], Message]] = {
@@ -92,15 +101,18 @@ class Worker:
         adapter = load_adapter(request["engine"], request["file"])()
         spec = LoadSpec(**request["spec"])
         self._memory.reset()
+        self._wait.start()
         start = time.perf_counter()
         device = accelerator(spec.device, adapter.device_memory)
         device.check()
         adapter.load(spec)
         device.synchronize()
         seconds = time.perf_counter() - start
+        waited = self._wait.within(seconds)
         self._adapter, self._device = adapter, device
         return {
             "seconds": seconds,
+            "waited_seconds": waited,
             "loaded_from": adapter.loaded_from,
             **self._peak_memory({"reset": True}),
         }
@@ -115,7 +127,7 @@ class Worker:
                 f"most {longest:g} s: split the utterance"
             )
         first: float | None = None
-        clock = _Clock(self._device)
+        clock = _Clock(self._device, self._wait)
         heard = transcriber.transcribe(audio)
         if isinstance(heard, Iterator):
             pieces: list[str] = []
@@ -126,13 +138,13 @@ class Worker:
                     first = clock.seconds()
                 pieces.append(piece)
             heard = Transcript("".join(pieces).strip())
-        seconds = clock.seconds()
+        times = clock.whole()
         if not isinstance(heard, Transcript) or not isinstance(heard.text, str):
             raise WrongTypeError(
                 f"transcribe() gave {_type_of(heard)}; a Transcript with text is expected"
             )
         return {
-            "seconds": seconds,
+            **times,
             "first_token_seconds": first,
             "text": heard.text,
             "language": heard.language,
@@ -142,7 +154,7 @@ class Worker:
     def _synthesize(self, request: Message) -> Message:
         synthesizer = self._expect(Synthesizer, "synthesize")
         first: float | None = None
-        clock = _Clock(self._device)
+        clock = _Clock(self._device, self._wait)
         speech = synthesizer.synthesize(request["text"], request["voice"])
         if isinstance(speech, Iterator):
             pieces: list[Audio] = []
@@ -154,12 +166,12 @@ class Worker:
             if not pieces:
                 raise ModelError("the engine gave no audio at all for this text")
             speech = Speech(_joined(pieces))
-        seconds = clock.seconds()
+        times = clock.whole()
         if not isinstance(speech, Speech):
             raise WrongTypeError(f"synthesize() gave {_type_of(speech)}; a Speech is expected")
         _check_audio(speech.audio, "synthesize() gave")
         return {
-            "seconds": seconds,
+            **times,
             "first_audio_seconds": first,
             **_sound(speech.audio),
             "words": _words(speech.words),
@@ -173,7 +185,7 @@ class Worker:
         ]
         first_token: float | None = None
         first_audio: float | None = None
-        clock = _Clock(self._device)
+        clock = _Clock(self._device, self._wait)
         reply = converser.reply(turns)
         if isinstance(reply, Iterator):
             text: list[str] = []
@@ -190,7 +202,7 @@ class Worker:
                         first_audio = clock.seconds()
                     sounds.append(piece.audio)
             reply = Reply("".join(text).strip(), _joined(sounds) if sounds else None)
-        seconds = clock.seconds()
+        times = clock.whole()
         if not isinstance(reply, Reply) or not isinstance(reply.text, str):
             raise WrongTypeError(f"reply() gave {_type_of(reply)}; a Reply with text is expected")
         sound: Message = {"samples": b"", "sample_rate": 0}
@@ -198,7 +210,7 @@ class Worker:
             _check_audio(reply.audio, "reply() gave")
             sound = _sound(reply.audio)
         return {
-            "seconds": seconds,
+            **times,
             "first_token_seconds": first_token,
             "first_audio_seconds": first_audio,
             "text": reply.text,
@@ -226,6 +238,7 @@ class Worker:
         }
 
     def _close(self, request: Message) -> Message:
+        self._wait.close()
         adapter, self._adapter = self._adapter, None
         if adapter is not None:
             adapter.close()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from evals.alignment import Aligned, align, speakers_of
 from evals.entities import Missed, entities, numbers
 from evals.error_rate import Counts, total
+from evals.fair_timing import marked, share_waited
 from evals.hallucination import loops
 from evals.intervals import Floats, proportion_interval, ratio_interval
 from evals.measurement import Figure
@@ -92,7 +93,8 @@ def details(aligned: Aligned, *, seed: int = 0) -> Mapping[str, Figure]:
 def speed(predictions: Sequence[Prediction], *, seed: int = 0) -> Mapping[str, Figure]:
     """RTF, RTFx and the latency of whole utterances, over those that were answered.
 
-    RTF = sum of processing seconds / sum of audio seconds; RTFx is its inverse.
+    RTF = sum of processing seconds / sum of audio seconds; RTFx is its inverse. All are
+    marked busy where the engine waited for a CPU for more than BUSY_SHARE of its time.
     """
     done = [(p.processing_seconds, p) for p in predictions if p.processing_seconds is not None]
     seconds = np.array([s for s, _ in done])
@@ -104,7 +106,9 @@ def speed(predictions: Sequence[Prediction], *, seed: int = 0) -> Mapping[str, F
         reason = "no utterance was answered"
         names = ["rtf", "rtfx", *(f"latency_p{p}" for p in PERCENTILES)]
         return {name: Figure(None, n, reason=reason) for name in names}
-    return {
+    waited = [p.waited_seconds for _, p in done]
+    share = share_waited(seconds, waited)
+    totals = {
         "rtf": Figure(
             spent / heard,
             n,
@@ -115,26 +119,57 @@ def speed(predictions: Sequence[Prediction], *, seed: int = 0) -> Mapping[str, F
             n,
             ratio_interval(audio, seconds, speakers, seed=seed, proportion=False),
         ),
-        **latency(seconds),
+    }
+    return {
+        **{name: marked(figure, share) for name, figure in totals.items()},
+        **latency(seconds, waited),
         **_first_token([p for _, p in done]),
     }
 
 
 def _first_token(predictions: Sequence[Prediction]) -> Mapping[str, Figure]:
     """Of engines that stream; one without text has no first token, and no time until it."""
-    times = [p.first_token_seconds for p in predictions if p.first_token_seconds is not None]
-    percentiles = (50, 95) if times else ()
-    return {
-        f"first_token_p{p}": Figure(float(np.percentile(times, p)), len(times)) for p in percentiles
-    }
+    streamed = [p for p in predictions if p.first_token_seconds is not None]
+    if not streamed:
+        return {}
+    times = np.array([p.first_token_seconds for p in streamed], float)
+    shares = [share_waited([p.processing_seconds], [p.waited_seconds]) for p in streamed]
+    # Nobody tells when within its call an engine waited, so: all the time alike.
+    waited = [None if s is None else s * t for s, t in zip(shares, times, strict=True)]
+    return _percentiles("first_token", (50, 95), times, waited, share_waited(times, waited))
 
 
-def latency(seconds: NDArray[np.float64] | Sequence[float]) -> Mapping[str, Figure]:
-    """Percentiles of single times, interpolated linearly between order statistics."""
+def latency(
+    seconds: NDArray[np.float64] | Sequence[float], waited: Sequence[float | None] | None = None
+) -> Mapping[str, Figure]:
+    """Percentiles of single times, interpolated linearly between order statistics.
+
+    waited: of each time, the seconds spent waiting for a CPU, where that is known.
+    """
     times = np.asarray(seconds, float)
-    return {
-        f"latency_p{p}": Figure(float(np.percentile(times, p)), len(times)) for p in PERCENTILES
-    }
+    waited = [None] * len(times) if waited is None else waited
+    return _percentiles("latency", PERCENTILES, times, waited, share_waited(times, waited))
+
+
+def _percentiles(
+    name: str,
+    percentiles: Sequence[int],
+    times: NDArray[np.float64],
+    waited: Sequence[float | None],
+    share: float | None,
+) -> Mapping[str, Figure]:
+    """Percentiles of times; `share`: of the whole calls, how much was waiting.
+
+    A percentile is busy where the calls are as a whole, and where waiting has that share of
+    it: one call that waited is nothing among hundreds, and all that the 99th percentile says.
+    """
+    working = np.maximum(times - np.array([w or 0.0 for w in waited]), 0.0)
+    figures = {}
+    for p in percentiles:
+        value = float(np.percentile(times, p))
+        of_it = 1 - float(np.percentile(working, p)) / value if value else None
+        figures[f"{name}_p{p}"] = marked(Figure(value, len(times)), share, of_it)
+    return figures
 
 
 _NO_WORDS = "the references hold no words"

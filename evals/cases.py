@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from evals.measurement import Measurement, Verdict
+from evals.measurement import ALL, Measurement, Verdict
 from evals.metrics import METRICS
 from evals.thresholds import Gate, Thresholds
 
 #: The name under which a test's case travels in its user_properties.
 PROPERTY = "model_lab.case"
+#: Tasks that take long or answer a question of their own: they run where they are asked for, and
+#: count against a model where they ran.
+ASKED_FOR = ("robustness", "hallucination")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ def missing_measurements(
     limits = thresholds.limits(
         model=case.model, tier=case.tier, task=case.task, corpus=case.corpus, gate=gate
     )
-    present = {(m.task, m.corpus, m.metric) for m in recorded}
+    present = {(m.task, m.corpus, m.key) for m in recorded}
+    order = list(METRICS)
     needed = set(limits) | thresholds.graded.get(case.task, frozenset())
     return [
         Measurement(
@@ -57,9 +61,11 @@ def missing_measurements(
             unit=METRICS[metric].unit,
             n=0,
             verdict=verdict,
-            gated=metric in limits and gate != "off",
+            slice=slice_name or ALL,
+            gated=key in limits and gate != "off",
             reason=reason,
         )
-        for metric in METRICS
-        if metric in needed and (case.task, case.corpus, metric) not in present
+        for key in sorted(needed, key=lambda key: (order.index(key.partition("/")[0]), key))
+        if (case.task, case.corpus, key) not in present
+        for metric, _, slice_name in [key.partition("/")]
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from evals.cases import Case
 from evals.gate import decide, further_utterances
-from evals.measurement import ALL, MISSING, Figure, Limit, Measurement, Verdict
+from evals.measurement import ALL, MISSING, Figure, Limit, Measurement, Verdict, limit_key
 from evals.metrics import METRICS
 from evals.thresholds import Gate, Thresholds
 
@@ -45,18 +45,14 @@ class Evaluation:
         *,
         normalizer: str | None = None,
         slice_name: str = ALL,
-        limited: bool = True,
     ) -> None:
-        """Turn figures into measurements, with a verdict each where there is a limit.
-
-        limited: false for figures that explain another and have no limits of their own.
-        """
-        all_limits = self._limits() if limited else {}
+        """Turn figures into measurements, with a verdict each where there is a limit."""
+        all_limits = self._limits()
         for metric, figure in figures.items():
-            limits = all_limits.get(metric, [])
+            limits = all_limits.get(limit_key(metric, slice_name), [])
             verdict, limit = decide(figure, limits)
             reason = figure.reason
-            conditions: tuple[str, ...] = ()
+            conditions = figure.conditions
             gated = bool(limits) and self.gate != "off"
             if self.contended and METRICS[metric].is_speed:
                 conditions = (CONTENDED,)
@@ -91,7 +87,13 @@ class Evaluation:
             )
 
     def record_missing(
-        self, metrics: Sequence[str], verdict: Verdict, reason: str, *, gated: bool
+        self,
+        metrics: Sequence[str],
+        verdict: Verdict,
+        reason: str,
+        *,
+        gated: bool,
+        slice_name: str = ALL,
     ) -> None:
         """Say of figures that they do not exist, and why."""
         for metric in metrics:
@@ -105,7 +107,10 @@ class Evaluation:
                     unit=METRICS[metric].unit,
                     n=0,
                     verdict=verdict,
-                    gated=gated and self.gate != "off" and metric in self._limits(),
+                    slice=slice_name,
+                    gated=gated
+                    and self.gate != "off"
+                    and limit_key(metric, slice_name) in self._limits(),
                     reason=reason,
                 )
             )
@@ -136,7 +141,7 @@ class Evaluation:
                 )
             )
         ]
-        have = {m.metric for m in self.recorded}
+        have = {m.key for m in self.recorded}
         broken += [
             f"{metric} was not measured, but {limits[0].source} limits it"
             for metric, limits in self._limits().items()
@@ -161,12 +166,13 @@ class Evaluation:
 def describe(m: Measurement) -> str:
     """One line for a person: the value, its interval, the limit and who set it."""
     if m.value is None:
-        return f"{m.metric} {m.verdict.replace('_', ' ')}: {m.reason or 'no reason given'}"
+        return f"{m.key} {m.verdict.replace('_', ' ')}: {m.reason or 'no reason given'}"
     interval = f" [{m.ci[0]:.4g}, {m.ci[1]:.4g}]" if m.ci else ""
     side = "at most" if m.bound == "max" else "at least"
     limit = f", {side} {m.limit:g} allowed by {m.limit_source}" if m.limit is not None else ""
     more = f" (about {m.further_utterances:,} more utterances" if m.further_utterances else ""
     state = " is inconclusive" + (f"{more} would decide)" if more else "")
     state = state if m.verdict == "inconclusive" else ""
-    unit = f" {m.unit}" if m.unit in ("s", "MB") else ""
-    return f"{m.metric} {m.value:.4g}{unit}{interval}{state}{limit}"
+    unit = f" {m.unit}" if m.unit in ("s", "MB", "1/min") else ""
+    why = f": {m.reason}" if m.verdict == "inconclusive" and m.conditions else ""
+    return f"{m.key} {m.value:.4g}{unit}{interval}{state}{limit}{why}"

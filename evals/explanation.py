@@ -19,13 +19,11 @@ CONFUSIONS = "model_lab.confusions"
 def explain(evaluation: Evaluation, aligned: Aligned) -> None:
     """Record the WER of each part and under each other normalizer, and attach the confusions.
 
-    Of these only `worst_slice_wer` can be limited.
+    `worst_slice_wer` can be limited, and the WER of a part by its name ("wer/category=timer").
     """
     by_part = slices(aligned)
     for name, figure in by_part.rates().items():
-        evaluation.record(
-            {"wer": figure}, normalizer=aligned.normalizer, slice_name=name, limited=False
-        )
+        evaluation.record({"wer": figure}, normalizer=aligned.normalizer, slice_name=name)
     worst = by_part.worst()
     if worst is not None:
         name, figure = worst
@@ -35,9 +33,7 @@ def explain(evaluation: Evaluation, aligned: Aligned) -> None:
         evaluation.record({WORST_SLICE: missing}, normalizer=aligned.normalizer)
     for name in NORMALIZERS:
         if name != aligned.normalizer:
-            evaluation.record(
-                {"wer_by_normalizer": _under(aligned, name)}, normalizer=name, limited=False
-            )
+            evaluation.record({"wer_by_normalizer": _under(aligned, name)}, normalizer=name)
     evaluation.attach(CONFUSIONS, [asdict(c) for c in confusions(aligned)])
 
 

@@ -23,12 +23,16 @@ WORST_SLICE = "worst_slice_wer"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value with its 95 % interval, from n observations. None: there is nothing to compute."""
+    """A value with its 95 % interval, from n observations. None: there is nothing to compute.
+
+    conditions: what makes it worse than it would be, e.g. "busy".
+    """
 
     value: float | None
     n: int
     ci: tuple[float, float] | None = None
     reason: str | None = None
+    conditions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.value is not None and not math.isfinite(self.value):
@@ -52,13 +56,14 @@ class Limit:
 class Measurement:
     """One row of the scorecard.
 
-    unit: "ratio", "count", "s" or "MB" (10^6 bytes).
+    unit: "ratio", "count", "s", "MB" (10^6 bytes) or "1/min".
     slice: the part of the corpus, "all" for the whole.
     further_utterances: about as many more, like these, would decide an inconclusive verdict.
     limit, bound, limit_source: the limit that decided; None where there is none,
     and then the verdict of a value is "pass".
     gated: whether the verdict counts for the exit code.
-    conditions: what made the figure unfit to gate, e.g. "contended".
+    conditions: what the figure was taken under: "contended" (gates nothing) or "busy" (looks
+    slower than it is, so that it can keep a limit and not break one).
     """
 
     model: str
@@ -85,9 +90,20 @@ class Measurement:
         """Said of the whole corpus; single slices are there to explain it."""
         return self.slice == ALL or self.metric == WORST_SLICE
 
+    @property
+    def key(self) -> str:
+        """The name by which thresholds.yaml may limit it."""
+        return limit_key(self.metric, self.slice)
+
     def as_property(self) -> tuple[str, str]:
         """For user_properties: text only, since xdist carries nothing richer unharmed."""
         return PROPERTY, json.dumps(asdict(self), allow_nan=False)
+
+
+def limit_key(metric: str, slice_name: str = ALL) -> str:
+    """The name by which thresholds.yaml limits a metric: "wer", of a part "wer/category=timer"."""
+    whole = slice_name == ALL or metric == WORST_SLICE
+    return metric if whole else f"{metric}/{slice_name}"
 
 
 def from_property(value: str) -> Measurement:

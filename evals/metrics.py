@@ -8,7 +8,7 @@ from typing import Literal
 
 from evals.measurement import Bound
 
-Unit = Literal["ratio", "count", "s", "MB"]
+Unit = Literal["ratio", "count", "s", "MB", "1/min"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,34 @@ METRICS: Mapping[str, Metric] = {
     "peak_device_memory": Metric("MB", "max", meaning="peak memory taken on the accelerator"),
     "first_token_p50": Metric("s", "max", True, f"median of the {_FIRST_PIECE}"),
     "first_token_p95": Metric("s", "max", True, f"95th percentile of the {_FIRST_PIECE}"),
+    "wer_drift": Metric("ratio", "max", meaning="WER under a condition minus the clean, paired"),
+    "hallucinated_words_per_minute": Metric(
+        "1/min", "max", meaning="words heard per minute of non-speech"
+    ),
+    "hallucination_rate": Metric("ratio", "max", meaning="clips of non-speech with any word heard"),
+    "phantom_phrases": Metric("count", "max", meaning="known phrases of subtitles nobody said"),
+    "leading_insertions": Metric("count", "max", meaning="words heard before speech begins"),
+    "trailing_insertions": Metric("count", "max", meaning="words heard after speech ends"),
 }
+
+_HALLUCINATION = frozenset(
+    {
+        "hallucinated_words_per_minute",
+        "hallucination_rate",
+        "phantom_phrases",
+        "leading_insertions",
+        "trailing_insertions",
+    }
+)
 
 #: The metrics that each task reports; thresholds may name no others.
 TASK_METRICS: Mapping[str, frozenset[str]] = {
     "smoke": frozenset(
         {"success_rate", "load_time", "first_inference", "peak_memory", "peak_device_memory"}
     ),
-    "asr": frozenset(METRICS),
+    # wer_by_normalizer has a row for each normalizer, so no one value that could be limited.
+    "asr": frozenset(METRICS) - _HALLUCINATION - {"wer_drift", "wer_by_normalizer"},
+    "robustness": frozenset({"wer", "wer_drift"}),
+    "hallucination": _HALLUCINATION | {"loops"},
     "latency": frozenset({"latency_p50", "latency_p95", "latency_p99"}),
 }

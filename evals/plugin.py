@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -26,16 +27,18 @@ from adapters.process import ModelProcess, WorkerError
 from evals import thresholds as thresholds_file
 from evals.baseline import Baseline, BaselineError
 from evals.baseline import find as find_baseline
-from evals.cases import Case, missing_measurements
+from evals.cases import ASKED_FOR, Case, missing_measurements
 from evals.evaluation import Evaluation, GateBroken
 from evals.measurement import Measurement, Verdict
 from evals.models import LoadedModel, Settings, interpreter, running
 from evals.normalizers import normalizer_of
+from evals.robustness import subset
 from evals.run_dir import reserve
 from evals.thresholds import Gate, Thresholds
 from fixtures.audio import SAMPLE_RATE
 from fixtures.builtin import CLIP, Speak, Speaker, Voice, builtin_corpus
 from fixtures.corpus import Corpus, CorpusError
+from fixtures.non_speech import non_speech_corpus
 from fixtures.plugin import CORPORA, CorpusSource
 
 THRESHOLDS: pytest.StashKey[Thresholds] = pytest.StashKey()
@@ -52,6 +55,8 @@ TASKS = {
     "smoke": "loads, answers, and answers the same twice",
     "latency": "how long one fixed clip takes",
     "asr": "speech recognition over a corpus",
+    "robustness": "the same speech in noise, rooms and codecs (runs only where it is asked for)",
+    "hallucination": "words heard where nobody spoke (runs only where it is asked for)",
 }
 #: The fixture by which a test gets its model, and the task that the model must do.
 _MODEL_FIXTURES = {"transcriber": "asr"}
@@ -80,6 +85,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a scorecard, a run's folder or a promoted run's name, to be no worse than",
     )
     group.addoption(
+        "--robustness-utterances",
+        type=int,
+        default=40,
+        metavar="N",
+        help="how many utterances the robustness task puts through each condition (default: 40)",
+    )
+    group.addoption(
         "--runs-dir",
         metavar="PATH",
         default="runs",
@@ -99,6 +111,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[THRESHOLDS] = thresholds_file.load(Path(config.getoption("thresholds")))
     except ConfigError as error:
         raise pytest.UsageError(f"--thresholds: {error}") from None
+    if config.getoption("robustness_utterances") < 2:
+        raise pytest.UsageError("--robustness-utterances: at least 2, so that there is an interval")
     if (named := config.getoption("baseline")) is not None:
         config.stash[BASELINE] = _baseline(named, config)
     unknown = sorted(set(config.stash[THRESHOLDS].models) - set(config.stash[CATALOG].models))
@@ -182,6 +196,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """All tests of one model together, so that it is loaded once, whatever the corpora."""
+    _leave_out_unasked(config, items)
     models = config.stash[MODELS]
     order = {model.name: index for index, model in enumerate(models)}
 
@@ -193,6 +208,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     evaluations = [item for item in items if place(item) >= 0]
     others = [item for item in items if place(item) < 0]
     items[:] = sorted(evaluations, key=place) + others
+
+
+def _leave_out_unasked(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of ASKED_FOR run where -m or a path names them."""
+    named = {Path(argument.partition("::")[0]).name for argument in config.args}
+    words = set(re.findall(r"\w+", config.option.markexpr or ""))
+
+    def unasked(item: pytest.Item) -> bool:
+        return any(
+            task not in words and item.get_closest_marker(task) and item.path.name not in named
+            for task in ASKED_FOR
+        )
+
+    if left_out := [item for item in items if unasked(item)]:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not unasked(item)]
 
 
 def _case(model: Model, task: str, source: CorpusSource | None) -> Case:
@@ -392,6 +423,27 @@ def predictions_path(evaluation: Evaluation, pytestconfig: pytest.Config) -> Pat
     """The file of this model's predictions for this task and corpus."""
     case = evaluation.case
     return run_dir(pytestconfig) / case.model / case.task / f"{case.corpus}.jsonl"
+
+
+@pytest.fixture
+def condition_path(predictions_path: Path) -> Callable[[str], Path]:
+    """The file of the predictions for this corpus under a condition."""
+    return lambda condition: predictions_path.with_suffix("") / f"{condition}.jsonl"
+
+
+@pytest.fixture
+def fewer(corpus: Corpus, pytestconfig: pytest.Config) -> Corpus:
+    """As much of the corpus as the robustness task puts through each condition."""
+    return subset(corpus, pytestconfig.getoption("robustness_utterances"))
+
+
+@pytest.fixture
+def non_speech(corpus: Corpus) -> Corpus:
+    """Sounds without a word, and utterances of the corpus between such sounds."""
+    try:
+        return non_speech_corpus(corpus)
+    except CorpusError as error:
+        pytest.fail(f"corpus {corpus.name}:\n{error}", pytrace=False)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ class Prediction:
     metadata: the manifest's other keys of the utterance.
     first_token_seconds: until the first piece of text; None where the engine does not stream.
     contended: other models shared the machine, so the time is not the model's own.
+    waited_seconds: of the processing, waiting for a CPU that other processes held; None
+    where the system does not tell, and in files from before it was asked.
     """
 
     id: str
@@ -33,6 +35,7 @@ class Prediction:
     contended: bool = False
     first_token_seconds: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    waited_seconds: float | None = None
 
 
 class PredictionFile:

@@ -13,6 +13,8 @@ from evals.measurement import Figure
 from evals.predictions import Prediction
 from fixtures.corpus import Corpus, Utterance
 
+#: The name of the speech as it is, beside those of CONDITIONS.
+CLEAN = "clean"
 _SHOWN = 5
 
 

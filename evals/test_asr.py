@@ -13,7 +13,6 @@ from evals.asr_scores import accuracy_of, details, speed
 from evals.baseline import Baseline, held_to_baseline
 from evals.evaluation import Evaluation
 from evals.explanation import explain
-from evals.measurement import Figure
 from evals.models import LoadedModel
 from evals.predictions import PredictionFile
 from evals.transcription import transcribe_corpus
@@ -47,13 +46,7 @@ def test_corpus(
     evaluation.record(accuracy_of(aligned), normalizer=scoring)
     evaluation.record(details(aligned), normalizer=scoring)
     evaluation.record(speed(predictions))
-    evaluation.record(
-        {
-            "load_time": Figure(transcriber.load_seconds, 1),
-            "first_inference": Figure(transcriber.first_inference_seconds, 1),
-            **transcriber.memory_figures(),
-        }
-    )
+    evaluation.record({**transcriber.cold_figures(), **transcriber.memory_figures()})
     explain(evaluation, aligned)
     if baseline is not None:
         held_to_baseline(evaluation, baseline, corpus.content_hash, aligned)

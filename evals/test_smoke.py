@@ -29,8 +29,7 @@ def test_answers(transcriber: LoadedModel, evaluation: Evaluation, clip: Audio) 
     evaluation.record(
         {
             "success_rate": Figure(1 - len(failures) / len(answers), len(answers)),
-            "load_time": Figure(transcriber.load_seconds, 1),
-            "first_inference": Figure(transcriber.first_inference_seconds, 1),
+            **transcriber.cold_figures(),
         }
     )
     evaluation.record(transcriber.memory_figures())

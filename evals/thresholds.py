@@ -13,6 +13,7 @@ from adapters import located_yaml
 from adapters.located_yaml import KeyedError
 from evals.measurement import Limit
 from evals.metrics import METRICS, TASK_METRICS
+from fixtures.augmentation import CONDITIONS
 
 DEFAULT = Path(__file__).parents[1] / "thresholds.yaml"
 GRADES = ("A", "B", "C", "D")
@@ -207,16 +208,34 @@ def _check_band(band: Band, at: list[str]) -> None:
 
 def _check_limits(tasks: Mapping[str, Mapping[str, LimitSpec]], at: list[str]) -> None:
     for task, metrics in tasks.items():
-        for metric, spec in metrics.items():
-            here = [*at, task, metric]
+        for key, spec in metrics.items():
+            here = [*at, task, key]
+            metric, slash, part = key.partition("/")
             _known(task, metric, here)
+            if slash or task == "robustness":
+                _known_part(task, metric, part, here)
             bound = METRICS[metric].bound
             if getattr(spec, bound) is None:
                 other = "min" if bound == "max" else "max"
                 raise KeyedError(here, f"{metric} is limited by {bound}, not by {other}")
 
 
+def _known_part(task: str, metric: str, part: str, at: list[str]) -> None:
+    """Refuse a limit on a part of a corpus that no session can report."""
+    if task == "robustness":
+        if part not in CONDITIONS:
+            raise KeyedError(
+                at,
+                f"{metric}/CONDITION is expected, with one of {', '.join(CONDITIONS)}",
+            )
+    elif (task, metric) != ("asr", "wer"):
+        raise KeyedError(at, f"{metric} of {task} is not reported by parts of a corpus")
+    elif "=" not in part:
+        raise KeyedError(at, f"a part of a corpus is KEY=VALUE of its manifest, not {part!r}")
+
+
 def _known(task: str, metric: str, at: list[str]) -> None:
+    """Refuse a metric that the task does not report."""
     if task not in TASK_METRICS:
         raise KeyedError(at, f"unknown task {task!r}. Tasks: {', '.join(TASK_METRICS)}")
     if metric not in TASK_METRICS[task]:

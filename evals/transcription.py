@@ -8,7 +8,7 @@ from adapters.interface import Audio
 from adapters.process import WorkerError
 from evals.models import LoadedModel
 from evals.predictions import Prediction, PredictionFile
-from fixtures.audio import SAMPLE_RATE
+from fixtures.audio import SAMPLE_RATE, Samples
 from fixtures.corpus import Corpus, Utterance
 
 #: A model that keeps dying is given up after this many deaths on one corpus.
@@ -23,18 +23,20 @@ def transcribe_corpus(
     clip: Audio,
     contended: bool = False,
     advance: Callable[[], None] = lambda: None,
+    sound: Callable[[Utterance], Samples] = Utterance.load,
 ) -> Sequence[Prediction]:
     """One prediction per utterance, in the corpus's order, appended to `file` as made.
 
     An utterance on which the model fails is a prediction with its error. Where
     the model's process dies it is started anew (warmed up on `clip`); after
     MAX_DEATHS the remaining utterances are errors too, so that none is dropped.
+    sound: what is heard of an utterance, shape (n,) at 16 kHz.
     """
     predictions: list[Prediction] = []
     deaths = 0
     given_up: str | None = None
     for utterance in corpus:
-        audio = Audio(utterance.load(), SAMPLE_RATE)
+        audio = Audio(sound(utterance), SAMPLE_RATE)
         error = given_up
         if error is None:
             try:
@@ -46,6 +48,7 @@ def transcribe_corpus(
                     audio,
                     timed.result.text,
                     timed.seconds,
+                    waited=timed.waited_seconds,
                     first_token=timed.first_token_seconds,
                     contended=contended,
                 )
@@ -69,6 +72,7 @@ def _prediction(
     hypothesis: str,
     seconds: float | None,
     *,
+    waited: float | None = None,
     first_token: float | None = None,
     error: str | None = None,
     contended: bool,
@@ -85,4 +89,5 @@ def _prediction(
         contended=contended,
         first_token_seconds=first_token,
         metadata=dict(utterance.metadata),
+        waited_seconds=waited,
     )

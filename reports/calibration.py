@@ -208,7 +208,7 @@ def _calibrated(
     left_out = [
         f"{count} {what}"
         for count, what in (
-            (len(rows) - len(fair), "on a shared machine"),
+            (len(rows) - len(fair), "on a shared or busy machine"),
             (len(fair) - len(have), "without a value"),
             (runs - len(rows), "that did not measure it"),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from evals.evaluation import CONTENDED
+from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
 from evals.thresholds import GRADES, Gate, Thresholds
 from reports.scorecard import CorpusGrade, Grade, Letter
@@ -46,12 +47,17 @@ def _grade_model(
 
 
 def _grade_corpus(corpus: str, own: Sequence[Measurement], thresholds: Thresholds) -> CorpusGrade:
-    """The tasks that have the corpus, and those that have none of their own, together."""
+    """The tasks that have the corpus, and those that have none of their own, together.
+
+    A busy figure's letter is the worst that it can be: one below the cap of a missing
+    figure says no more than a missing one.
+    """
     figures = {
         (m.task, m.metric): m
         for m in own
         if m.task in ASR_TASKS and (m.corpus == corpus or m.task != ESSENTIAL[0])
     }
+    cap = GRADES.index(thresholds.missing_caps_grade_at)
     letters: dict[str, Letter] = {}
     missing: list[str] = []
     for task in ASR_TASKS:
@@ -61,7 +67,9 @@ def _grade_corpus(corpus: str, own: Sequence[Measurement], thresholds: Threshold
                 missing.append(f"{task}/{metric}")
                 continue
             letter = thresholds.grade(task, metric, m.value)
-            if letter is not None:
+            if letter is not None and BUSY in m.conditions and GRADES.index(letter) > cap:
+                missing.append(f"{task}/{metric}")
+            elif letter is not None:
                 letters[f"{task}/{metric}"] = letter  # type: ignore[assignment]  # one of GRADES
     if "/".join(ESSENTIAL) in missing or not letters:
         return CorpusGrade(
@@ -69,7 +77,7 @@ def _grade_corpus(corpus: str, own: Sequence[Measurement], thresholds: Threshold
         )
     worst = _worst(letters.values())
     decided_by = next(name for name, letter in letters.items() if letter == worst)
-    if missing and GRADES.index(worst) < GRADES.index(thresholds.missing_caps_grade_at):
+    if missing and GRADES.index(worst) < cap:
         worst, decided_by = thresholds.missing_caps_grade_at, missing[0]
     return CorpusGrade(
         corpus=corpus, grade=worst, decided_by=decided_by, capped_by=missing, metrics=letters

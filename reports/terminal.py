@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.evaluation import CONTENDED, describe
+from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
 from evals.thresholds import Thresholds
+from reports.other_tables import MARK, other_tables
 from reports.scorecard import Scorecard
 
 #: Heading, task, metric and format of each column of figures; units are in the heading.
@@ -30,7 +32,6 @@ _COLUMNS = (
 #: Wide enough for any table: a narrow terminal wraps its lines, which loses nothing.
 _TABLE_WIDTH = 200
 _TEXT_WIDTH = 100
-_MARK = {"fail": " x", "inconclusive": " ?"}
 _SHOWN_WORSENED = 5
 _GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
@@ -53,6 +54,8 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
         console.print(Text(wrapped, style=style), soft_wrap=True)
 
     console.print(_table(card, thresholds))
+    for table in other_tables(card.measurements):
+        console.print(table)
     say(_legend(card), "dim")
     for line in _problems(card, thresholds):
         say(line)
@@ -112,7 +115,7 @@ def _cell(m: Measurement | None, form: str, thresholds: Thresholds) -> Text:
         return Text(m.verdict.replace("_", " "), style="red" if m.verdict == "error" else "yellow")
     letter = thresholds.grade(m.task, m.metric, m.value)
     contended = CONTENDED in m.conditions
-    mark = " ~" if contended else _MARK.get(m.verdict, "")
+    mark = " ~" if contended or BUSY in m.conditions else MARK.get(m.verdict, "")
     text = form.format(m.value).rstrip("%") + (f" {letter}" if letter and not contended else "")
     return Text(text + mark, style="red" if m.verdict == "fail" else "")
 
@@ -121,6 +124,8 @@ def _legend(card: Scorecard) -> str:
     parts = ["A to D: grade", "x: limit broken", "?: not enough evidence for its limit"]
     if card.run.conditions:
         parts.append("~: taken on a shared machine, gates nothing")
+    elif any(BUSY in m.conditions for m in card.measurements):
+        parts.append("~: the machine was busy, the model may be faster: breaks no limit")
     return "; ".join(parts)
 
 

@@ -16,16 +16,19 @@ from tests.sessions import SESSIONS, Finished, run_session
 #: line, so that the README's test command stays under two minutes.
 DEEP = {
     "test_against_independent.py",
+    "test_asked_for_tasks.py",
     "test_augmentation.py",
     "test_baseline_session.py",
     "test_calibration.py",
     "test_contract.py",
     "test_envs_session.py",
     "test_faster_whisper.py",
+    "test_known_models.py",
     "test_lfm2_audio.py",
     "test_non_speech.py",
     "test_openai_api.py",
     "test_openai_whisper.py",
+    "test_planted_regressions.py",
     "test_transformers_asr.py",
     "test_whisper_parity.py",
 }

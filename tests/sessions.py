@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from evals.measurement import ALL, WORST_SLICE
 from reports import scorecard
 from tests import toy_engine
 from tests.toy_engine import toy_corpus
@@ -41,11 +44,11 @@ FAULTS = ("raises", "number", "exits", "segfaults", "hangs", "unloadable", "dies
 
 def prepare(folder: Path) -> Path:
     """A folder outside the repo with a catalogue, an engine file and a corpus of its own."""
-    (folder / "their_engine.py").write_text(Path(toy_engine.__file__).read_text(encoding="utf-8"))
+    toy = Path(toy_engine.__file__).read_text(encoding="utf-8")
+    (folder / "their_engine.py").write_text(toy, encoding="utf-8")
     entry = "{name}: {{engine: their_engine.py, tasks: [asr], options: {{mode: {mode}, on: {on}}}}}"
     entries = [entry.format(name=m, mode=m, on="light d in the garden") for m in FAULTS]
     entries += [entry.format(name=f"always-{m}", mode=m, on='""') for m in ALWAYS]
-    toy = (folder / "their_engine.py").read_text(encoding="utf-8")
     needs = 'class Toy(Adapter):\n    extra = "toy"\n    modules = ("surely_not_there",)\n'
     (folder / "absent.py").write_text(toy.replace("class Toy(Adapter):\n", needs))
     entries.append("absent: {engine: absent.py, tasks: [asr]}")
@@ -53,6 +56,46 @@ def prepare(folder: Path) -> Path:
     (folder / "catalog.yaml").write_text(catalog, encoding="utf-8")
     toy_corpus(folder / "toy", TEXTS)
     return folder
+
+
+def write_toys(folder: Path, models: Mapping[str, Mapping[str, Any]], **entry: Any) -> None:
+    """A catalogue of toys alone, as `prepare` has one: name to options; entry: further keys."""
+    toy = Path(toy_engine.__file__).read_text(encoding="utf-8")
+    (folder / "their_engine.py").write_text(toy, encoding="utf-8")
+    entries = {
+        name: {"engine": "their_engine.py", "tasks": ["asr"], "options": dict(options), **entry}
+        for name, options in models.items()
+    }
+    catalog = {"schema_version": 1, "models": entries}
+    (folder / "catalog.yaml").write_text(yaml.safe_dump(catalog, sort_keys=False), encoding="utf-8")
+
+
+def run_toys(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A session on the folder's catalogue and corpus, with what it printed."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *shared_arguments(folder), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def broken_limits(said: str) -> dict[str, list[str]]:
+    """What a session printed of broken gates: model to its metrics, in order.
+
+    Read from the failures' own text, one "MODEL on CORPUS (TASK):" with a line for each limit.
+    """
+    broken: dict[str, list[str]] = {}
+    model: str | None = None
+    for line in said.splitlines():
+        if heading := re.fullmatch(r"(\S+) on \S+ \(\w+\):", line):
+            model = heading[1]
+        elif model is not None and line.startswith("  "):
+            broken.setdefault(model, []).append(line.split()[0])
+        else:
+            model = None
+    return broken
 
 
 def shared_arguments(folder: Path, corpus: Path | None = None) -> list[str]:
@@ -107,13 +150,7 @@ def run_session(folder: Path, arguments: Sequence[str]) -> Finished:
     strict = strict.replace("wer: {max: 0.10}", "wer: {max: 0.04}")
     (folder / "strict.yaml").write_text(strict.replace("cer: {max: 0.05}", "cer: {max: 0.03}"))
     start = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *shared_arguments(folder), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_toys(folder, *arguments)
     result = pytest.RunResult(
         done.returncode,
         done.stdout.splitlines(),
@@ -134,10 +171,12 @@ def card_of(folder: Path) -> dict[str, Any]:
 
 
 def row_of(card: dict[str, Any], model: str, metric: str, task: str = "asr") -> dict[str, Any]:
+    """The row of a metric over the whole corpus."""
     rows = [
         m
         for m in card["measurements"]
         if (m["model"], m["task"], m["metric"]) == (model, task, metric)
+        and (m["slice"] == ALL or metric == WORST_SLICE)
     ]
     assert len(rows) == 1, f"{len(rows)} rows for {model} {task} {metric}"
     row: dict[str, Any] = rows[0]

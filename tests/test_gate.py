@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +13,10 @@ from evals.asr_scores import accuracy, latency, speed
 from evals.cases import Case, missing_measurements
 from evals.evaluation import Evaluation, GateBroken
 from evals.gate import decide
-from evals.measurement import Figure, Limit, Measurement, Verdict, from_property
+from evals.measurement import ALL, Figure, Limit, Measurement, Verdict, from_property
 from evals.metrics import METRICS, TASK_METRICS
 from evals.predictions import Prediction
-from evals.thresholds import Gate, load
+from evals.thresholds import DEFAULT, Gate, load
 
 MAX = Limit("max", 0.10, "test")
 MIN = Limit("min", 0.95, "test")
@@ -59,13 +62,20 @@ def _evaluation(tier: str = "production", gate: Gate = "tier", task: str = "asr"
     return Evaluation(case, THRESHOLDS, gate, emit=lambda m: None)
 
 
-def _good(metric: str) -> Figure:
+def _good(key: str) -> Figure:
     """A value that any band calls an A."""
-    return Figure(1.0 if METRICS[metric].bound == "min" else 0.0, 10)
+    return Figure(1.0 if METRICS[key.partition("/")[0]].bound == "min" else 0.0, 10)
 
 
-def _bad(metric: str) -> Figure:
-    return Figure(0.0 if METRICS[metric].bound == "min" else 1e9, 10)
+def _bad(key: str) -> Figure:
+    return Figure(0.0 if METRICS[key.partition("/")[0]].bound == "min" else 1e9, 10)
+
+
+def _record(evaluation: Evaluation, figures: Mapping[str, Figure]) -> None:
+    """Figures by the names that limits go by."""
+    for key, figure in figures.items():
+        metric, _, part = key.partition("/")
+        evaluation.record({metric: figure}, slice_name=part or ALL)
 
 
 GATED = [
@@ -88,12 +98,39 @@ def test_every_gate_of_the_file(tier: str, task: str, metric: str, how: str) -> 
         figures[metric] = Figure(None, 0, reason="lost")
     elif how == "absent":
         del figures[metric]
-    evaluation.record(figures)
+    _record(evaluation, figures)
     if how == "kept":
         evaluation.check()
     else:
-        with pytest.raises(GateBroken, match=metric):
+        with pytest.raises(GateBroken, match=re.escape(metric)):
             evaluation.check()
+
+
+def test_a_part_of_the_corpus_is_limited_by_its_name(tmp_path: Path) -> None:
+    text = DEFAULT.read_text(encoding="utf-8")
+    ours = "wer: {max: 0.10}\n        wer/category=timer: {max: 0.02}"
+    file = tmp_path / "thresholds.yaml"
+    file.write_text(text.replace("wer: {max: 0.10}", ours, 1), encoding="utf-8")
+
+    def judged(**parts: float) -> Evaluation:
+        evaluation = Evaluation(Case("m", "production", "asr", "c"), load(file), "tier", print)
+        limits = evaluation.thresholds.tiers["production"].limits["asr"]
+        evaluation.record({m: _good(m) for m in limits if "/" not in m})
+        for name, value in parts.items():
+            evaluation.record({"wer": Figure(value, 10)}, slice_name=f"category={name}")
+        return evaluation
+
+    judged(timer=0.02, lights=0.9).check()
+    with pytest.raises(GateBroken, match=r"wer/category=timer 0\.03, at most 0.02 allowed"):
+        judged(timer=0.03).check()
+    with pytest.raises(GateBroken, match="wer/category=timer was not measured"):
+        judged(lights=0.0).check()
+    owed = missing_measurements(
+        judged().case, judged(timer=0.5).recorded, "error", "why", load(file), "tier"
+    )
+    assert not owed
+    owed = missing_measurements(judged().case, (), "error", "why", load(file), "tier")
+    assert "wer/category=timer" in {m.key for m in owed}
 
 
 def test_models_own_limits_apply_beside_the_tiers() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -42,25 +43,68 @@ def text_of(audio: Audio) -> str:
         return ""
 
 
-def toy_corpus(folder: Path, texts: Sequence[str], **extra: Any) -> Path:
-    """A manifest of those texts, spoken as this engine hears them."""
+def toy_corpus(
+    folder: Path,
+    texts: Sequence[str],
+    *,
+    seconds: float = 0.5,
+    categories: Sequence[str] = (),
+    **extra: Any,
+) -> Path:
+    """A manifest of those texts, spoken as this engine hears them.
+
+    seconds: how long each utterance lasts, at least. categories: one for each text, or none.
+    extra: further keys, the same in all rows.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for number, text in enumerate(texts):
-        soundfile.write(folder / f"{number}.wav", samples_of(text), RATE, subtype="PCM_16")
-        rows.append({"id": f"u{number}", "audio_filepath": f"{number}.wav", "text": text, **extra})
+        soundfile.write(folder / f"{number}.wav", samples_of(text, seconds), RATE, subtype="PCM_16")
+        row = {"id": f"u{number}", "audio_filepath": f"{number}.wav", "text": text, **extra}
+        rows.append({**row, "category": categories[number]} if categories else row)
     manifest = folder / "manifest.jsonl"
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return manifest
 
 
-class Toy(Adapter):
-    """mode: how it behaves; on: the word in an utterance that sets the fault off."""
+#: What `constant` says, of which nothing is in any reference here.
+SENTENCE = "thank you for watching"
+#: How `looping` ends: the last LOOP_WORDS words, LOOPS times more.
+LOOP_WORDS, LOOPS = 2, 5
 
-    options: ClassVar[Options] = {"mode": "oracle", "on": "", "sleep": 0.0, "drop_every": 10}
+
+def shuffled(text: str, seed: int) -> str:
+    """The words in another order, the same one each time: right words, wrong sentences."""
+    words = text.split()
+    random.Random(f"{seed} {text}").shuffle(words)
+    return " ".join(words)
+
+
+class Toy(Adapter):
+    """mode: how it behaves; on: the word in an utterance that sets the fault off.
+
+    Modes that are wrong and answer all the same: `silent`, `constant` (SENTENCE),
+    `shuffled`, `looping`, `drops` (misses a word in `drop_every`), `wrong` (hears word number
+    `first`, counted over all utterances from 1, and from there on one in `every`, with an x at
+    its end). Right at a price: `slow` (sleeps `slow_seconds` in each utterance, not in sound
+    without text), `leaking` (keeps `leak_mb` of memory more from each).
+    """
+
+    options: ClassVar[Options] = {
+        "mode": "oracle",
+        "on": "",
+        "sleep": 0.0,
+        "drop_every": 10,
+        "first": 10,
+        "every": 10,
+        "slow_seconds": 0.05,
+        "leak_mb": 1,
+    }
 
     def load(self, spec: LoadSpec) -> None:
         self._options = spec.options
+        self._seed = spec.seed
+        self._kept: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
         if spec.options["mode"] == "unloadable":
             raise ModelError("the toy checkpoint is broken")
         if spec.options["mode"] == "dies-loading":
@@ -78,6 +122,8 @@ class Toy(Adapter):
         text = text_of(audio)
         if self._options["sleep"]:
             time.sleep(self._options["sleep"])
+        if self._options["mode"] == "constant":
+            return Transcript(SENTENCE)
         if self._options["on"] in text and text:
             return self._fault(text)
         return Transcript(text)
@@ -104,7 +150,22 @@ class Toy(Adapter):
         if mode == "drops":
             every = self._options["drop_every"]
             return Transcript(" ".join(w for w in text.split() if next(self._words) % every))
+        if mode == "shuffled":
+            return Transcript(shuffled(text, self._seed))
+        if mode == "looping":
+            return Transcript(" ".join([text, *text.split()[-LOOP_WORDS:] * LOOPS]))
+        if mode == "wrong":
+            return Transcript(" ".join(w + "x" * self._is_wrong() for w in text.split()))
+        if mode == "slow":
+            time.sleep(self._options["slow_seconds"])
+        if mode == "leaking":
+            # Ones, since a page that was never written to takes no memory.
+            self._kept.append(np.ones(int(self._options["leak_mb"] * 1e6), np.uint8))
         return Transcript(text)
+
+    def _is_wrong(self) -> bool:
+        past = next(self._words) - self._options["first"]
+        return bool(past >= 0 and past % self._options["every"] == 0)
 
 
 ADAPTER = Toy
