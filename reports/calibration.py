@@ -13,11 +13,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from functools import lru_cache
 from typing import Any
 
 from evals.measurement import Bound, Limit, Measurement
 from evals.metrics import METRICS
+from evals.student_t import student_quantile, student_tail
 from evals.thresholds import Thresholds
 from reports.scorecard import ModelRecord, Scorecard
 
@@ -153,31 +153,6 @@ def outwards(value: float, bound: Bound, digits: int = _DIGITS) -> float:
     step = Decimal(1).scaleb(exact.adjusted() - digits + 1)
     rounding = ROUND_CEILING if bound == "max" else ROUND_FLOOR
     return float(exact.quantize(step, rounding=rounding))
-
-
-def student_tail(t: float, degrees: int) -> float:
-    """P(T > t) of Student's t distribution (Abramowitz and Stegun 26.7.3 and 26.7.4, exact)."""
-    theta = math.atan(t / math.sqrt(degrees))
-    sine, cosine = math.sin(theta), math.cos(theta)
-    odd = degrees % 2
-    term, total = cosine if odd else 1.0, 0.0
-    for j in range(degrees // 2):
-        total += term
-        term *= cosine**2 * (2 * j + 1 + odd) / (2 * j + 2 + odd)
-    inside = 2 / math.pi * (theta + sine * total) if odd else sine * total
-    return min(1.0, max(0.0, (1 - inside) / 2))
-
-
-@lru_cache
-def student_quantile(p: float, degrees: int) -> float:
-    """The t with P(T <= t) = p, for p in [0.5, 1), by bisection of `student_tail`."""
-    low, high = 0.0, 1.0
-    while student_tail(high, degrees) > 1 - p:
-        low, high = high, 2 * high
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if student_tail(middle, degrees) > 1 - p else (low, middle)
-    return high
 
 
 def _key(m: Measurement) -> Key:

@@ -30,8 +30,6 @@ from reports.calibration import (
     flake_probability,
     outwards,
     propose,
-    student_quantile,
-    student_tail,
 )
 from reports.scorecard import Scorecard
 
@@ -146,27 +144,6 @@ def save(folder: Path, *rows: Sequence[Row], **changes: Any) -> list[Path]:
         (run / "scorecard.json").write_text(text, encoding="utf-8")
         folders.append(run)
     return folders
-
-
-@pytest.mark.parametrize(
-    ("t", "degrees", "tail"),
-    [  # from the printed tables of Student's t
-        (0.0, 7, 0.5),
-        (12.7062, 1, 0.025),
-        (4.30265, 2, 0.025),
-        (22.3271, 2, 0.001),
-        (3.18245, 3, 0.025),
-        (7.17318, 4, 0.001),
-        (4.29681, 9, 0.001),
-        (2.22814, 10, 0.025),
-        (2.04227, 30, 0.025),
-        (-2.22814, 10, 0.975),
-    ],
-)
-def test_students_t(t: float, degrees: int, tail: float) -> None:
-    assert student_tail(t, degrees) == pytest.approx(tail, rel=2e-5)
-    if t >= 0:
-        assert student_quantile(1 - tail, degrees) == pytest.approx(t, rel=1e-4, abs=1e-9)
 
 
 # 1, 2, 3: mean 2, sd 1, and sqrt(1 + 1/3) = 1.1547.
