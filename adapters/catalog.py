@@ -41,6 +41,8 @@ class Model:
     download_mb: int | None = None
     default: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    #: The only sentences that a recognizer knows, by the name that corpora mark them with.
+    vocabulary: str | None = None
     #: Named by the user: it must run, or the session fails.
     required: bool = True
 
@@ -61,6 +63,7 @@ class _Entry(BaseModel):
     parameters: int | None = Field(default=None, gt=0)
     download_mb: int | None = Field(default=None, gt=0)
     default: bool = False
+    vocabulary: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -218,5 +221,6 @@ def _model(name: str, entry: _Entry, path: Path) -> Model:
         parameters=entry.parameters,
         download_mb=entry.download_mb,
         default=entry.default,
+        vocabulary=entry.vocabulary,
         options=options,
     )

@@ -5,12 +5,17 @@ from __future__ import annotations
 import importlib.util
 import platform
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapters.importing import load_adapter
-from adapters.interface import PROTOCOLS, Adapter, Options
+from adapters.interface import PROTOCOLS, Adapter, ModelError, Options
+
+if TYPE_CHECKING:
+    from adapters.catalog import Model
 
 _DECLARES_ADAPTER = re.compile(r"^ADAPTER\b", re.MULTILINE)
 
@@ -40,14 +45,45 @@ class EngineRef:
         cls = self.adapter()
         return tuple(task for task, protocol in PROTOCOLS.items() if issubclass(cls, protocol))
 
-    def missing(self) -> str | None:
-        """What to install before the engine can run here; None where nothing is missing."""
+    def missing(
+        self, options: Options | None = None, models: Mapping[str, Model] | None = None
+    ) -> str | None:
+        """What to install before the engine can run here; None where nothing is missing.
+
+        options: complete, of a model, to ask for the engines too that it is made of.
+        models: the catalogue in which these are looked up, if not the built-in one.
+        """
+        absent = self._absent(alone=True)
+        if absent is not None or options is None:
+            return absent
+        cls = self.adapter()
+        try:
+            parts = cls.engines(cls.prepare(options, models))
+        except ModelError:
+            return None  # wrong, not missing: told when the model is loaded
+        # An environment is of one engine: parts can only be where the whole is.
+        told = ((role, part._absent(alone=False)) for role, part in parts.items())
+        return next((f"{role}: {why}" for role, why in told if why is not None), None)
+
+    def modules(self, options: Options) -> Sequence[str]:
+        """The top-level modules of the engine and of all that it is made of.
+
+        options: prepared.
+        """
+        cls = self.adapter()
+        found = [*cls.modules]
+        for part in cls.engines(options).values():
+            found += part.adapter().modules
+        return list(dict.fromkeys(found))
+
+    def _absent(self, *, alone: bool) -> str | None:
+        """As `missing`, without parts. alone: whether it may have an environment of its own."""
         cls = self.adapter()
         here = platform.python_version()
         if cls.python is not None and _numbers(here) < _numbers(cls.python):
             return (
-                f"engine {self.name!r} needs Python {cls.python} or newer, and this is {here}. "
-                "Run it in an environment of its own with --envs"
+                f"engine {self.name!r} needs Python {cls.python} or newer, and this is {here}"
+                + (". Run it in an environment of its own with --envs" if alone else "")
             )
         absent = [m for m in cls.modules if importlib.util.find_spec(m) is None]
         if not absent:
@@ -56,8 +92,8 @@ class EngineRef:
             return f"engine {self.name!r} needs {', '.join(absent)}, which is not installed"
         return (
             f"engine {self.name!r} is not installed (no module {absent[0]!r}). "
-            f"Install it with: uv sync --inexact --extra {cls.extra}, "
-            "or give it an environment of its own with --envs"
+            f"Install it with: uv sync --inexact --extra {cls.extra}"
+            + (", or give it an environment of its own with --envs" if alone else "")
         )
 
     def refusal(self, device: str, options: Options) -> str | None:

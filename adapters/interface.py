@@ -13,10 +13,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from adapters.catalog import Model
+    from adapters.engines import EngineRef
 
 Samples: TypeAlias = NDArray[np.float32]
 Options: TypeAlias = Mapping[str, Any]
@@ -78,19 +82,25 @@ class ReplyPiece:
     """A piece of a streamed answer, handed over the moment it can be used.
 
     Text can be shown, audio can be played: an audio token that still needs
-    decoding is not a piece yet.
+    decoding is not a piece yet. heard: as in Reply; no part of the answer, and not timed.
     """
 
     text: str | None = None
     audio: Audio | None = None
+    heard: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An assistant's whole answer."""
+    """An assistant's whole answer.
+
+    heard: the words of the user's last turn that it went by, raw, where it has them in text:
+    a system that transcribes first does, one that understands sound itself does not.
+    """
 
     text: str
     audio: Audio | None = None
+    heard: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +192,24 @@ class Adapter(ABC):
         the file it stands in, and a value that must not be recorded never is.
         """
         return
+
+    @classmethod
+    def prepare(cls, options: Options, models: Mapping[str, Model] | None = None) -> Options:
+        """The options as `load` gets them: names that only the harness can look up, replaced.
+
+        `options` are complete. models: the session's catalogue; None: the built-in one.
+        A value "embedded:..." in the result is unpacked, in mappings at any depth. Raises
+        ModelError for a name that is none.
+        """
+        return options
+
+    @classmethod
+    def engines(cls, options: Options) -> Mapping[str, EngineRef]:
+        """The other engines that it loads in the same process, by what they are there for.
+
+        `options` are prepared. They must be installed as well, and their versions are recorded.
+        """
+        return {}
 
     @classmethod
     def cached(cls, checkpoint: str, revision: str | None) -> bool | None:

@@ -296,7 +296,7 @@ class ModelProcess:
         answer = self._ask({"op": "reply", "turns": rows})
         audio = _received(answer) if answer["sample_rate"] else None
         return Timed(
-            Reply(answer["text"], audio),
+            Reply(answer["text"], audio, answer["heard"]),
             answer["seconds"],
             answer["first_token_seconds"],
             answer["first_audio_seconds"],

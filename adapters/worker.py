@@ -185,6 +185,7 @@ class Worker:
         ]
         first_token: float | None = None
         first_audio: float | None = None
+        understood: str | None = None
         clock = _Clock(self._device, self._wait)
         reply = converser.reply(turns)
         if isinstance(reply, Iterator):
@@ -193,6 +194,8 @@ class Worker:
             for piece in reply:
                 if not isinstance(piece, ReplyPiece):
                     raise WrongTypeError(f"reply() yielded {_type_of(piece)}, not a ReplyPiece")
+                if piece.heard is not None:
+                    understood = piece.heard
                 if piece.text:
                     first_token = clock.seconds() if first_token is None else first_token
                     text.append(piece.text)
@@ -201,10 +204,13 @@ class Worker:
                     if len(piece.audio.samples) and first_audio is None:
                         first_audio = clock.seconds()
                     sounds.append(piece.audio)
-            reply = Reply("".join(text).strip(), _joined(sounds) if sounds else None)
+            sound_said = _joined(sounds) if sounds else None
+            reply = Reply("".join(text).strip(), sound_said, understood)
         times = clock.whole()
         if not isinstance(reply, Reply) or not isinstance(reply.text, str):
             raise WrongTypeError(f"reply() gave {_type_of(reply)}; a Reply with text is expected")
+        if not isinstance(reply.heard, str | None):
+            raise WrongTypeError(f"reply() heard {_type_of(reply.heard)}; text is expected")
         sound: Message = {"samples": b"", "sample_rate": 0}
         if reply.audio is not None:
             _check_audio(reply.audio, "reply() gave")
@@ -214,6 +220,7 @@ class Worker:
             "first_token_seconds": first_token,
             "first_audio_seconds": first_audio,
             "text": reply.text,
+            "heard": reply.heard,
             **sound,
         }
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from evals.measurement import Bound
 
-Unit = Literal["ratio", "count", "s", "MB", "1/min"]
+Unit = Literal["ratio", "count", "s", "MB", "1/min", "1/s", "LUFS", "dB", "cents", "score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Metric:
 
 
 _FIRST_PIECE = "seconds from handing over the audio to having the first piece of its text"
+_FIRST_AUDIO = "seconds from handing over the text to having the first audio to play"
 _LATENCY = "seconds from handing over the audio to having its whole text"
 
 METRICS: Mapping[str, Metric] = {
@@ -68,7 +69,56 @@ METRICS: Mapping[str, Metric] = {
     "phantom_phrases": Metric("count", "max", meaning="known phrases of subtitles nobody said"),
     "leading_insertions": Metric("count", "max", meaning="words heard before speech begins"),
     "trailing_insertions": Metric("count", "max", meaning="words heard after speech ends"),
+    "judge_wer": Metric("ratio", "max", meaning="the judge's WER on the recordings of people"),
+    "wer_above_judge": Metric("ratio", "max", meaning="WER of the voice minus judge_wer, paired"),
+    "usable_rate": Metric("ratio", "min", meaning="sentences with audio that can be speech"),
+    "clipped_rate": Metric("ratio", "max", meaning="clips with flat tops"),
+    "dc_offset": Metric("ratio", "max", meaning="largest mean of a clip, of full scale"),
+    "leading_silence_p95": Metric("s", "max", meaning="silence before the speech"),
+    "trailing_silence_p95": Metric("s", "max", meaning="silence after the speech"),
+    "longest_pause_p95": Metric("s", "max", meaning="longest silence within the speech"),
+    "loudness": Metric("LUFS", "min", meaning="median over the clips (ITU-R BS.1770)"),
+    "speaking_rate": Metric("1/s", "max", meaning="written words per second without silences"),
+    "dnsmos_overall": Metric("score", "min", meaning="DNSMOS P.835, overall quality, 1 to 5"),
+    "dnsmos_speech": Metric("score", "min", meaning="DNSMOS P.835, quality of the speech"),
+    "dnsmos_background": Metric("score", "min", meaning="DNSMOS P.835, quality of what is behind"),
+    "dnsmos_p808": Metric("score", "min", meaning="DNSMOS P.808, overall quality"),
+    "mcd": Metric("dB", "max", meaning="mel-cepstral distortion against recordings, aligned"),
+    "f0_rmse": Metric("cents", "max", meaning="pitch error against recordings, aligned"),
+    "voicing_error_rate": Metric("ratio", "max", meaning="aligned frames voiced in one of both"),
+    "stoi": Metric("score", "min", meaning="short-time intelligibility, 0 to 1"),
+    "pesq": Metric("score", "min", meaning="PESQ, wide band, 1.04 to 4.64"),
+    "first_audio_p50": Metric("s", "max", True, f"median of the {_FIRST_AUDIO}"),
+    "first_audio_p95": Metric("s", "max", True, f"95th percentile of the {_FIRST_AUDIO}"),
 }
+
+_SPEED = frozenset({"rtf", "rtfx", "latency_p50", "latency_p95", "latency_p99"})
+_MACHINE = frozenset({"load_time", "first_inference", "peak_memory", "peak_device_memory"})
+_VOICE = frozenset(
+    {
+        "judge_wer",
+        "wer_above_judge",
+        "usable_rate",
+        "clipped_rate",
+        "dc_offset",
+        "leading_silence_p95",
+        "trailing_silence_p95",
+        "longest_pause_p95",
+        "loudness",
+        "speaking_rate",
+        "dnsmos_overall",
+        "dnsmos_speech",
+        "dnsmos_background",
+        "dnsmos_p808",
+        "mcd",
+        "f0_rmse",
+        "voicing_error_rate",
+        "stoi",
+        "pesq",
+        "first_audio_p50",
+        "first_audio_p95",
+    }
+)
 
 _HALLUCINATION = frozenset(
     {
@@ -86,7 +136,8 @@ TASK_METRICS: Mapping[str, frozenset[str]] = {
         {"success_rate", "load_time", "first_inference", "peak_memory", "peak_device_memory"}
     ),
     # wer_by_normalizer has a row for each normalizer, so no one value that could be limited.
-    "asr": frozenset(METRICS) - _HALLUCINATION - {"wer_drift", "wer_by_normalizer"},
+    "asr": frozenset(METRICS) - _HALLUCINATION - _VOICE - {"wer_drift", "wer_by_normalizer"},
+    "tts": _VOICE | _SPEED | _MACHINE | {"wer", "cer", "success_rate"},
     "robustness": frozenset({"wer", "wer_drift"}),
     "hallucination": _HALLUCINATION | {"loops"},
     "latency": frozenset({"latency_p50", "latency_p95", "latency_p99"}),

@@ -14,7 +14,7 @@ from typing import Any
 from adapters.catalog import Model
 from adapters.devices import Placement, place
 from adapters.engines import EngineRef
-from adapters.interface import Audio, LoadSpec, Reply, Speech, Transcript, Turn
+from adapters.interface import Audio, LoadSpec, ModelError, Options, Reply, Speech, Transcript, Turn
 from adapters.memory import PeakMemory
 from adapters.process import ModelProcess, Timed, WorkerError
 from evals.environments import EnvironmentFailed, environment
@@ -45,8 +45,7 @@ class LoadedModel:
     """A catalogue entry whose process is up, with what starting it took.
 
     load_seconds: importing the engine and loading the checkpoint, in a fresh process.
-    first_inference_seconds: the first clip, which was not counted anywhere else;
-    None until `first_inference`. These two are the cold times; every other call is warm.
+    That and the first call for each task are the cold times; every other call is warm.
     """
 
     def __init__(
@@ -58,8 +57,8 @@ class LoadedModel:
         self._process = process
         self.load_seconds = process.load_seconds
         self._load_waited_seconds = process.load_waited_seconds
-        self.first_inference_seconds: float | None = None
-        self._first_inference_waited: float | None = None
+        self._first_calls: dict[str, Timed[Any]] = {}
+        self._warm_up: tuple[str, Callable[[], Timed[Any]]] | None = None
         self._load_peak = process.load_memory
 
     @property
@@ -87,7 +86,8 @@ class LoadedModel:
     def _environment(self) -> Mapping[str, Any] | None:
         """The Python and packages of the model's process; None once that is gone."""
         try:
-            packages = self._process.packages(self.entry.engine.adapter().modules)
+            modules = self.entry.engine.modules(self._process.spec.options)
+            packages = self._process.packages(modules)
         except WorkerError:
             return None
         return {"python": packages.python, "packages": dict(packages.versions)}
@@ -131,28 +131,33 @@ class LoadedModel:
         """The assistant's next turn. Raises WorkerError."""
         return self._process.reply(turns)
 
-    def first_inference(self, clip: Audio) -> None:
-        """Warm the model up, noting how long its first inference takes."""
-        first = self._process.transcribe(clip)
-        self.first_inference_seconds = first.seconds
-        self._first_inference_waited = first.waited_seconds
+    def warm_up(self, task: str, call: Callable[[], Timed[Any]]) -> None:
+        """Make the first call for a task, unless it was made, and note how long it takes.
 
-    def restart(self, clip: Audio) -> None:
-        """A fresh process after the last one died, warmed up like the first."""
+        call: is made again after each `restart`. Raises WorkerError.
+        """
+        self._warm_up = task, call
+        if task not in self._first_calls:
+            self._first_calls[task] = call()
+
+    def restart(self) -> None:
+        """A fresh process after the last one died, warmed up like the first. Raises WorkerError."""
         self._process.load()
         try:
-            self._process.transcribe(clip)
+            if self._warm_up is not None:
+                self._warm_up[1]()
         except WorkerError:
             # Left alive it would be cold, and its next call would be counted.
             self._process.close()
             raise
 
     def cold_figures(self) -> Mapping[str, Figure]:
-        """`load_time` and `first_inference`, in s, of the first process."""
+        """`load_time` and `first_inference`, in s, of the first process and the present task."""
+        first = self._first_calls.get(self._warm_up[0]) if self._warm_up else None
         return {
             "load_time": timed_once(self.load_seconds, self._load_waited_seconds),
             "first_inference": timed_once(
-                self.first_inference_seconds, self._first_inference_waited
+                first.seconds if first else None, first.waited_seconds if first else None
             ),
         }
 
@@ -190,14 +195,22 @@ def _memory_figure(loading: PeakMemory, since: PeakMemory) -> Figure:
 
 
 def load_spec(
-    entry: Model, device: str, settings: Settings, python: Path | None = None
+    entry: Model,
+    device: str,
+    settings: Settings,
+    python: Path | None = None,
+    models: Mapping[str, Model] | None = None,
 ) -> LoadSpec:
     """What an adapter needs to load the entry; what the repo ships is unpacked on first use.
 
     python: of the model's environment, whose packages the unpacking may need.
+    models: where an entry made of others finds them, if not in the built-in catalogue.
+    Raises ModelError for one that names none.
     """
 
     def unpacked(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: unpacked(item) for key, item in value.items()}
         return embedded.resolve(value, python) if embedded.is_embedded(value) else value
 
     return LoadSpec(
@@ -206,18 +219,27 @@ def load_spec(
         device=device,
         threads=settings.threads,
         seed=settings.seed,
-        options={key: unpacked(value) for key, value in entry.options.items()},
+        options=unpacked(entry.engine.adapter().prepare(entry.options, models)),
     )
 
 
-def interpreter(engine: EngineRef, settings: Settings) -> Path | None:
+def interpreter(
+    engine: EngineRef,
+    settings: Settings,
+    options: Options | None = None,
+    models: Mapping[str, Model] | None = None,
+) -> Path | None:
     """The Python of the environment that an engine needs; None where it runs in the harness's.
 
+    options, models: as for `EngineRef.missing`.
     Raises WorkerError, kind "refused", where the engine is not installed and no
     environment may be, or can be, built.
     """
     missing = engine.missing()
     if missing is None:
+        absent_part = engine.missing(options, models)
+        if absent_part is not None:
+            raise WorkerError("refused", absent_part)
         return None
     if not settings.environments:
         raise WorkerError("refused", missing)
@@ -230,19 +252,22 @@ def interpreter(engine: EngineRef, settings: Settings) -> Path | None:
 
 
 @contextmanager
-def running(entry: Model, settings: Settings, log: Path) -> Iterator[LoadedModel]:
+def running(
+    entry: Model, settings: Settings, log: Path, models: Mapping[str, Model] | None = None
+) -> Iterator[LoadedModel]:
     """The model, loaded; its process ends with the block.
 
-    log: where the process's output goes. Raises WorkerError where it cannot be loaded.
+    log: where the process's output goes. models: as for `load_spec`.
+    Raises WorkerError where it cannot be loaded.
     """
     placement = place(settings.device, entry.engine.adapter().devices, entry.engine.name)
     refusal = entry.engine.refusal(placement.device, entry.options)
     if refusal is not None:
         raise WorkerError("refused", refusal)
-    python = interpreter(entry.engine, settings)
+    python = interpreter(entry.engine, settings, entry.options, models)
     try:
-        spec = load_spec(entry, placement.device, settings, python)
-    except (ValueError, OSError, ImportError) as error:
+        spec = load_spec(entry, placement.device, settings, python, models)
+    except (ModelError, ValueError, OSError, ImportError) as error:
         raise WorkerError("refused", str(error)) from None
     process = ModelProcess(
         entry.engine,

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TypeAlias
 
 from fixtures.corpus import Corpus
+from fixtures.sentences import Sentences
 
 #: The manifest's key for the normalizer of its text.
 KEY = "normalizer"
@@ -47,7 +48,7 @@ def normalizer(name: str) -> Normalizer:
     raise ValueError(f"no normalizer is called {name!r}: {', '.join(NORMALIZERS)}")
 
 
-def normalizer_of(corpus: Corpus) -> str:
+def normalizer_of(corpus: Corpus | Sentences) -> str:
     """The normalizer that a corpus's rows name, else that of its language.
 
     English has its own, all other languages share one. Raises ValueError where the rows

@@ -6,8 +6,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,12 +24,13 @@ from adapters.engines import resolve_engine
 from adapters.interface import Audio, LoadSpec
 from adapters.located_yaml import ConfigError
 from adapters.plugin import CATALOG, MODELS
-from adapters.process import ModelProcess, WorkerError
+from adapters.process import ModelProcess, Timed, WorkerError
 from evals import thresholds as thresholds_file
 from evals.baseline import Baseline, BaselineError
 from evals.baseline import find as find_baseline
 from evals.cases import ASKED_FOR, Case, missing_measurements
 from evals.evaluation import Evaluation, GateBroken
+from evals.judging import Judge
 from evals.measurement import Measurement, Verdict
 from evals.models import LoadedModel, Settings, interpreter, running
 from evals.normalizers import normalizer_of
@@ -36,16 +38,20 @@ from evals.robustness import subset
 from evals.run_dir import reserve
 from evals.thresholds import Gate, Thresholds
 from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import CLIP, Speak, Speaker, Voice, builtin_corpus
+from fixtures.builtin import CLIP, CLIP_TEXT, Speak, Speaker, Voice, builtin_corpus
 from fixtures.corpus import Corpus, CorpusError
 from fixtures.non_speech import non_speech_corpus
-from fixtures.plugin import CORPORA, CorpusSource
+from fixtures.plugin import sources
+from fixtures.sentences import Sentences
+from fixtures.sources import CorpusSource
 
 THRESHOLDS: pytest.StashKey[Thresholds] = pytest.StashKey()
 RUN_DIR: pytest.StashKey[Path] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
 #: The name under which a corpus's provenance travels in user_properties.
 CORPUS_PROPERTY = "model_lab.corpus"
+JUDGES: pytest.StashKey[list[Model]] = pytest.StashKey()
+DEFAULT_JUDGE = "faster-whisper-micro"
 _TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
 _CASE: pytest.StashKey[Case] = pytest.StashKey()
 _RECORDED: pytest.StashKey[list[Measurement]] = pytest.StashKey()
@@ -56,10 +62,13 @@ TASKS = {
     "latency": "how long one fixed clip takes",
     "asr": "speech recognition over a corpus",
     "robustness": "the same speech in noise, rooms and codecs (runs only where it is asked for)",
+    "tts": "speech synthesis of a list of sentences",
     "hallucination": "words heard where nobody spoke (runs only where it is asked for)",
 }
 #: The fixture by which a test gets its model, and the task that the model must do.
-_MODEL_FIXTURES = {"transcriber": "asr"}
+_MODEL_FIXTURES = {"transcriber": "asr", "voice": "tts"}
+#: The fixture by which a test gets its corpus, and the task whose corpora those are.
+_CORPUS_FIXTURES = {"checked_corpus": "asr", "checked_sentences": "tts"}
 #: Corpus of the tests that have none of their own.
 _NO_CORPUS = CLIP
 
@@ -83,6 +92,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--baseline",
         metavar="RUN|NAME",
         help="a scorecard, a run's folder or a promoted run's name, to be no worse than",
+    )
+    group.addoption(
+        "--judge",
+        action="append",
+        metavar="NAME",
+        help="a recognizer of the catalogue that listens to what voices say; repeatable, the "
+        f"first one's WER is held to the limits (default: {DEFAULT_JUDGE})",
+    )
+    group.addoption(
+        "--rated-clips",
+        type=int,
+        default=20,
+        metavar="N",
+        help="how many clips of a voice get a DNSMOS rating, at half a second each (default: 20)",
     )
     group.addoption(
         "--robustness-utterances",
@@ -111,10 +134,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[THRESHOLDS] = thresholds_file.load(Path(config.getoption("thresholds")))
     except ConfigError as error:
         raise pytest.UsageError(f"--thresholds: {error}") from None
+    if config.getoption("rated_clips") < 0:
+        raise pytest.UsageError("--rated-clips: a number of clips, 0 for none")
     if config.getoption("robustness_utterances") < 2:
         raise pytest.UsageError("--robustness-utterances: at least 2, so that there is an interval")
     if (named := config.getoption("baseline")) is not None:
         config.stash[BASELINE] = _baseline(named, config)
+    config.stash[JUDGES] = _judges(config)
     unknown = sorted(set(config.stash[THRESHOLDS].models) - set(config.stash[CATALOG].models))
     if unknown:
         # A limit that a typing mistake keeps from ever being applied would let a model through.
@@ -130,6 +156,17 @@ def pytest_configure(config: pytest.Config) -> None:
         terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
         config.stash[_TERMINAL] = terminal
         config.add_cleanup(terminal.close)
+
+
+def _judges(config: pytest.Config) -> list[Model]:
+    try:
+        models = config.stash[CATALOG].select(config.getoption("judge") or [DEFAULT_JUDGE])
+    except ConfigError as error:
+        raise pytest.UsageError(str(error).replace("--model", "--judge", 1)) from None
+    for model in models:
+        if "asr" not in model.tasks:
+            raise pytest.UsageError(f"--judge {model.name}: it does not recognize speech")
+    return models
 
 
 def _baseline(named: str, config: pytest.Config) -> Baseline:
@@ -187,10 +224,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if all(task in model.tasks for task in wanted)
     ]
     metafunc.parametrize("model", params, indirect=True, scope="session")
-    if "checked_corpus" in metafunc.fixturenames:
-        sources = metafunc.config.stash[CORPORA]
-        ids = [source.name for source in sources]
-        metafunc.parametrize("checked_corpus", sources, ids=ids, indirect=True, scope="session")
+    for name, task in _CORPUS_FIXTURES.items():
+        if name in metafunc.fixturenames:
+            found = sources(metafunc.config, task)
+            ids = [source.name for source in found]
+            metafunc.parametrize(name, found, ids=ids, indirect=True, scope="session")
 
 
 @pytest.hookimpl(trylast=True)
@@ -239,7 +277,7 @@ def case_of_nodeid(nodeid: str, config: pytest.Config) -> Case | None:
     for model in config.stash[MODELS]:
         if parameters == model.name:
             return _case(model, task, None)
-        for source in config.stash[CORPORA]:
+        for source in sources(config, task):
             if parameters in (f"{model.name}-{source.name}", f"{source.name}-{model.name}"):
                 return _case(model, task, source)
     return None
@@ -253,7 +291,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     task = next((task for task in TASKS if item.get_closest_marker(task)), None)
     if not isinstance(model, Model) or task is None:
         return
-    source = params.get("checked_corpus")
+    source = next((params[name] for name in _CORPUS_FIXTURES if name in params), None)
     case = _case(model, task, source if isinstance(source, CorpusSource) else None)
     item.stash[_CASE] = case
     item.stash[_RECORDED] = []
@@ -328,28 +366,75 @@ def clip(speaker: Speaker) -> Audio:
 
 @pytest.fixture(scope="session")
 def model(
-    request: pytest.FixtureRequest, settings: Settings, clip: Audio, pytestconfig: pytest.Config
+    request: pytest.FixtureRequest, settings: Settings, pytestconfig: pytest.Config
 ) -> Iterator[LoadedModel]:
-    """One model after another: loaded, warmed up, and closed before the next."""
+    """One model after another: loaded, and closed before the next."""
     entry: Model = request.param
-    missing = entry.engine.missing()
-    if missing is not None and not settings.environments:
+    models = pytestconfig.stash[CATALOG].models
+    missing = entry.engine.missing(entry.options, models)
+    # An environment can be built for an engine, but not for the parts of one that is here.
+    buildable = settings.environments and entry.engine.missing() is not None
+    if missing is not None and not buildable:
         if entry.required:
             pytest.fail(f"{entry.name}: {missing}", pytrace=False)
         pytest.skip(f"{entry.name}: {missing}")
     log = run_dir(pytestconfig) / entry.name / f"worker{_worker_suffix(pytestconfig)}.log"
     try:
-        with running(entry, settings, log) as loaded:
-            loaded.first_inference(clip)
+        with running(entry, settings, log, models) as loaded:
             yield loaded
     except WorkerError as error:
         pytest.fail(f"{entry.name} cannot be loaded: {error}", pytrace=False)
 
 
 @pytest.fixture
-def transcriber(model: LoadedModel, request: pytest.FixtureRequest) -> LoadedModel:
-    """A loaded model that does speech recognition."""
+def transcriber(model: LoadedModel, clip: Audio, request: pytest.FixtureRequest) -> LoadedModel:
+    """A model that does speech recognition, warm."""
+    return _warm(model, "asr", lambda: model.transcribe(clip), request)
+
+
+@pytest.fixture
+def voice(model: LoadedModel, request: pytest.FixtureRequest) -> LoadedModel:
+    """A model that speaks, warm."""
+    return _warm(model, "tts", lambda: model.synthesize(CLIP_TEXT), request)
+
+
+@pytest.fixture(scope="session")
+def judges(
+    settings: Settings, clip: Audio, pytestconfig: pytest.Config
+) -> Iterator[Sequence[Judge]]:
+    """The recognizers that listen, loaded once for all voices."""
+    with ExitStack() as stack:
+        yield [
+            _judge(entry, settings, clip, pytestconfig, stack)
+            for entry in pytestconfig.stash[JUDGES]
+        ]
+
+
+def _judge(
+    entry: Model, settings: Settings, clip: Audio, config: pytest.Config, stack: ExitStack
+) -> Judge:
+    language = entry.options.get("language")
+    judge = Judge(entry.name, None, entry.vocabulary, language)
+    folder = run_dir(config) / "judges"
+    log = folder / f"{entry.name}{_worker_suffix(config)}.log"
+    try:
+        loaded = stack.enter_context(running(entry, settings, log, config.stash[CATALOG].models))
+        loaded.warm_up("asr", lambda: loaded.transcribe(clip))
+    except WorkerError as error:
+        if entry.required and config.getoption("judge"):
+            pytest.fail(f"--judge {entry.name}: {error}", pytrace=False)
+        return replace(judge, missing=str(error))
+    return replace(judge, model=loaded)
+
+
+def _warm(
+    model: LoadedModel, task: str, call: Callable[[], Timed[Any]], request: pytest.FixtureRequest
+) -> LoadedModel:
     request.node.user_properties.append(model.as_property())
+    try:
+        model.warm_up(task, call)
+    except WorkerError as error:
+        pytest.fail(f"{model.name} fails on its first clip: {error}", pytrace=False)
     return model
 
 
@@ -366,15 +451,38 @@ def checked_corpus(request: pytest.FixtureRequest, speaker: Speaker) -> Corpus:
 @pytest.fixture
 def corpus(checked_corpus: Corpus, request: pytest.FixtureRequest) -> Corpus:
     """The corpus that the test runs on."""
+    _tell_corpus(checked_corpus, checked_corpus.audio_seconds, request)
+    return checked_corpus
+
+
+@pytest.fixture(scope="session")
+def checked_sentences(request: pytest.FixtureRequest, speaker: Speaker) -> Sentences:
+    """One list of sentences after another, every recording of it checked."""
+    source: CorpusSource = request.param
+    try:
+        return source.open_sentences(speaker)
+    except CorpusError as error:
+        pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
+
+
+@pytest.fixture
+def sentences(checked_sentences: Sentences, request: pytest.FixtureRequest) -> Sentences:
+    """The sentences that the test has spoken."""
+    _tell_corpus(checked_sentences, checked_sentences.audio_seconds, request)
+    return checked_sentences
+
+
+def _tell_corpus(
+    corpus: Corpus | Sentences, audio_seconds: float, request: pytest.FixtureRequest
+) -> None:
     row = {
-        "name": checked_corpus.name,
-        "content_hash": checked_corpus.content_hash,
-        "utterances": len(checked_corpus),
-        "audio_seconds": round(checked_corpus.audio_seconds, 3),
-        "language": checked_corpus.language,
+        "name": corpus.name,
+        "content_hash": corpus.content_hash,
+        "utterances": len(corpus),
+        "audio_seconds": round(audio_seconds, 3),
+        "language": corpus.language,
     }
     request.node.user_properties.append((CORPUS_PROPERTY, json.dumps(row)))
-    return checked_corpus
 
 
 @pytest.fixture
@@ -411,7 +519,17 @@ def baseline(pytestconfig: pytest.Config) -> Baseline | None:
 @pytest.fixture
 def scoring(corpus: Corpus, pytestconfig: pytest.Config) -> str:
     """The name of the corpus's normalizer."""
-    rules = pytestconfig.stash[THRESHOLDS].corpora.get(corpus.name)
+    return _normalizer_name(corpus, pytestconfig)
+
+
+@pytest.fixture
+def text_scoring(sentences: Sentences, pytestconfig: pytest.Config) -> str:
+    """The name of the sentences' normalizer."""
+    return _normalizer_name(sentences, pytestconfig)
+
+
+def _normalizer_name(corpus: Corpus | Sentences, config: pytest.Config) -> str:
+    rules = config.stash[THRESHOLDS].corpora.get(corpus.name)
     try:
         return rules.normalizer if rules is not None else normalizer_of(corpus)
     except ValueError as error:
@@ -423,6 +541,18 @@ def predictions_path(evaluation: Evaluation, pytestconfig: pytest.Config) -> Pat
     """The file of this model's predictions for this task and corpus."""
     case = evaluation.case
     return run_dir(pytestconfig) / case.model / case.task / f"{case.corpus}.jsonl"
+
+
+@pytest.fixture
+def rated_clips(pytestconfig: pytest.Config) -> int:
+    """How many clips of a voice are rated."""
+    return int(pytestconfig.getoption("rated_clips"))
+
+
+@pytest.fixture
+def run_folder(pytestconfig: pytest.Config) -> Path:
+    """The session's run folder."""
+    return run_dir(pytestconfig)
 
 
 @pytest.fixture

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Generic, Self, TextIO, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +41,20 @@ class Prediction:
     waited_seconds: float | None = None
 
 
-class PredictionFile:
-    """Appends predictions as they are made, each flushed before the next utterance starts."""
+T = TypeVar("T", bound="DataclassInstance")
+
+
+class LineFile(Generic[T]):
+    """Appends lines as they are made, each flushed before the next one is begun."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: TextIO = path.open("x", encoding="utf-8")
 
-    def append(self, prediction: Prediction) -> None:
+    def append(self, line: T) -> None:
         """Write one line."""
-        self._file.write(json.dumps(asdict(prediction), ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.write(json.dumps(asdict(line), ensure_ascii=False, allow_nan=False) + "\n")
         self._file.flush()
 
     def __enter__(self) -> Self:
@@ -61,6 +67,9 @@ class PredictionFile:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+
+
+PredictionFile = LineFile[Prediction]
 
 
 def read_predictions(path: Path) -> Sequence[Prediction]:

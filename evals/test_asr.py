@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.interface import Audio
 from evals.alignment import align
 from evals.asr_scores import accuracy_of, details, speed
 from evals.baseline import Baseline, held_to_baseline
@@ -24,7 +23,6 @@ def test_corpus(
     transcriber: LoadedModel,
     corpus: Corpus,
     scoring: str,
-    clip: Audio,
     evaluation: Evaluation,
     predictions_path: Path,
     baseline: Baseline | None,
@@ -37,7 +35,6 @@ def test_corpus(
             transcriber,
             corpus,
             file,
-            clip=clip,
             contended=evaluation.contended,
             advance=progress(len(corpus)),
         )

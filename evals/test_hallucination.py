@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.interface import Audio
 from evals.evaluation import Evaluation
 from evals.hallucination import hallucination
 from evals.models import LoadedModel
@@ -21,7 +20,6 @@ def test_non_speech(
     transcriber: LoadedModel,
     non_speech: Corpus,
     scoring: str,
-    clip: Audio,
     evaluation: Evaluation,
     predictions_path: Path,
     progress: Callable[[int], Callable[[], None]],
@@ -32,7 +30,6 @@ def test_non_speech(
             transcriber,
             non_speech,
             file,
-            clip=clip,
             contended=evaluation.contended,
             advance=progress(len(non_speech)),
         )

@@ -44,7 +44,7 @@ def test_clip(
         pytest.skip(f"not measured: {reason}")
 
     if not transcriber.alive:
-        transcriber.restart(clip)
+        transcriber.restart()
     waited: list[float | None] = []
 
     def once() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.interface import Audio
 from evals.asr_scores import accuracy
 from evals.evaluation import Evaluation
 from evals.models import LoadedModel
@@ -25,7 +24,6 @@ def test_conditions(
     corpus: Corpus,
     fewer: Corpus,
     scoring: str,
-    clip: Audio,
     evaluation: Evaluation,
     condition_path: Callable[[str], Path],
     progress: Callable[[int], Callable[[], None]],
@@ -46,7 +44,6 @@ def test_conditions(
                 transcriber,
                 fewer,
                 file,
-                clip=clip,
                 contended=evaluation.contended,
                 advance=advance,
                 sound=sound,

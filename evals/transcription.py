@@ -1,18 +1,16 @@
-"""Running a speech recognizer over a corpus: the one place where predictions are made."""
+"""Running a speech recognizer over a corpus: the one place where its predictions are made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from adapters.interface import Audio
-from adapters.process import WorkerError
+from adapters.interface import Audio, Transcript
+from adapters.process import Timed
+from evals.asking import ask_each
 from evals.models import LoadedModel
 from evals.predictions import Prediction, PredictionFile
 from fixtures.audio import SAMPLE_RATE, Samples
 from fixtures.corpus import Corpus, Utterance
-
-#: A model that keeps dying is given up after this many deaths on one corpus.
-MAX_DEATHS = 3
 
 
 def transcribe_corpus(
@@ -20,46 +18,26 @@ def transcribe_corpus(
     corpus: Corpus,
     file: PredictionFile,
     *,
-    clip: Audio,
     contended: bool = False,
     advance: Callable[[], None] = lambda: None,
     sound: Callable[[Utterance], Samples] = Utterance.load,
 ) -> Sequence[Prediction]:
     """One prediction per utterance, in the corpus's order, appended to `file` as made.
 
-    An utterance on which the model fails is a prediction with its error. Where
-    the model's process dies it is started anew (warmed up on `clip`); after
-    MAX_DEATHS the remaining utterances are errors too, so that none is dropped.
+    An utterance on which the model fails is a prediction with its error, and so are those that
+    are not tried after it died too often.
     sound: what is heard of an utterance, shape (n,) at 16 kHz.
     """
+
+    def heard() -> Iterator[tuple[Utterance, Audio]]:
+        for utterance in corpus:
+            yield utterance, Audio(sound(utterance), SAMPLE_RATE)
+
     predictions: list[Prediction] = []
-    deaths = 0
-    given_up: str | None = None
-    for utterance in corpus:
-        audio = Audio(sound(utterance), SAMPLE_RATE)
-        error = given_up
-        if error is None:
-            try:
-                if not model.alive:
-                    model.restart(clip)
-                timed = model.transcribe(audio)
-                prediction = _prediction(
-                    utterance,
-                    audio,
-                    timed.result.text,
-                    timed.seconds,
-                    waited=timed.waited_seconds,
-                    first_token=timed.first_token_seconds,
-                    contended=contended,
-                )
-            except WorkerError as failure:
-                error = str(failure)
-                if not model.alive:
-                    deaths += 1
-                    if deaths >= MAX_DEATHS:
-                        given_up = f"not tried: the model's process died {deaths} times: {error}"
-        if error is not None:
-            prediction = _prediction(utterance, audio, "", None, error=error, contended=contended)
+    for (utterance, audio), answer in ask_each(
+        model, heard(), lambda pair: model.transcribe(pair[1])
+    ):
+        prediction = _prediction(utterance, audio, answer, contended)
         file.append(prediction)
         predictions.append(prediction)
         advance()
@@ -67,27 +45,20 @@ def transcribe_corpus(
 
 
 def _prediction(
-    utterance: Utterance,
-    audio: Audio,
-    hypothesis: str,
-    seconds: float | None,
-    *,
-    waited: float | None = None,
-    first_token: float | None = None,
-    error: str | None = None,
-    contended: bool,
+    utterance: Utterance, audio: Audio, answer: Timed[Transcript] | str, contended: bool
 ) -> Prediction:
+    timed = answer if isinstance(answer, Timed) else None
     return Prediction(
         id=utterance.id,
         reference=utterance.text,
-        hypothesis=hypothesis,
+        hypothesis=timed.result.text if timed else "",
         audio_seconds=audio.seconds,
-        processing_seconds=seconds,
-        error=error,
+        processing_seconds=timed.seconds if timed else None,
+        error=answer if isinstance(answer, str) else None,
         speaker=utterance.speaker,
         category=utterance.category,
         contended=contended,
-        first_token_seconds=first_token,
+        first_token_seconds=timed.first_token_seconds if timed else None,
         metadata=dict(utterance.metadata),
-        waited_seconds=waited,
+        waited_seconds=timed.waited_seconds if timed else None,
     )

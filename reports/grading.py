@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from evals.evaluation import CONTENDED
 from evals.fair_timing import BUSY
@@ -10,10 +10,11 @@ from evals.measurement import MISSING, Measurement
 from evals.thresholds import GRADES, Gate, Thresholds
 from reports.scorecard import CorpusGrade, Grade, Letter
 
-#: The tasks whose bands make up a speech recognizer's grade.
-ASR_TASKS = ("asr", "latency")
-#: Without this one there is no grade, however good the rest.
-ESSENTIAL = ("asr", "wer")
+#: What is graded, and the tasks whose bands make up its grade. Those after the first have no
+#: corpus of their own, and count on each.
+GROUPS: Mapping[str, Sequence[str]] = {"asr": ("asr", "latency"), "tts": ("tts",)}
+#: Without this metric of a group's first task there is no grade, however good the rest.
+ESSENTIAL = "wer"
 
 
 def grade_models(
@@ -35,8 +36,11 @@ def _grade_model(
     failed: frozenset[str],
 ) -> Grade:
     own = [m for m in measurements if m.model == model and m.is_whole]
-    names = dict.fromkeys(m.corpus for m in own if m.task == ESSENTIAL[0])
-    corpora = [_grade_corpus(name, own, thresholds) for name in names]
+    corpora = [
+        _grade_corpus(group, name, own, thresholds)
+        for group in GROUPS
+        for name in dict.fromkeys(m.corpus for m in own if m.task == group)
+    ]
     letters = [c.grade for c in corpora]
     return Grade(
         model=model,
@@ -46,7 +50,9 @@ def _grade_model(
     )
 
 
-def _grade_corpus(corpus: str, own: Sequence[Measurement], thresholds: Thresholds) -> CorpusGrade:
+def _grade_corpus(
+    group: str, corpus: str, own: Sequence[Measurement], thresholds: Thresholds
+) -> CorpusGrade:
     """The tasks that have the corpus, and those that have none of their own, together.
 
     A busy figure's letter is the worst that it can be: one below the cap of a missing
@@ -55,12 +61,12 @@ def _grade_corpus(corpus: str, own: Sequence[Measurement], thresholds: Threshold
     figures = {
         (m.task, m.metric): m
         for m in own
-        if m.task in ASR_TASKS and (m.corpus == corpus or m.task != ESSENTIAL[0])
+        if m.task in GROUPS[group] and (m.corpus == corpus or m.task != group)
     }
     cap = GRADES.index(thresholds.missing_caps_grade_at)
     letters: dict[str, Letter] = {}
     missing: list[str] = []
-    for task in ASR_TASKS:
+    for task in GROUPS[group]:
         for metric in thresholds.bands.get(task, {}):
             m = figures.get((task, metric))
             if m is None or m.value is None or m.verdict in MISSING or CONTENDED in m.conditions:
@@ -71,16 +77,26 @@ def _grade_corpus(corpus: str, own: Sequence[Measurement], thresholds: Threshold
                 missing.append(f"{task}/{metric}")
             elif letter is not None:
                 letters[f"{task}/{metric}"] = letter  # type: ignore[assignment]  # one of GRADES
-    if "/".join(ESSENTIAL) in missing or not letters:
+    if f"{group}/{ESSENTIAL}" in missing or not letters:
         return CorpusGrade(
-            corpus=corpus, grade=None, decided_by=None, capped_by=missing, metrics=letters
+            task=group,
+            corpus=corpus,
+            grade=None,
+            decided_by=None,
+            capped_by=missing,
+            metrics=letters,
         )
     worst = _worst(letters.values())
     decided_by = next(name for name, letter in letters.items() if letter == worst)
     if missing and GRADES.index(worst) < cap:
         worst, decided_by = thresholds.missing_caps_grade_at, missing[0]
     return CorpusGrade(
-        corpus=corpus, grade=worst, decided_by=decided_by, capped_by=missing, metrics=letters
+        task=group,
+        corpus=corpus,
+        grade=worst,
+        decided_by=decided_by,
+        capped_by=missing,
+        metrics=letters,
     )
 
 

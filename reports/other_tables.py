@@ -1,4 +1,4 @@
-"""Tables of the tasks that have one of their own: drift by condition, and words in non-speech."""
+"""Tables of the tasks that have one of their own: voices, drifts, words in non-speech."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from evals.evaluation import CONTENDED
+from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from evals.robustness import CLEAN
+from reports.scorecard import Grade, Scorecard
 
 #: What stands behind a figure whose limit is not shown to be kept.
 MARK = {"fail": " x", "inconclusive": " ?"}
@@ -22,8 +25,27 @@ _HALLUCINATION = (
 )
 
 
-def other_tables(measurements: Sequence[Measurement]) -> Iterator[Table]:
+_VOICE = (
+    ("WER %", "wer", "{:.2f}", 100),
+    ("95 % interval", "wer", "", 100),
+    ("ok %", "success_rate", "{:.1f}", 100),
+    ("usable %", "usable_rate", "{:.1f}", 100),
+    ("MOS", "dnsmos_overall", "{:.2f}", 1),
+    ("RTF", "rtf", "{:.3f}", 1),
+    ("p95 s", "latency_p95", "{:.2f}", 1),
+    ("first s", "first_audio_p95", "{:.2f}", 1),
+    ("LUFS", "loudness", "{:.1f}", 1),
+    ("words/s", "speaking_rate", "{:.1f}", 1),
+    ("load s", "load_time", "{:.2f}", 1),
+    ("MB", "peak_memory", "{:,.0f}", 1),
+)
+
+
+def other_tables(card: Scorecard) -> Iterator[Table]:
     """A table for each such task that ran."""
+    measurements = card.measurements
+    if rows := [m for m in measurements if m.task == "tts"]:
+        yield _voices(rows, card.grades)
     if rows := [m for m in measurements if m.task == "robustness"]:
         yield _robustness(rows)
     if rows := [m for m in measurements if m.task == "hallucination"]:
@@ -42,6 +64,28 @@ def _robustness(rows: Sequence[Measurement]) -> Table:
     for condition in dict.fromkeys(m.slice for m in rows if m.metric == "wer_drift"):
         drifts = [found.get((*run, "wer_drift", condition)) for run in runs]
         table.add_row(condition, *[_cell(m, "{:+.1f}", 100) for m in drifts])
+    return table
+
+
+def _voices(rows: Sequence[Measurement], grades: Sequence[Grade]) -> Table:
+    table = _table("voice", "corpus", "grade")
+    found = {(m.model, m.corpus, m.metric): m for m in rows if m.is_whole}
+    # Engines that do not stream have no first audio.
+    shown = [c for c in _VOICE if any(m.metric == c[1] for m in rows)]
+    for heading, *_ in shown:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("gate")
+    for grade in grades:
+        for corpus in (c for c in grade.corpora if c.task == "tts"):
+            cells = []
+            for _, metric, form, scale in shown:
+                m = found.get((grade.model, corpus.corpus, metric))
+                if not form:
+                    ends = [f"{scale * end:.1f}" for end in m.ci] if m and m.ci else ["-"]
+                    cells.append(Text(" to ".join(ends)))
+                else:
+                    cells.append(_cell(m, form, scale, corpus.metrics.get(f"tts/{metric}")))
+            table.add_row(grade.model, corpus.corpus, corpus.grade or "-", *cells, grade.gate)
     return table
 
 
@@ -66,12 +110,17 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _cell(m: Measurement | None, form: str, scale: int) -> Text:
+def _cell(m: Measurement | None, form: str, scale: int, letter: str | None = None) -> Text:
+    """The figure: with its letter where it is graded, else with its interval."""
     if m is None:
         return Text("not run", style="dim")
     if m.value is None:
         return Text(m.verdict.replace("_", " "), style="red" if m.verdict == "error" else "yellow")
     text = form.format(scale * m.value)
-    if m.ci is not None:
+    if letter is not None:
+        text += f" {letter}"
+    elif m.ci is not None and m.task != "tts":
         text += " [{}, {}]".format(*(form.format(scale * end) for end in m.ci))
-    return Text(text + MARK.get(m.verdict, ""), style="red" if m.verdict == "fail" else "")
+    unfair = CONTENDED in m.conditions or BUSY in m.conditions
+    mark = " ~" if unfair else MARK.get(m.verdict, "")
+    return Text(text + mark, style="red" if m.verdict == "fail" else "")

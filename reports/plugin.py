@@ -22,6 +22,7 @@ from evals.measurement import Measurement
 from evals.models import MODEL_PROPERTY
 from evals.plugin import BASELINE, CORPUS_PROPERTY, RUN_DIR, THRESHOLDS, case_of_nodeid, run_dir
 from evals.run_dir import point_latest
+from evals.thresholds import Thresholds
 from reports import provenance, scorecard
 from reports.grading import grade_models
 from reports.recommendation import recommend
@@ -35,7 +36,6 @@ from reports.scorecard import (
 )
 from reports.sensitivity import flips
 
-USE_CASE = "general"
 _EVALS = "evals/"
 
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
@@ -204,7 +204,7 @@ class Collector:
             models=self._model_records(ran),
             measurements=rows,
             grades=grade_models(rows, ran, thresholds, gate, failed),
-            recommendation=recommend(rows, ran, failed, thresholds, USE_CASE),
+            recommendation=recommend(rows, ran, failed, thresholds, _use_case(rows, thresholds)),
             baseline=str(config.stash[BASELINE].path) if BASELINE in config.stash else None,
             word_errors=self._word_errors,
             worsened=self._worsened,
@@ -236,6 +236,13 @@ class Collector:
                 )
             )
         return records
+
+
+def _use_case(rows: Sequence[Measurement], thresholds: Thresholds) -> str:
+    """The first use in the file whose task ran; the first of all where none did."""
+    ran = {m.task for m in rows}
+    cases = thresholds.use_cases
+    return next((name for name, case in cases.items() if case.task in ran), next(iter(cases)))
 
 
 def _shortest(path: Path) -> Path:

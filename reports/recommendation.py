@@ -11,7 +11,7 @@ from evals.gate import decide
 from evals.measurement import Figure, Limit, Measurement
 from evals.metrics import METRICS
 from evals.thresholds import Thresholds, UseCase
-from reports.grading import ASR_TASKS
+from reports.grading import GROUPS
 from reports.scorecard import Candidate, Recommendation
 
 _SAYS = {
@@ -31,7 +31,7 @@ def recommend(
 ) -> Recommendation:
     """The model with the most weighted headroom among those that keep every production limit."""
     case = thresholds.use_cases[use_case]
-    figures = [m for m in measurements if m.task in (*ASR_TASKS, *ASKED_FOR)]
+    figures = [m for m in measurements if m.task in _tasks(case)]
     candidates = [
         _candidate(name, [m for m in figures if m.model == name], name in failed, thresholds, case)
         for name in models
@@ -60,9 +60,11 @@ def _candidate(
 ) -> Candidate:
     rejected: list[str] = []
     parts: dict[str, float] = {}
+    ran = {m.task for m in own}
     production = {
         (task, key): limit
-        for task in (*ASR_TASKS, *(task for task in ASKED_FOR if task in {m.task for m in own}))
+        for task in _tasks(case)
+        if task not in ASKED_FOR or task in ran
         for key, limits in thresholds.limits(
             model="", tier="production", task=task, corpus="", gate="production"
         ).items()
@@ -93,6 +95,12 @@ def _candidate(
         parts=parts,
         rejected=rejected,
     )
+
+
+def _tasks(case: UseCase) -> Sequence[str]:
+    """The tasks whose production limits count for a use."""
+    asked_for = ASKED_FOR if case.task == "asr" else ()
+    return (*GROUPS.get(case.task, (case.task,)), *asked_for)
 
 
 def _problem(row: Measurement, limit: Limit) -> str | None:

@@ -32,6 +32,8 @@ _COLUMNS = (
 #: Wide enough for any table: a narrow terminal wraps its lines, which loses nothing.
 _TABLE_WIDTH = 200
 _TEXT_WIDTH = 100
+#: Tasks whose figures are in the first table.
+RECOGNITION = ("smoke", "asr", "latency")
 _SHOWN_WORSENED = 5
 _GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
@@ -53,8 +55,9 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
         wrapped = textwrap.fill(text, max(width, _TEXT_WIDTH), subsequent_indent="  ")
         console.print(Text(wrapped, style=style), soft_wrap=True)
 
-    console.print(_table(card, thresholds))
-    for table in other_tables(card.measurements):
+    if any(m.task in RECOGNITION for m in card.measurements) or not card.measurements:
+        console.print(_table(card, thresholds))
+    for table in other_tables(card):
         console.print(table)
     say(_legend(card), "dim")
     for line in _problems(card, thresholds):
@@ -81,7 +84,9 @@ def _table(card: Scorecard, thresholds: Thresholds) -> Table:
     table.add_column("gate")
     for grade in card.grades:
         own = [m for m in card.measurements if m.model == grade.model and m.is_whole]
-        per_corpus = {c.corpus: c for c in grade.corpora}
+        if not any(m.task in RECOGNITION for m in own):
+            continue
+        per_corpus = {c.corpus: c for c in grade.corpora if c.task == "asr"}
         for corpus in [*per_corpus] or [""]:
             letter = per_corpus[corpus].grade if corpus else None
             cells: list[Text] = []

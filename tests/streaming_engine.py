@@ -23,6 +23,7 @@ class Streaming(Adapter):
     def load(self, spec: LoadSpec) -> None:
         self._pause: float = spec.options["pause"]
         self._mode: str = spec.options["mode"]
+        self._understood: Any = 3 if self._mode == "misheard" else "second thought"
 
     def transcribe(self, audio: Audio) -> Iterator[str]:
         yield ""  # nothing to show yet
@@ -41,13 +42,15 @@ class Streaming(Adapter):
 
     def reply(self, turns: Sequence[Turn]) -> Reply | Iterator[ReplyPiece]:
         if self._mode == "whole":
-            return Reply("all at once")
+            return Reply("all at once", heard="hello")
         return self._pieces(turns)
 
     def _pieces(self, turns: Sequence[Turn]) -> Iterator[ReplyPiece]:
         if self._mode == "wrong":
             value: Any = "text"
             yield value
+        yield ReplyPiece(heard="first thought")
+        yield ReplyPiece(heard=self._understood)
         for turn in turns:
             time.sleep(self._pause)
             seconds = f"{turn.audio.seconds:.1f} s" if turn.audio else "nothing"

@@ -22,7 +22,7 @@ from adapters.interface import Audio, LoadSpec, Turn
 from adapters.process import ModelProcess, WorkerError
 from evals.plugin import synthesizer
 from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import CLIP, builtin_corpus
+from fixtures.builtin import CLIP, CLIP_TEXT, builtin_corpus
 from fixtures.corpus import Utterance
 from tests.contract.installed import need
 from tests.contract.subject import Made, Subject
@@ -128,6 +128,11 @@ def _silence(seconds: float) -> Audio:
     return Audio(np.zeros(round(seconds * SAMPLE_RATE), np.float32), SAMPLE_RATE)
 
 
+def _said(subject: Subject, clip: Audio) -> list[Turn]:
+    """The standard input as a conversation: spoken, or written for what cannot hear."""
+    return [Turn("user", CLIP_TEXT) if subject.reads else Turn("user", audio=clip)]
+
+
 def _answer(subject: Subject, process: ModelProcess, clip: Audio) -> object:
     """The answer of one task to the standard input, comparable with =="""
     if "asr" in subject.tasks:
@@ -135,7 +140,7 @@ def _answer(subject: Subject, process: ModelProcess, clip: Audio) -> object:
     if "tts" in subject.tasks:
         audio = process.synthesize("turn on the light").result.audio
         return audio.sample_rate, audio.samples.tobytes()
-    reply = process.reply([Turn("user", audio=clip)]).result
+    reply = process.reply(_said(subject, clip)).result
     return reply.text, reply.audio.samples.tobytes() if reply.audio else None
 
 
@@ -194,7 +199,7 @@ def test_streams_as_declared(
         spoken = process.synthesize("turn on the light")
         assert (spoken.first_audio_seconds is not None) == ("tts" in adapter.streams)
     if "chat" in subject.tasks:
-        reply = process.reply([Turn("user", audio=clip[1])])
+        reply = process.reply(_said(subject, clip[1]))
         times = (reply.first_token_seconds, reply.first_audio_seconds)
         assert any(t is not None for t in times) == ("chat" in adapter.streams)
         assert all(0 < t <= reply.seconds for t in times if t is not None)

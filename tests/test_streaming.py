@@ -64,7 +64,8 @@ def test_conversation(start: Start) -> None:
     assert len(timed.result.audio.samples) == 480
     assert timed.first_token_seconds is not None
     assert timed.first_audio_seconds is not None
-    assert timed.first_token_seconds >= PAUSE
+    assert timed.first_token_seconds >= PAUSE  # what was heard is no token of the answer
+    assert timed.result.heard == "second thought"
     assert timed.first_token_seconds + PAUSE <= timed.first_audio_seconds
     assert timed.first_audio_seconds + 2 * PAUSE <= timed.seconds
 
@@ -72,6 +73,7 @@ def test_conversation(start: Start) -> None:
 def test_whole_answer_has_no_first_token(start: Start) -> None:
     timed = start(mode="whole").reply([Turn("user", "hello")])
     assert timed.result.text == "all at once"
+    assert timed.result.heard == "hello"
     assert timed.result.audio is None
     assert timed.first_token_seconds is None
     assert timed.first_audio_seconds is None
@@ -82,6 +84,7 @@ def test_whole_answer_has_no_first_token(start: Start) -> None:
     [
         ("wrong", lambda p: p.transcribe(_second()), "yielded a int, not text"),
         ("wrong", lambda p: p.reply([Turn("user", "a")]), "yielded a str, not a ReplyPiece"),
+        ("misheard", lambda p: p.reply([Turn("user", "a")]), "heard a int; text is expected"),
         ("rates", lambda p: p.synthesize("one two"), "pieces of .24000, 24001. Hz"),
     ],
 )

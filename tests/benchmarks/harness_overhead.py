@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,7 @@ def bare(name: str, *, beside_worker: bool) -> None:
         if beside_worker:
             log = Path(stack.enter_context(tempfile.TemporaryDirectory()), "worker.log")
             worker = stack.enter_context(running(entry, Settings(), log))
-            worker.first_inference(warm_up)
+            worker.warm_up("asr", partial(worker.transcribe, warm_up))
         for audio in audios:
             before = time.perf_counter()
             adapter.transcribe(audio)

@@ -23,7 +23,8 @@ class Subject:
     make: makes the checkpoint in the empty folder it is given; called once per session. It
     imports the engine's libraries inside, and asks no network.
     tasks: what is tested; hears: whether it understands the commands of voice-commands, so that
-    its transcript of the clip must be right, not merely text.
+    its transcript of the clip must be right, not merely text. reads: whether it is given the
+    user's turns in writing, because it cannot hear them.
     damages: name of a damage -> (function that does it to a copy of the checkpoint, which is a
     file or folder; pattern that the error must match).
     setting: an option and a value with which the answer to the standard input changes.
@@ -34,6 +35,7 @@ class Subject:
     make: Callable[[Path], Made]
     tasks: Sequence[str]
     hears: bool = False
+    reads: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     damages: Mapping[str, tuple[Callable[[Path], None], str]] = field(default_factory=dict)
     setting: tuple[str, Any] | None = None

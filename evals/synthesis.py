@@ -1,0 +1,113 @@
+"""Having a list of sentences spoken, kept and listened to: where `Spoken` lines are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from adapters.interface import Audio, Speech
+from adapters.process import Timed, WorkerError
+from evals.asking import ask_each
+from evals.judging import Judge
+from evals.models import LoadedModel
+from evals.predictions import LineFile
+from evals.spoken import Spoken
+from fixtures.audio import to_mono_16k
+from fixtures.sentences import Sentence, Sentences
+
+
+def synthesize_corpus(
+    model: LoadedModel,
+    sentences: Sentences,
+    judges: Sequence[Judge],
+    file: LineFile[Spoken],
+    run: Path,
+    *,
+    contended: bool = False,
+    advance: Callable[[], None] = lambda: None,
+) -> Sequence[Spoken]:
+    """One `Spoken` per sentence, in order, appended to `file` as made; the audio is kept beside it.
+
+    run: the run's folder, which the audio's file names are relative to. A sentence that the
+    model fails on is a line with its error.
+    """
+    folder = file.path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    lines: list[Spoken] = []
+    answers = ask_each(model, sentences, lambda sentence: model.synthesize(sentence.text))
+    for number, (sentence, answer) in enumerate(answers, start=1):
+        line = _line(sentence, answer, judges, folder / _file_name(number, sentence.id), run)
+        if contended:
+            line = replace(line, contended=True)
+        file.append(line)
+        lines.append(line)
+        advance()
+    return lines
+
+
+def _line(
+    sentence: Sentence, answer: Timed[Speech] | str, judges: Sequence[Judge], path: Path, run: Path
+) -> Spoken:
+    about: dict[str, Any] = {
+        "category": sentence.category,
+        "lang": sentence.lang,
+        "metadata": dict(sentence.metadata),
+    }
+    if isinstance(answer, str):
+        # Who would have understood it heard nothing: all deletions.
+        nothing = {judge.name: "" for judge in judges if judge.understands(sentence)}
+        return Spoken(
+            sentence.id, sentence.text, None, None, None, None,
+            error=answer, heard=nothing, **about,
+        )  # fmt: skip
+    audio = answer.result.audio
+    # As float: a file of integers would clip what is too loud, and hide what is no number.
+    soundfile.write(path, audio.samples, audio.sample_rate, subtype="FLOAT")
+    heard, recorded, unheard = _heard(sentence, audio, judges)
+    return Spoken(
+        id=sentence.id,
+        text=sentence.text,
+        audio=path.relative_to(run).as_posix(),
+        audio_seconds=audio.seconds,
+        sample_rate=audio.sample_rate,
+        processing_seconds=answer.seconds,
+        waited_seconds=answer.waited_seconds,
+        first_audio_seconds=answer.first_audio_seconds,
+        heard=heard,
+        heard_recording=recorded,
+        unheard=unheard,
+        **about,
+    )
+
+
+def _heard(
+    sentence: Sentence, audio: Audio, judges: Sequence[Judge]
+) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """What each judge hears of the voice and of the recording, and why one hears nothing."""
+    heard: dict[str, str] = {}
+    recorded: dict[str, str] = {}
+    unheard: dict[str, str] = {}
+    for judge in judges:
+        if not judge.understands(sentence):
+            continue
+        try:
+            if len(audio.samples) and np.isfinite(audio.samples).all():
+                heard[judge.name] = judge.hear(to_mono_16k(audio.samples, audio.sample_rate))
+            else:
+                heard[judge.name] = ""  # of what is no sound there is nothing to hear
+            if sentence.recording is not None:
+                recorded[judge.name] = judge.hear(sentence.recording.load())
+        except WorkerError as error:
+            unheard[judge.name] = str(error)
+    return heard, recorded, unheard
+
+
+def _file_name(number: int, sentence_id: str) -> str:
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", sentence_id).strip(".-")[:60]
+    return f"{number:05d}-{safe}.wav"

@@ -1,0 +1,318 @@
+"""From what voices said to figures: a pure function of `Spoken` lines and the audio they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from evals.alignment import Aligned, align
+from evals.asr_scores import PERCENTILES, latency
+from evals.fair_timing import marked, share_waited
+from evals.intervals import difference_interval, proportion_interval, ratio_interval
+from evals.measurement import Figure
+from evals.mos import dnsmos
+from evals.optional import NotMeasured
+from evals.predictions import Prediction
+from evals.reference_similarity import ReferenceSimilarity, reference_similarity
+from evals.signal_quality import SignalQuality, signal_quality
+from evals.spoken import Spoken
+from fixtures.audio import SAMPLE_RATE, Samples
+from fixtures.sentences import Sentences
+
+#: Even noise is at 0.56 by its definition, voiced speech far below; see `signal_quality.flatness`.
+NOISE_FLATNESS = 0.4
+#: Slower than this nobody speaks: the voice does not find an end. Slow readers are at 8 and more.
+SLOWEST_CHARACTERS_PER_SECOND = 2.0
+#: A clip with more of its samples in flat tops is clipped.
+CLIPPED_SHARE = 0.001
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What a voice said, with its sound."""
+
+    line: Spoken
+    samples: Samples
+    sample_rate: int
+    quality: SignalQuality
+
+
+def clips(lines: Sequence[Spoken], run: Path) -> list[Clip]:
+    """The clips of the lines that have one; run: the folder that their names are relative to."""
+    found = []
+    for line in lines:
+        if line.audio is None:
+            continue
+        samples, rate = soundfile.read(run / line.audio, dtype="float32")
+        quality = signal_quality(samples, rate, line.text)
+        found.append(Clip(line, samples, rate, quality))
+    return found
+
+
+def intelligibility(
+    lines: Sequence[Spoken], judge: str, normalizer_name: str, *, seed: int = 0
+) -> Mapping[str, Figure]:
+    """WER and CER of what a judge heard, of all sentences that it understands.
+
+    A sentence that the voice failed on counts as all deletions. Where there are recordings
+    of people, `judge_wer` is the judge's own error on these, and `wer_above_judge` the paired
+    difference: what the voice adds to it.
+    """
+    known = [line for line in lines if judge in line.heard]
+    failed = [line for line in lines if judge in line.unheard]
+    names = ("wer", "cer")
+    if failed:
+        n = len(known) + len(failed)
+        reason = f"{judge} failed on {len(failed)} of {n}: {failed[0].unheard[judge]}"
+        return {name: Figure(None, n, reason=reason) for name in names}
+    if not known:
+        reason = f"{judge} understands none of these sentences"
+        return {name: Figure(None, 0, reason=reason) for name in names}
+    voice = align([_prediction(line, line.heard[judge]) for line in known], normalizer_name)
+    figures = {
+        "wer": _rate(voice, voice.words, seed),
+        "cer": _rate(voice, voice.characters, seed),
+    }
+    both = [line for line in known if judge in line.heard_recording]
+    if both:
+        ours = align([_prediction(line, line.heard[judge]) for line in both], normalizer_name)
+        theirs = align(
+            [_prediction(line, line.heard_recording[judge]) for line in both], normalizer_name
+        )
+        length = theirs.words[:, :3].sum(axis=1).astype(float)
+        change = (ours.words[:, 1:].sum(axis=1) - theirs.words[:, 1:].sum(axis=1)).astype(float)
+        figures["judge_wer"] = _rate(theirs, theirs.words, seed)
+        figures["wer_above_judge"] = Figure(
+            float(change.sum()) / float(length.sum()),
+            len(both),
+            difference_interval(change, length, theirs.speakers, seed=seed),
+        )
+    return figures
+
+
+def answers(lines: Sequence[Spoken], sounds: Sequence[Clip]) -> Mapping[str, Figure]:
+    """How many sentences got audio, and how many of them audio that can be speech.
+
+    Sentences without a word are left out: to refuse them, or to be silent, is right.
+    usable_rate: of all sentences with words, those whose audio is finite, not silent, no
+    noise, and comes to an end.
+    """
+    spoken = [line for line in lines if any(c.isalnum() for c in line.text)]
+    n = len(spoken)
+    answered = sum(line.error is None for line in spoken)
+    wanted = {line.id for line in spoken}
+    usable = sum(problem(clip) is None for clip in sounds if clip.line.id in wanted)
+    if not n:
+        nothing = Figure(None, 0, reason="no sentence holds a word")
+        return {"success_rate": nothing, "usable_rate": nothing}
+    return {
+        "success_rate": Figure(answered / n, n, proportion_interval(answered, n)),
+        "usable_rate": Figure(usable / n, n, proportion_interval(usable, n)),
+    }
+
+
+def problem(clip: Clip) -> str | None:
+    """What keeps a clip from being speech; None where nothing does."""
+    quality = clip.quality
+    if not len(clip.samples):
+        return "no samples"
+    if quality.bad_samples:
+        return f"{quality.bad_samples} samples are NaN or infinite"
+    if quality.silent or quality.active_seconds is None:
+        return "silence"
+    if quality.flatness is not None and quality.flatness > NOISE_FLATNESS:
+        return f"noise (spectral flatness {quality.flatness:.2f})"
+    rate = quality.characters_per_second
+    if rate is not None and rate < SLOWEST_CHARACTERS_PER_SECOND and quality.seconds > 5:
+        return f"no end: {quality.seconds:.0f} s for {len(clip.line.text)} characters"
+    return None
+
+
+def signal(sounds: Sequence[Clip]) -> Mapping[str, Figure]:
+    """What the wave itself tells, over the clips that are speech.
+
+    Silences are 95th percentiles in s; loudness is the median in LUFS (ITU-R BS.1770);
+    speaking rate the median of written words per second without the silences; clipped_rate
+    the share of clips with flat tops; dc_offset the largest, in parts of full scale.
+    """
+    speech = [clip.quality for clip in sounds if problem(clip) is None]
+
+    def over(name: str, of: Callable[[Sequence[float]], float]) -> Figure:
+        values = [v for q in speech if (v := getattr(q, name)) is not None]
+        if not values:
+            reasons = [q.reasons[name] for q in speech if name in q.reasons]
+            return Figure(None, len(speech), reason=reasons[0] if reasons else _NO_SPEECH)
+        return Figure(float(of(values)), len(values))
+
+    def p95(values: Sequence[float]) -> float:
+        return float(np.percentile(values, 95))
+
+    def median(values: Sequence[float]) -> float:
+        return float(np.median(values))
+
+    clipped = sum((q.clipped_share or 0.0) > CLIPPED_SHARE for q in speech)
+    n = len(speech)
+    return {
+        "clipped_rate": (
+            Figure(clipped / n, n, proportion_interval(clipped, n))
+            if n
+            else Figure(None, 0, reason=_NO_SPEECH)
+        ),
+        "dc_offset": over("dc_offset", lambda values: max(map(abs, values))),
+        "leading_silence_p95": over("leading_silence", p95),
+        "trailing_silence_p95": over("trailing_silence", p95),
+        "longest_pause_p95": over("longest_pause", p95),
+        "loudness": over("loudness", median),
+        "speaking_rate": over("words_per_second", median),
+    }
+
+
+def ratings(sounds: Sequence[Clip], most: int, *, seed: int = 0) -> Mapping[str, Figure]:
+    """DNSMOS P.835 and P.808 (Reddy et al. 2022) of at most that many clips, evenly spread; 1 to 5.
+
+    9 s of each are rated, which costs half a second of one core.
+    """
+    speech = [clip for clip in sounds if problem(clip) is None]
+    names = ("dnsmos_overall", "dnsmos_speech", "dnsmos_background", "dnsmos_p808")
+    if not speech:
+        return {name: Figure(None, 0, reason=_NO_SPEECH) for name in names}
+    if not most:
+        return {name: Figure(None, 0, reason="no clips were to be rated") for name in names}
+    places = np.linspace(0, len(speech) - 1, min(most, len(speech))).round().astype(int)
+    try:
+        rated = [dnsmos(speech[i].samples, speech[i].sample_rate, most_segments=1) for i in places]
+    except NotMeasured as error:
+        return {name: Figure(None, len(places), reason=str(error)) for name in names}
+    return {
+        name: _mean([float(getattr(r, name.removeprefix("dnsmos_"))) for r in rated], seed)
+        for name in names
+    }
+
+
+def similarity(
+    sounds: Sequence[Clip], sentences: Sentences, *, seed: int = 0
+) -> Mapping[str, Figure]:
+    """How close the voice is to the recordings of people; nothing where there are none.
+
+    mcd, f0_rmse and voicing_error_rate are over aligned frames, stoi and pesq the mean over clips
+    of the recording's timing (see `reference_similarity`).
+    """
+    recordings = {row.id: row.recording for row in sentences if row.recording is not None}
+    if not recordings:
+        return {}
+    found: list[ReferenceSimilarity] = []
+    for clip in sounds:
+        recording = recordings.get(clip.line.id)
+        if recording is None or problem(clip) is not None:
+            continue
+        found.append(
+            reference_similarity(clip.samples, clip.sample_rate, recording.load(), SAMPLE_RATE)
+        )
+    if not found:
+        names = ("mcd", "f0_rmse", "voicing_error_rate", "stoi", "pesq")
+        return {name: Figure(None, 0, reason=_NO_SPEECH) for name in names}
+
+    def over_frames(
+        name: str, attribute: str, top: Callable[[ReferenceSimilarity], float], bottom: str,
+        finish: Callable[[float], float] = float,
+    ) -> Figure:  # fmt: skip
+        known = [s for s in found if getattr(s, attribute) is not None]
+        if not known:
+            return Figure(None, len(found), reason=found[0].reasons.get(attribute, _NO_SPEECH))
+        tops = np.array([top(s) for s in known])
+        bottoms = np.array([float(getattr(s, bottom)) for s in known])
+        ci = ratio_interval(tops, bottoms, seed=seed, proportion=name == "voicing_error_rate")
+        value = finish(float(tops.sum()) / float(bottoms.sum()))
+        return Figure(value, len(known), (finish(ci[0]), finish(ci[1])) if ci else None)
+
+    def over_clips(name: str) -> Figure:
+        values = [v for s in found if (v := getattr(s, name)) is not None]
+        if not values:
+            return Figure(None, len(found), reason=found[0].reasons.get(name, _NO_SPEECH))
+        return _mean(values, seed)
+
+    return {
+        "mcd": over_frames("mcd", "mcd", lambda s: (s.mcd or 0.0) * s.pairs, "pairs"),
+        "f0_rmse": over_frames(
+            "f0_rmse",
+            "f0_rmse_cents",
+            lambda s: (s.f0_rmse_cents or 0.0) ** 2 * s.voiced_pairs,
+            "voiced_pairs",
+            lambda square: float(np.sqrt(max(0.0, square))),
+        ),
+        "voicing_error_rate": over_frames(
+            "voicing_error_rate", "voicing_error_rate", lambda s: float(s.voicing_errors), "pairs"
+        ),
+        "stoi": over_clips("stoi"),
+        "pesq": over_clips("pesq"),
+    }
+
+
+def tts_speed(lines: Sequence[Spoken], *, seed: int = 0) -> Mapping[str, Figure]:
+    """RTF, RTFx, the latency of whole sentences, and of the first audio of engines that stream.
+
+    RTF = sum of processing seconds / sum of the seconds of audio made. Lines whose audio is empty
+    took time for no audio, and count in it.
+    """
+    done = [line for line in lines if line.processing_seconds is not None]
+    seconds = np.array([line.processing_seconds or 0.0 for line in done])
+    audio = np.array([line.audio_seconds or 0.0 for line in done])
+    waited = [line.waited_seconds for line in done]
+    spent, made = float(seconds.sum()), float(audio.sum())
+    if spent <= 0 or made <= 0:
+        reason = "no audio was made"
+        names = ["rtf", "rtfx", *(f"latency_p{p}" for p in PERCENTILES)]
+        return {name: Figure(None, len(done), reason=reason) for name in names}
+    share = share_waited(seconds, waited)
+    n = len(done)
+    ratio = ratio_interval(seconds, audio, seed=seed, proportion=False)
+    inverse = ratio_interval(audio, seconds, seed=seed, proportion=False)
+    figures = {
+        "rtf": marked(Figure(spent / made, n, ratio), share),
+        "rtfx": marked(Figure(made / spent, n, inverse), share),
+        **latency(seconds, waited),
+    }
+    streamed = [line for line in done if line.first_audio_seconds is not None]
+    if streamed:
+        times = latency(
+            [line.first_audio_seconds or 0.0 for line in streamed],
+            [line.waited_seconds for line in streamed],
+        )
+        figures |= {f"first_audio_p{p}": times[f"latency_p{p}"] for p in (50, 95)}
+    return figures
+
+
+_NO_SPEECH = "no clip is speech"
+
+
+def _prediction(line: Spoken, heard: str) -> Prediction:
+    return Prediction(
+        id=line.id,
+        reference=line.text,
+        hypothesis=heard,
+        audio_seconds=line.audio_seconds or 0.0,
+        processing_seconds=None,
+        error=line.error,
+        category=line.category,
+        metadata=line.metadata,
+    )
+
+
+def _rate(aligned: Aligned, counts: np.ndarray, seed: int) -> Figure:
+    errors = counts[:, 1:].sum(axis=1).astype(float)
+    length = counts[:, :3].sum(axis=1).astype(float)
+    n = len(counts)
+    if not length.sum():
+        return Figure(None, n, reason="the sentences hold no words")
+    ci = ratio_interval(errors, length, aligned.speakers, seed=seed)
+    return Figure(float(errors.sum()) / float(length.sum()), n, ci)
+
+
+def _mean(values: Iterable[float], seed: int) -> Figure:
+    array = np.array(list(values), float)
+    ci = ratio_interval(array, np.ones(len(array)), seed=seed, proportion=False)
+    return Figure(float(array.mean()), len(array), ci)
