@@ -30,12 +30,15 @@ class Judge:
         A recognizer that knows nothing but some commands, or one language, would blame the
         voice for what it does not know itself.
         """
-        language = (sentence.lang or "en").lower().split("-")[0]
         return (
             bool(sentence.text.strip())
             and (self.vocabulary is None or sentence.metadata.get("vocabulary") == self.vocabulary)
-            and (self.language is None or language == self.language)
+            and self.speaks(sentence.lang)
         )
+
+    def speaks(self, language: str | None) -> bool:
+        """Whether it knows the language, such as "de-AT"; None is English."""
+        return self.language is None or (language or "en").lower().split("-")[0] == self.language
 
     def hear(self, samples: Samples) -> str:
         """The raw text of 16 kHz speech. Raises WorkerError."""

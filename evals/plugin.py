@@ -66,7 +66,7 @@ TASKS = {
     "hallucination": "words heard where nobody spoke (runs only where it is asked for)",
 }
 #: The fixture by which a test gets its model, and the task that the model must do.
-_MODEL_FIXTURES = {"transcriber": "asr", "voice": "tts"}
+_MODEL_FIXTURES = {"transcriber": "asr", "tts_model": "tts"}
 #: The fixture by which a test gets its corpus, and the task whose corpora those are.
 _CORPUS_FIXTURES = {"checked_corpus": "asr", "checked_sentences": "tts"}
 #: Corpus of the tests that have none of their own.
@@ -393,7 +393,7 @@ def transcriber(model: LoadedModel, clip: Audio, request: pytest.FixtureRequest)
 
 
 @pytest.fixture
-def voice(model: LoadedModel, request: pytest.FixtureRequest) -> LoadedModel:
+def tts_model(model: LoadedModel, request: pytest.FixtureRequest) -> LoadedModel:
     """A model that speaks, warm."""
     return _warm(model, "tts", lambda: model.synthesize(CLIP_TEXT), request)
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import soundfile
-
 from adapters.interface import Audio, Speech
-from adapters.process import Timed, WorkerError
+from adapters.process import Timed
 from evals.asking import ask_each
 from evals.judging import Judge
+from evals.kept_audio import file_name, keep, listen
 from evals.models import LoadedModel
 from evals.predictions import LineFile
 from evals.spoken import Spoken
-from fixtures.audio import to_mono_16k
+from fixtures.audio import SAMPLE_RATE
 from fixtures.sentences import Sentence, Sentences
 
 
@@ -42,7 +39,7 @@ def synthesize_corpus(
     lines: list[Spoken] = []
     answers = ask_each(model, sentences, lambda sentence: model.synthesize(sentence.text))
     for number, (sentence, answer) in enumerate(answers, start=1):
-        line = _line(sentence, answer, judges, folder / _file_name(number, sentence.id), run)
+        line = _line(sentence, answer, judges, folder / file_name(number, sentence.id), run)
         if contended:
             line = replace(line, contended=True)
         file.append(line)
@@ -67,9 +64,14 @@ def _line(
             error=answer, heard=nothing, **about,
         )  # fmt: skip
     audio = answer.result.audio
-    # As float: a file of integers would clip what is too loud, and hide what is no number.
-    soundfile.write(path, audio.samples, audio.sample_rate, subtype="FLOAT")
-    heard, recorded, unheard = _heard(sentence, audio, judges)
+    keep(audio, path)
+    able = [judge for judge in judges if judge.understands(sentence)]
+    heard, unheard = listen(audio, able)
+    recorded: Mapping[str, str] = {}
+    if sentence.recording is not None:
+        recording = Audio(sentence.recording.load(), SAMPLE_RATE)
+        recorded, deaf = listen(recording, able)
+        unheard = {**deaf, **unheard}
     return Spoken(
         id=sentence.id,
         text=sentence.text,
@@ -84,30 +86,3 @@ def _line(
         unheard=unheard,
         **about,
     )
-
-
-def _heard(
-    sentence: Sentence, audio: Audio, judges: Sequence[Judge]
-) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """What each judge hears of the voice and of the recording, and why one hears nothing."""
-    heard: dict[str, str] = {}
-    recorded: dict[str, str] = {}
-    unheard: dict[str, str] = {}
-    for judge in judges:
-        if not judge.understands(sentence):
-            continue
-        try:
-            if len(audio.samples) and np.isfinite(audio.samples).all():
-                heard[judge.name] = judge.hear(to_mono_16k(audio.samples, audio.sample_rate))
-            else:
-                heard[judge.name] = ""  # of what is no sound there is nothing to hear
-            if sentence.recording is not None:
-                recorded[judge.name] = judge.hear(sentence.recording.load())
-        except WorkerError as error:
-            unheard[judge.name] = str(error)
-    return heard, recorded, unheard
-
-
-def _file_name(number: int, sentence_id: str) -> str:
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", sentence_id).strip(".-")[:60]
-    return f"{number:05d}-{safe}.wav"

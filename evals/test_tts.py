@@ -19,7 +19,7 @@ from fixtures.sentences import Sentences
 
 @pytest.mark.tts
 def test_sentences(
-    voice: LoadedModel,
+    tts_model: LoadedModel,
     sentences: Sentences,
     text_scoring: str,
     judges: Sequence[Judge],
@@ -30,10 +30,10 @@ def test_sentences(
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every sentence once; the audio is kept, and all figures are recorded before any limit."""
-    voice.start_peak()
+    tts_model.start_peak()
     with LineFile[Spoken](predictions_path) as file:
         lines = synthesize_corpus(
-            voice,
+            tts_model,
             sentences,
             judges,
             file,
@@ -43,7 +43,7 @@ def test_sentences(
         )
 
     evaluation.record(tts_speed(lines))
-    evaluation.record({**voice.cold_figures(), **voice.memory_figures()})
+    evaluation.record({**tts_model.cold_figures(), **tts_model.memory_figures()})
     for number, judge in enumerate(judges):
         evaluation.record(
             intelligibility(lines, judge.name, text_scoring),
