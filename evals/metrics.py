@@ -90,8 +90,30 @@ METRICS: Mapping[str, Metric] = {
     "pesq": Metric("score", "min", meaning="PESQ, wide band, 1.04 to 4.64"),
     "first_audio_p50": Metric("s", "max", True, f"median of the {_FIRST_AUDIO}"),
     "first_audio_p95": Metric("s", "max", True, f"95th percentile of the {_FIRST_AUDIO}"),
+    "turn_success_rate": Metric("ratio", "min", meaning="turns in which all expected holds"),
+    "dialogue_success_rate": Metric("ratio", "min", meaning="dialogues all of whose turns succeed"),
+    "instruction_following": Metric("ratio", "min", meaning="expectations of form that hold"),
+    "memory_rate": Metric("ratio", "min", meaning="expectations of earlier turns that hold"),
+    "typed_success_rate": Metric("ratio", "min", meaning="turn_success_rate with text for sound"),
+    "hearing_loss": Metric("ratio", "max", meaning="typed minus spoken turn success, paired"),
+    "user_wer": Metric("ratio", "max", meaning="WER of what the assistant understood"),
+    "speech_text_wer": Metric("ratio", "max", meaning="judge's WER of the spoken answer"),
+    "answer_words": Metric("count", "max", meaning="median length of an answer"),
 }
 
+_CHAT = frozenset(
+    {
+        "turn_success_rate",
+        "dialogue_success_rate",
+        "instruction_following",
+        "memory_rate",
+        "typed_success_rate",
+        "hearing_loss",
+        "user_wer",
+        "speech_text_wer",
+        "answer_words",
+    }
+)
 _SPEED = frozenset({"rtf", "rtfx", "latency_p50", "latency_p95", "latency_p99"})
 _MACHINE = frozenset({"load_time", "first_inference", "peak_memory", "peak_device_memory"})
 _VOICE = frozenset(
@@ -136,7 +158,37 @@ TASK_METRICS: Mapping[str, frozenset[str]] = {
         {"success_rate", "load_time", "first_inference", "peak_memory", "peak_device_memory"}
     ),
     # wer_by_normalizer has a row for each normalizer, so no one value that could be limited.
-    "asr": frozenset(METRICS) - _HALLUCINATION - _VOICE - {"wer_drift", "wer_by_normalizer"},
+    "asr": frozenset(METRICS)
+    - _HALLUCINATION
+    - _VOICE
+    - _CHAT
+    - {"wer_drift", "wer_by_normalizer"},
+    "chat": _SPEED - {"rtf", "rtfx"}
+    | _MACHINE
+    | {
+        "success_rate",
+        "turn_success_rate",
+        "dialogue_success_rate",
+        "instruction_following",
+        "memory_rate",
+        "typed_success_rate",
+        "hearing_loss",
+        "user_wer",
+        "speech_text_wer",
+        "answer_words",
+        "usable_rate",
+        "speaking_rate",
+        "loudness",
+        "clipped_rate",
+        "dnsmos_overall",
+        "dnsmos_speech",
+        "dnsmos_background",
+        "dnsmos_p808",
+        "first_token_p50",
+        "first_token_p95",
+        "first_audio_p50",
+        "first_audio_p95",
+    },
     "tts": _VOICE | _SPEED | _MACHINE | {"wer", "cer", "success_rate"},
     "robustness": frozenset({"wer", "wer_drift"}),
     "hallucination": _HALLUCINATION | {"loops"},

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from adapters.catalog import Model
 from adapters.engines import resolve_engine
-from adapters.interface import Audio, LoadSpec
+from adapters.interface import Audio, LoadSpec, Turn
 from adapters.located_yaml import ConfigError
 from adapters.plugin import CATALOG, MODELS
 from adapters.process import ModelProcess, Timed, WorkerError
@@ -37,13 +37,15 @@ from evals.normalizers import normalizer_of
 from evals.robustness import subset
 from evals.run_dir import reserve
 from evals.thresholds import Gate, Thresholds
-from fixtures.audio import SAMPLE_RATE
+from fixtures.audio import SAMPLE_RATE, load_audio
 from fixtures.builtin import CLIP, CLIP_TEXT, Speak, Speaker, Voice, builtin_corpus
 from fixtures.corpus import Corpus, CorpusError
+from fixtures.dialogues import Dialogues
 from fixtures.non_speech import non_speech_corpus
 from fixtures.plugin import sources
 from fixtures.sentences import Sentences
 from fixtures.sources import CorpusSource
+from fixtures.spoken_turns import spoken_turns
 
 THRESHOLDS: pytest.StashKey[Thresholds] = pytest.StashKey()
 RUN_DIR: pytest.StashKey[Path] = pytest.StashKey()
@@ -63,12 +65,17 @@ TASKS = {
     "asr": "speech recognition over a corpus",
     "robustness": "the same speech in noise, rooms and codecs (runs only where it is asked for)",
     "tts": "speech synthesis of a list of sentences",
+    "chat": "spoken conversations with an assistant",
     "hallucination": "words heard where nobody spoke (runs only where it is asked for)",
 }
 #: The fixture by which a test gets its model, and the task that the model must do.
-_MODEL_FIXTURES = {"transcriber": "asr", "tts_model": "tts"}
+_MODEL_FIXTURES = {"transcriber": "asr", "tts_model": "tts", "chat_model": "chat"}
 #: The fixture by which a test gets its corpus, and the task whose corpora those are.
-_CORPUS_FIXTURES = {"checked_corpus": "asr", "checked_sentences": "tts"}
+_CORPUS_FIXTURES = {
+    "checked_corpus": "asr",
+    "checked_sentences": "tts",
+    "checked_dialogues": "chat",
+}
 #: Corpus of the tests that have none of their own.
 _NO_CORPUS = CLIP
 
@@ -398,6 +405,12 @@ def tts_model(model: LoadedModel, request: pytest.FixtureRequest) -> LoadedModel
     return _warm(model, "tts", lambda: model.synthesize(CLIP_TEXT), request)
 
 
+@pytest.fixture
+def chat_model(model: LoadedModel, clip: Audio, request: pytest.FixtureRequest) -> LoadedModel:
+    """A model that answers speech, warm."""
+    return _warm(model, "chat", lambda: model.reply([Turn("user", None, clip)]), request)
+
+
 @pytest.fixture(scope="session")
 def judges(
     settings: Settings, clip: Audio, pytestconfig: pytest.Config
@@ -472,8 +485,46 @@ def sentences(checked_sentences: Sentences, request: pytest.FixtureRequest) -> S
     return checked_sentences
 
 
+@pytest.fixture(scope="session")
+def checked_dialogues(request: pytest.FixtureRequest) -> Dialogues:
+    """One set of conversations after another, every recording of it checked."""
+    source: CorpusSource = request.param
+    try:
+        return source.open_dialogues()
+    except CorpusError as error:
+        pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
+
+
+@pytest.fixture
+def dialogues(
+    checked_dialogues: Dialogues, user_sounds: Mapping[str, Path], request: pytest.FixtureRequest
+) -> Dialogues:
+    """The conversations that the test holds."""
+    seconds = sum(len(load_audio(path)) for path in user_sounds.values()) / SAMPLE_RATE
+    _tell_corpus(checked_dialogues, seconds, request)
+    return checked_dialogues
+
+
+@pytest.fixture(scope="session")
+def user_sounds(checked_dialogues: Dialogues, speaker: Speaker) -> Mapping[str, Path]:
+    """The sound of each of the user's turns, by its id."""
+    try:
+        return spoken_turns(checked_dialogues, speaker)
+    except CorpusError as error:
+        pytest.fail(f"corpus {checked_dialogues.name}:\n{error}", pytrace=False)
+
+
+@pytest.fixture
+def dialogue_scoring(dialogues: Dialogues, pytestconfig: pytest.Config) -> str:
+    """The name of the conversations' normalizer."""
+    rules = pytestconfig.stash[THRESHOLDS].corpora.get(dialogues.name)
+    if rules is not None:
+        return rules.normalizer
+    return "whisper-english" if dialogues.language == "en" else "whisper-basic"
+
+
 def _tell_corpus(
-    corpus: Corpus | Sentences, audio_seconds: float, request: pytest.FixtureRequest
+    corpus: Corpus | Sentences | Dialogues, audio_seconds: float, request: pytest.FixtureRequest
 ) -> None:
     row = {
         "name": corpus.name,

@@ -12,9 +12,13 @@ from reports.scorecard import CorpusGrade, Grade, Letter
 
 #: What is graded, and the tasks whose bands make up its grade. Those after the first have no
 #: corpus of their own, and count on each.
-GROUPS: Mapping[str, Sequence[str]] = {"asr": ("asr", "latency"), "tts": ("tts",)}
+GROUPS: Mapping[str, Sequence[str]] = {
+    "asr": ("asr", "latency"),
+    "tts": ("tts",),
+    "chat": ("chat",),
+}
 #: Without this metric of a group's first task there is no grade, however good the rest.
-ESSENTIAL = "wer"
+ESSENTIAL = {"asr": "wer", "tts": "wer", "chat": "turn_success_rate"}
 
 
 def grade_models(
@@ -77,7 +81,7 @@ def _grade_corpus(
                 missing.append(f"{task}/{metric}")
             elif letter is not None:
                 letters[f"{task}/{metric}"] = letter  # type: ignore[assignment]  # one of GRADES
-    if f"{group}/{ESSENTIAL}" in missing or not letters:
+    if f"{group}/{ESSENTIAL[group]}" in missing or not letters:
         return CorpusGrade(
             task=group,
             corpus=corpus,

@@ -41,11 +41,30 @@ _VOICE = (
 )
 
 
+_CHAT = (
+    ("turns %", "turn_success_rate", "{:.1f}", 100),
+    ("95 % interval", "turn_success_rate", "", 100),
+    ("dialogues %", "dialogue_success_rate", "{:.1f}", 100),
+    ("typed %", "typed_success_rate", "{:.1f}", 100),
+    ("memory %", "memory_rate", "{:.1f}", 100),
+    ("said WER %", "speech_text_wer", "{:.1f}", 100),
+    ("MOS", "dnsmos_overall", "{:.2f}", 1),
+    ("text s", "first_token_p95", "{:.2f}", 1),
+    ("audio s", "first_audio_p95", "{:.2f}", 1),
+    ("whole s", "latency_p95", "{:.2f}", 1),
+    ("words", "answer_words", "{:.0f}", 1),
+    ("load s", "load_time", "{:.2f}", 1),
+    ("MB", "peak_memory", "{:,.0f}", 1),
+)
+
+
 def other_tables(card: Scorecard) -> Iterator[Table]:
     """A table for each such task that ran."""
     measurements = card.measurements
     if rows := [m for m in measurements if m.task == "tts"]:
-        yield _voices(rows, card.grades)
+        yield _graded("voice", "tts", _VOICE, rows, card.grades)
+    if rows := [m for m in measurements if m.task == "chat"]:
+        yield _graded("assistant", "chat", _CHAT, rows, card.grades)
     if rows := [m for m in measurements if m.task == "robustness"]:
         yield _robustness(rows)
     if rows := [m for m in measurements if m.task == "hallucination"]:
@@ -67,16 +86,23 @@ def _robustness(rows: Sequence[Measurement]) -> Table:
     return table
 
 
-def _voices(rows: Sequence[Measurement], grades: Sequence[Grade]) -> Table:
-    table = _table("voice", "corpus", "grade")
+def _graded(
+    what: str,
+    task: str,
+    columns: Sequence[tuple[str, str, str, int]],
+    rows: Sequence[Measurement],
+    grades: Sequence[Grade],
+) -> Table:
+    """A line per model and corpus; an empty format is the interval of the metric before."""
+    table = _table(what, "corpus", "grade")
     found = {(m.model, m.corpus, m.metric): m for m in rows if m.is_whole}
     # Engines that do not stream have no first audio.
-    shown = [c for c in _VOICE if any(m.metric == c[1] for m in rows)]
+    shown = [c for c in columns if any(m.metric == c[1] for m in rows)]
     for heading, *_ in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("gate")
     for grade in grades:
-        for corpus in (c for c in grade.corpora if c.task == "tts"):
+        for corpus in (c for c in grade.corpora if c.task == task):
             cells = []
             for _, metric, form, scale in shown:
                 m = found.get((grade.model, corpus.corpus, metric))
@@ -84,7 +110,7 @@ def _voices(rows: Sequence[Measurement], grades: Sequence[Grade]) -> Table:
                     ends = [f"{scale * end:.1f}" for end in m.ci] if m and m.ci else ["-"]
                     cells.append(Text(" to ".join(ends)))
                 else:
-                    cells.append(_cell(m, form, scale, corpus.metrics.get(f"tts/{metric}")))
+                    cells.append(_cell(m, form, scale, corpus.metrics.get(f"{task}/{metric}")))
             table.add_row(grade.model, corpus.corpus, corpus.grade or "-", *cells, grade.gate)
     return table
 
@@ -119,7 +145,7 @@ def _cell(m: Measurement | None, form: str, scale: int, letter: str | None = Non
     text = form.format(scale * m.value)
     if letter is not None:
         text += f" {letter}"
-    elif m.ci is not None and m.task != "tts":
+    elif m.ci is not None and m.task not in ("tts", "chat"):
         text += " [{}, {}]".format(*(form.format(scale * end) for end in m.ci))
     unfair = CONTENDED in m.conditions or BUSY in m.conditions
     mark = " ~" if unfair else MARK.get(m.verdict, "")

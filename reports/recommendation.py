@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evals.cases import ASKED_FOR
+from evals.cases import OF_RECOGNIZERS
 from evals.evaluation import CONTENDED, describe
 from evals.fair_timing import BUSY
 from evals.gate import decide
@@ -64,7 +64,7 @@ def _candidate(
     production = {
         (task, key): limit
         for task in _tasks(case)
-        if task not in ASKED_FOR or task in ran
+        if task not in OF_RECOGNIZERS or task in ran
         for key, limits in thresholds.limits(
             model="", tier="production", task=task, corpus="", gate="production"
         ).items()
@@ -99,7 +99,7 @@ def _candidate(
 
 def _tasks(case: UseCase) -> Sequence[str]:
     """The tasks whose production limits count for a use."""
-    asked_for = ASKED_FOR if case.task == "asr" else ()
+    asked_for = OF_RECOGNIZERS if case.task == "asr" else ()
     return (*GROUPS.get(case.task, (case.task,)), *asked_for)
 
 

@@ -85,7 +85,7 @@ class ModelRecord(_Part):
 class CorpusGrade(_Part):
     """A model's grade for a task on one corpus: that of its worst metric, never an average."""
 
-    task: str = Field(default="asr", description="asr with latency, or tts")
+    task: str = Field(default="asr", description="asr with latency, tts or chat")
     corpus: str
     grade: Letter | None = Field(description="null where the model has no WER")
     decided_by: str | None = Field(description="task/metric that set the grade")

@@ -22,6 +22,7 @@ DEEP = {
     "test_baseline_session.py",
     "test_calibration.py",
     "test_cascade.py",
+    "test_chat_session.py",
     "test_contract.py",
     "test_dialogues.py",
     "test_envs_session.py",

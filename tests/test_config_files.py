@@ -127,7 +127,7 @@ def test_engine_file_that_is_no_adapter(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("patterns", "names"),
     [
-        (None, ["faster-whisper-micro", "pocketsphinx-commands", "espeak"]),
+        (None, ["faster-whisper-micro", "pocketsphinx-commands", "espeak", "assistant-micro"]),
         (["pocketsphinx"], ["pocketsphinx"]),
         (["pocketsphinx*"], ["pocketsphinx-commands", "pocketsphinx"]),
         (["pocketsphinx", "pocketsphinx*"], ["pocketsphinx", "pocketsphinx-commands"]),

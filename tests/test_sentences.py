@@ -101,7 +101,8 @@ def test_a_row_that_lost_its_audio_is_a_mistake_among_others_that_have_it(tmp_pa
 def test_defaults_and_names() -> None:
     assert default_source("asr").name == "voice-commands"
     assert default_source("tts").name == "sentences"
-    assert known_names() == ["voice-commands", "sentences"]
+    assert default_source("chat").name == "assistant"
+    assert known_names() == ["voice-commands", "sentences", "assistant"]
     assert len(named_source("sentences").open_sentences(NOBODY)) == 80
 
 

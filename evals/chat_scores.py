@@ -1,0 +1,209 @@
+"""From answers to figures: a pure function of `Replied` lines and what the dialogues expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from evals.alignment import align
+from evals.asr_scores import latency
+from evals.expectations import Context, Outcome, check_all, succeeded
+from evals.intervals import difference_interval, proportion_interval, ratio_interval
+from evals.measurement import Figure
+from evals.predictions import Prediction
+from evals.replied import Replied
+from evals.tts_scores import Clip, answers, intelligibility, signal
+from fixtures.dialogues import Dialogues
+
+#: Kinds of expectations that say in which form to answer, not what.
+FORM = ("words", "sentences", "starts_with", "ends_with", "language", "not_contains", "regex")
+
+
+def outcomes(lines: Sequence[Replied], dialogues: Dialogues) -> list[list[Outcome]]:
+    """Of each line, what became of each expectation; a line with an error fails all of them."""
+    expected = {
+        (dialogue.id, number): (exchange.assistant.expect, dialogue.lang)
+        for dialogue in dialogues
+        for number, exchange in enumerate(dialogue.exchanges, start=1)
+    }
+    found = []
+    for line in lines:
+        expect, lang = expected[line.dialogue, line.turn]
+        found.append(check_all(expect, line.answer, Context(lang or "en")))
+    return found
+
+
+def success(
+    lines: Sequence[Replied], dialogues: Dialogues, *, seed: int = 0
+) -> Mapping[str, Figure]:
+    """Task success per turn and dialogue, and the share of expectations of some kinds that hold.
+
+    A turn succeeds where all that is expected of it holds, a dialogue where all its turns do.
+    Intervals are over dialogues, whose turns hang together.
+    """
+    judged = outcomes(lines, dialogues)
+    ids = [line.dialogue for line in lines]
+    good = [succeeded(one) for one in judged]
+    whole = [all(g for g, i in zip(good, ids, strict=True) if i == d) for d in dict.fromkeys(ids)]
+    n = len(whole)
+    answered = sum(line.error is None for line in lines)
+    return {
+        "turn_success_rate": _share(good, ids, seed, "there is no turn"),
+        "dialogue_success_rate": Figure(
+            sum(whole) / n if n else None, n, proportion_interval(sum(whole), n)
+        ),
+        "instruction_following": _of_kinds(judged, ids, FORM, seed),
+        "memory_rate": _of_kinds(judged, ids, ("memory",), seed),
+        "success_rate": Figure(
+            answered / len(lines) if lines else None,
+            len(lines),
+            proportion_interval(answered, len(lines)),
+        ),
+    }
+
+
+def propagation(
+    spoken: Sequence[Replied],
+    typed: Sequence[Replied],
+    dialogues: Dialogues,
+    normalizer_name: str,
+    *,
+    seed: int = 0,
+) -> Mapping[str, Figure]:
+    """What mishearing costs: success with the user's words as text, and how much less with sound.
+
+    typed_success_rate: of turns. hearing_loss: it minus turn_success_rate, paired, over dialogues.
+    user_wer: of the words that the assistant went by, where it has them in text.
+    """
+    right = [succeeded(one) for one in outcomes(typed, dialogues)]
+    heard = [succeeded(one) for one in outcomes(spoken, dialogues)]
+    ids = [line.dialogue for line in typed]
+    failed = sum(line.error is not None for line in typed)
+    if failed:
+        reason = f"{failed} of {len(typed)} turns were not answered as text: {_first_error(typed)}"
+        figures = {
+            name: Figure(None, len(typed), reason=reason)
+            for name in ("typed_success_rate", "hearing_loss")
+        }
+    else:
+        change = np.array(right, float) - np.array(heard, float)
+        ones = np.ones(len(change))
+        figures = {
+            "typed_success_rate": _share(right, ids, seed, "there is no turn"),
+            "hearing_loss": Figure(
+                float(change.mean()),
+                len(change),
+                difference_interval(change, ones, ids, seed=seed),
+            ),
+        }
+    known = [line for line in spoken if line.understood is not None]
+    if known:
+        aligned = align([_understood(line) for line in known], normalizer_name)
+        errors = aligned.words[:, 1:].sum(axis=1).astype(float)
+        words = aligned.words[:, :3].sum(axis=1).astype(float)
+        ci = ratio_interval(errors, words, [line.dialogue for line in known], seed=seed)
+        total = float(words.sum())
+        figures["user_wer"] = (
+            Figure(float(errors.sum()) / total, len(known), ci)
+            if total
+            else Figure(None, len(known), reason="the user says no words")
+        )
+    return figures
+
+
+def spoken_answers(
+    lines: Sequence[Replied], sounds: Sequence[Clip], judge: str, normalizer_name: str
+) -> Mapping[str, Figure]:
+    """Whether what is said is what is written, and whether it can be speech at all.
+
+    speech_text_wer: of what a judge heard of the spoken answer against its text; an answer with
+    text and no sound is all deletions.
+    """
+    if not any(line.audio for line in lines):
+        nothing = Figure(None, len(lines), reason="the answers have no sound")
+        return dict.fromkeys(("speech_text_wer", "usable_rate", "speaking_rate"), nothing)
+    silent = {judge: ""}
+    told = [line for line in lines if line.error is None and line.answer.strip()]
+    agreed = [
+        line.as_spoken() if line.audio else _with_heard(line, silent).as_spoken() for line in told
+    ]
+    wave = signal(sounds)
+    return {
+        "speech_text_wer": intelligibility(agreed, judge, normalizer_name)["wer"],
+        "usable_rate": answers(agreed, sounds)["usable_rate"],
+        "speaking_rate": wave["speaking_rate"],
+        "loudness": wave["loudness"],
+        "clipped_rate": wave["clipped_rate"],
+    }
+
+
+def chat_speed(lines: Sequence[Replied]) -> Mapping[str, Figure]:
+    """How long the user waits, in s: for the first text, the first sound, and the whole answer.
+
+    A spoken answer that is not streamed is first heard when it is there.
+    """
+    done = [line for line in lines if line.processing_seconds is not None]
+    figures: dict[str, Figure] = {}
+
+    def over(name: str, of: Callable[[Replied], float | None], percentiles: Iterable[int]) -> None:
+        known = [line for line in done if of(line) is not None]
+        if known:
+            times = latency([of(x) or 0.0 for x in known], [x.waited_seconds for x in known])
+            figures.update({f"{name}_p{p}": times[f"latency_p{p}"] for p in percentiles})
+
+    over("latency", lambda line: line.processing_seconds, (50, 95, 99))
+    over("first_token", lambda line: line.first_token_seconds, (50, 95))
+    over("first_audio", _first_audio, (50, 95))
+    if "latency_p95" not in figures:
+        missing = Figure(None, 0, reason=f"no turn was answered: {_first_error(lines)}")
+        figures.update(dict.fromkeys(("latency_p50", "latency_p95", "latency_p99"), missing))
+    return figures
+
+
+def answer_length(lines: Sequence[Replied]) -> Mapping[str, Figure]:
+    """answer_words: the median length of an answer."""
+    words = [len(line.answer.split()) for line in lines if line.error is None]
+    if not words:
+        return {"answer_words": Figure(None, 0, reason="no turn was answered")}
+    return {"answer_words": Figure(float(np.median(words)), len(words))}
+
+
+def _share(good: Sequence[bool], ids: Sequence[str], seed: int, otherwise: str) -> Figure:
+    n = len(good)
+    if not n:
+        return Figure(None, 0, reason=otherwise)
+    ci = ratio_interval(np.array(good, float), np.ones(n), ids, seed=seed)
+    return Figure(sum(good) / n, n, ci)
+
+
+def _of_kinds(
+    judged: Sequence[Sequence[Outcome]], ids: Sequence[str], kinds: Sequence[str], seed: int
+) -> Figure:
+    pairs = [
+        (outcome.passed, i)
+        for one, i in zip(judged, ids, strict=True)
+        for outcome in one
+        if outcome.kind in kinds
+    ]
+    passed, of = [p for p, _ in pairs], [i for _, i in pairs]
+    return _share(passed, of, seed, f"nothing of the kind is expected: {', '.join(kinds)}")
+
+
+def _first_audio(line: Replied) -> float | None:
+    if line.first_audio_seconds is not None:
+        return line.first_audio_seconds
+    return line.processing_seconds if line.audio is not None else None
+
+
+def _first_error(lines: Sequence[Replied]) -> str:
+    return next((line.error for line in lines if line.error), "no reason given")
+
+
+def _understood(line: Replied) -> Prediction:
+    return Prediction(line.id, line.user, line.understood or "", 0.0, None)
+
+
+def _with_heard(line: Replied, heard: Mapping[str, str]) -> Replied:
+    return replace(line, heard=heard)

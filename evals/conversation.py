@@ -1,0 +1,116 @@
+"""Holding conversations with an assistant: where `Replied` lines are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.interface import Audio, Reply, Turn
+from adapters.process import Timed
+from evals.asking import ask_each
+from evals.judging import Judge
+from evals.kept_audio import file_name, keep, listen
+from evals.models import LoadedModel
+from evals.predictions import LineFile
+from evals.replied import Replied
+from fixtures.audio import SAMPLE_RATE, load_audio
+from fixtures.dialogues import Dialogue, Dialogues
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A turn of the user with all that was said before it."""
+
+    dialogue: Dialogue
+    number: int
+    text: str
+    turns: Sequence[Turn]
+
+
+def converse(
+    model: LoadedModel,
+    dialogues: Dialogues,
+    sounds: Mapping[str, Path],
+    judges: Sequence[Judge],
+    file: LineFile[Replied],
+    run: Path,
+    *,
+    typed: bool = False,
+    contended: bool = False,
+    advance: Callable[[], None] = lambda: None,
+) -> Sequence[Replied]:
+    """One `Replied` per turn of the user, in order, appended to `file` as made.
+
+    sounds: of each turn, by its id. typed: the assistant gets the user's words as text instead,
+    and its voice is not listened to. run: the run's folder, which the names of kept audio are
+    relative to. An exchange that the model failed on is left out of what it is told later.
+    """
+    folder = file.path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    said: list[Turn] = []  # of the present dialogue, before the present turn
+
+    def asked() -> Iterator[_Asked]:
+        for dialogue in dialogues:
+            said[:] = [Turn("system", dialogue.system)] if dialogue.system else []
+            for number, exchange in enumerate(dialogue.exchanges, start=1):
+                text = exchange.user.text
+                if typed:
+                    turn = Turn("user", text)
+                else:
+                    samples = load_audio(sounds[dialogue.turn_id(number)])
+                    turn = Turn("user", None, Audio(samples, SAMPLE_RATE))
+                yield _Asked(dialogue, number, text, (*said, turn))
+
+    lines: list[Replied] = []
+    for one, answer in ask_each(model, asked(), lambda one: model.reply(one.turns)):
+        if isinstance(answer, Timed):
+            said += [one.turns[-1], Turn("assistant", answer.result.text, answer.result.audio)]
+        path = folder / file_name(len(lines) + 1, one.dialogue.turn_id(one.number))
+        line = _line(one, answer, judges, None if typed else path, run, contended)
+        file.append(line)
+        lines.append(line)
+        advance()
+    return lines
+
+
+def _line(
+    one: _Asked,
+    answer: Timed[Reply] | str,
+    judges: Sequence[Judge],
+    path: Path | None,
+    run: Path,
+    contended: bool,
+) -> Replied:
+    """path: where the spoken answer is kept; None where the turn was typed."""
+    dialogue, typed = one.dialogue, path is None
+    timed = answer if isinstance(answer, Timed) else None
+    audio = timed.result.audio if timed else None
+    heard: Mapping[str, str] = {}
+    unheard: Mapping[str, str] = {}
+    if audio is not None and path is not None:
+        keep(audio, path)
+        heard, unheard = listen(audio, [j for j in judges if j.speaks(dialogue.lang)])
+    kept = path if audio is not None else None
+    return Replied(
+        id=dialogue.turn_id(one.number) + ("/typed" if typed else ""),
+        dialogue=dialogue.id,
+        turn=one.number,
+        user=one.text,
+        typed=typed,
+        answer=timed.result.text if timed else "",
+        audio=kept.relative_to(run).as_posix() if kept else None,
+        audio_seconds=audio.seconds if audio is not None else None,
+        sample_rate=audio.sample_rate if audio is not None else None,
+        processing_seconds=timed.seconds if timed else None,
+        error=answer if isinstance(answer, str) else None,
+        category=dialogue.category,
+        lang=dialogue.lang,
+        contended=contended,
+        waited_seconds=timed.waited_seconds if timed else None,
+        first_token_seconds=timed.first_token_seconds if timed else None,
+        first_audio_seconds=timed.first_audio_seconds if timed else None,
+        understood=timed.result.heard if timed else None,
+        heard=heard,
+        unheard=unheard,
+    )
