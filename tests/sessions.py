@@ -127,7 +127,7 @@ SELECT = ("-m", "asr and not latency")
 FAULTY = (*FAULTS, *(f"always-{mode}" for mode in ALWAYS), "absent", "oracle")
 #: Sessions that tests look at: the arguments of each, beside those that all share.
 SESSIONS: Mapping[str, Sequence[str]] = {
-    "faulty": (*SELECT, "--time-limit=1", *(f"--model={name}" for name in FAULTY)),
+    "faulty": (*SELECT, "--time-limit=3", *(f"--model={name}" for name in FAULTY)),
     "comparison": ("-m", "asr", *CONTESTANTS),
     "comparison -n 2": ("-m", "asr", *CONTESTANTS, "-n", "2"),
     "crash -n 2": (*SELECT, "--model=exits", "--isolation=none", "-n", "2"),

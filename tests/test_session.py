@@ -126,7 +126,7 @@ def test_faulty_models_fail_alone_and_say_why(finished: Finished) -> None:
         "number": "a Transcript with text is expected",
         "exits": "exit status 3",
         "segfaults": "SIGSEGV",
-        "hangs": "no answer to 'transcribe' within 1 s",
+        "hangs": "no answer to 'transcribe' within 3 s",
     }
     on_loading = {"unloadable": "the toy checkpoint is broken", "dies-loading": "exit status 7"}
     result, outside, card = finished.result, finished.folder, finished.card
