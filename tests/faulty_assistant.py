@@ -53,7 +53,8 @@ class FaultyAssistant(Adapter):
             audio = Audio(np.zeros_like(audio.samples), audio.sample_rate)
         if self._fault == "text-only":
             audio = None
-        if self._fault == "slow":
+        opening = sum(turn.role == "user" for turn in turns) == 1 and turns[-1].audio is not None
+        if self._fault == "slow" and opening:  # not each time, for the sake of who waits for tests
             time.sleep(4.5)
         return Reply(text, audio, heard)
 
