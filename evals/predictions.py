@@ -25,6 +25,8 @@ class Prediction:
     contended: other models shared the machine, so the time is not the model's own.
     waited_seconds: of the processing, waiting for a CPU that other processes held; None
     where the system does not tell, and in files from before it was asked.
+    audio: the file that was heard; a condition's noise or codec is not in it. offset: where in
+    it the utterance begins, in s.
     """
 
     id: str
@@ -39,6 +41,8 @@ class Prediction:
     first_token_seconds: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     waited_seconds: float | None = None
+    audio: str | None = None
+    offset: float | None = None
 
 
 T = TypeVar("T", bound="DataclassInstance")

@@ -61,4 +61,6 @@ def _prediction(
         first_token_seconds=timed.first_token_seconds if timed else None,
         metadata=dict(utterance.metadata),
         waited_seconds=timed.waited_seconds if timed else None,
+        audio=str(utterance.path),
+        offset=utterance.offset,
     )

@@ -118,6 +118,36 @@ class Recommendation(_Part):
     model: str | None
     reason: str
     candidates: list[Candidate]
+    description: str = Field(default="", description="the use, in words")
+    task: str = Field(default="asr", description="whose figures decide")
+    runner_up: str | None = None
+    decided_by: list[str] = Field(
+        default_factory=list, description="what set the winner apart, the most first"
+    )
+    would_change: list[str] = Field(
+        default_factory=list, description="the smallest changes that turn the answer round"
+    )
+    to_run: list[str] = Field(
+        default_factory=list, description="what to run where the evidence is too short"
+    )
+
+
+class Cost(_Part):
+    """What a model costs on the hardware that it was run on, or by its provider's price."""
+
+    model: str
+    task: str
+    corpus: str
+    hardware: str = Field(description="the row of the price table, or the provider's model")
+    price_per_hour: float | None = Field(description="of the machine; null for a price per minute")
+    utilisation: float | None = Field(description="the part of each hour that it works, 0 to 1")
+    per_audio_hour: float | None = Field(description="null where it cannot be told: see reason")
+    of_run: float | None = Field(description="of this run's predictions")
+    watt_hours_per_audio_hour: float | None
+    energy_method: str | None = Field(description='"nvml", "rapl" or "nominal" (from the table)')
+    currency: str
+    source: str = Field(description="where the price comes from, and of when")
+    reason: str | None = Field(description="why a figure is null")
 
 
 class WordErrors(_Part):
@@ -157,6 +187,10 @@ class Scorecard(_Part):
     measurements: list[Measurement]
     grades: list[Grade]
     recommendation: Recommendation
+    recommendations: list[Recommendation] = Field(
+        default_factory=list, description="one for each use whose task ran"
+    )
+    costs: list[Cost] = Field(default_factory=list)
     baseline: str | None = Field(default=None, description="the scorecard compared with")
     word_errors: list[WordErrors] = Field(default_factory=list)
     worsened: list[WorsenedUtterances] = Field(default_factory=list)
