@@ -125,7 +125,7 @@ class _OtherCuda:
             ) from None
         try:
             pynvml.nvmlInit()
-            self._handle = pynvml.nvmlDeviceGetHandleByPciBusId(_pci_bus_id(self._index))
+            self._handle = pynvml.nvmlDeviceGetHandleByPciBusId(pci_bus_id(self._index))
             self._before = int(pynvml.nvmlDeviceGetMemoryInfo(self._handle).used)
         except pynvml.NVMLError as error:
             raise ModelError(f"cuda:{self._index}: NVML does not know it: {error}") from error
@@ -154,7 +154,7 @@ class _OtherCuda:
         return max(0, int(pynvml.nvmlDeviceGetMemoryInfo(self._handle).used) - self._before)
 
 
-def _pci_bus_id(index: int) -> str:
+def pci_bus_id(index: int) -> str:
     """The device that CUDA calls `index`: NVML numbers all, whatever CUDA_VISIBLE_DEVICES says."""
     for library in ("libcuda.so.1", "nvcuda.dll"):
         try:

@@ -162,7 +162,7 @@ def test_cuda_without_torch(monkeypatch: pytest.MonkeyPatch, sees: bool, method:
     nvml = FakeNvml(sees_processes=sees)
     names = [name for name in dir(nvml) if name.startswith("nvml") or name == "NVMLError"]
     _module(monkeypatch, "pynvml", **{name: getattr(nvml, name) for name in names})
-    monkeypatch.setattr(accelerators, "_pci_bus_id", lambda index: f"0000:0{index}:00.0")
+    monkeypatch.setattr(accelerators, "pci_bus_id", lambda index: f"0000:0{index}:00.0")
     device = accelerator("cuda:0", "nvml")
     device.check()
     nvml.mine = 300 * MIB
