@@ -225,7 +225,8 @@ class Lfm2Audio(Adapter):
                     f"a turn of role {turn.role!r}: user and assistant take turns, "
                     "after a system turn if any"
                 )
-            if not turn.text and turn.audio is None:
+            absent = not turn.text if turn.role == "user" else turn.text is None
+            if absent and turn.audio is None:
                 raise ModelError(f"a turn of the {turn.role} has neither text nor audio")
             chat.new_turn(turn.role)
             if turn.role == "assistant":
@@ -261,9 +262,14 @@ class Lfm2Audio(Adapter):
         chat.add_audio(torch.tensor(samples, dtype=torch.float32)[None], audio.sample_rate)
 
     def _add_answer(self, chat: Any, turn: Turn) -> None:
-        """An earlier answer, in the order in which the model would have given it itself."""
-        if turn.audio is None or (turn.text and not self._settings["spoken_history"]):
-            self._add_text(chat, turn.text or "")
+        """An earlier answer, in the order in which the model would have given it itself.
+
+        Its text may be empty: models do answer nothing, or with sound alone, and that must not
+        cost them the turns that follow.
+        """
+        if turn.audio is None or (turn.text is not None and not self._settings["spoken_history"]):
+            if turn.text:
+                self._add_text(chat, turn.text)
             return
         if not self._settings["spoken_history"]:
             raise ModelError(

@@ -377,6 +377,20 @@ def test_history(adapter: Lfm2Audio, recorded: Recorded) -> None:
     assert _text(shorter) != _text(pieces)
 
 
+@pytest.mark.parametrize("sound", [None, 0.5], ids=["nothing", "sound alone"])
+def test_an_answer_without_text_is_history_too(
+    adapter: Lfm2Audio, recorded: Recorded, sound: float | None
+) -> None:
+    """Such an answer is the model's own doing, and the next turn is asked all the same."""
+    said = Turn("assistant", text="", audio=_noise(sound, 24_000) if sound else None)
+    pieces = list(adapter.reply([Turn("user", text="a"), said, Turn("user", text="b")]))
+    assert recorded.prompt().endswith(
+        "user\na<|im_end|>\n<|im_start|>assistant\n<|im_end|>\n"
+        "<|im_start|>user\nb<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert any(p.audio for p in pieces)
+
+
 @pytest.mark.parametrize(
     ("turns", "says"),
     [
@@ -384,6 +398,8 @@ def test_history(adapter: Lfm2Audio, recorded: Recorded) -> None:
         ([Turn("system", text="Be short.")], "last turn of a conversation must be the user's"),
         ([Turn("user", text="hi"), Turn("assistant", text="ho")], "must be the user's"),
         ([Turn("user")], "neither text nor audio"),
+        ([Turn("user", text="")], "neither text nor audio"),
+        ([Turn("assistant"), Turn("user", text="hi")], "the assistant has neither text nor audio"),
         ([Turn("robot", text="hi"), Turn("user", text="hi")], "role 'robot'"),
         ([Turn("system", audio=Audio(np.zeros(9, np.float32), 16_000)), Turn("user", text="a")], "is written"),
         (
