@@ -21,7 +21,7 @@ DOCS = Path(__file__).parents[1] / "docs" / "engines.md"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     try:
         if options.command == "engines":
             return _engines(write=options.write)
@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
     parser = argparse.ArgumentParser(prog="python -m adapters", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     meanings = {

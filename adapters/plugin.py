@@ -10,6 +10,7 @@ import pytest
 
 from adapters import devices
 from adapters.catalog import BUILTIN, Catalog, Model
+from adapters.interface import ModelError
 from adapters.located_yaml import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -100,6 +101,8 @@ def pytest_configure(config: pytest.Config) -> None:
         devices.check(config.getoption("device"))
         catalog = Catalog(files)
         models = catalog.select(config.getoption("model"))
+        for model in models:
+            _check_parts(model, catalog)
     except (ConfigError, devices.DeviceError) as error:
         raise pytest.UsageError(str(error)) from None
     if config.getoption("threads") < 1:
@@ -112,3 +115,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--time-limit: a positive number of seconds is needed")
     config.stash[CATALOG] = catalog
     config.stash[MODELS] = models
+
+
+def _check_parts(model: Model, catalog: Catalog) -> None:
+    """Refuse a model whose options name others that are not there, before anything runs."""
+    try:
+        model.engine.adapter().prepare(model.options, catalog.models)
+    except ModelError as error:
+        raise ConfigError(f"--model {model.name}: options: {error}") from None

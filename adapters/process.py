@@ -64,6 +64,8 @@ class Timed(Generic[R]):
     system does not tell.
     first_token_seconds, first_audio_seconds: until the first piece of text that can be
     shown and of audio that can be played; None where the answer came whole.
+    joules: what the device drew meanwhile, by energy_method ("nvml" or "rapl"); None where no
+    counter can be read.
     """
 
     result: R
@@ -71,6 +73,8 @@ class Timed(Generic[R]):
     first_token_seconds: float | None = None
     first_audio_seconds: float | None = None
     waited_seconds: float | None = None
+    joules: float | None = None
+    energy_method: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,7 @@ class ModelProcess:
         self._transport: _Transport | None = None
         self.load_seconds = 0.0
         self.load_waited_seconds: float | None = None
+        self.device_name: str | None = None
         self.loaded_from: str | None = None
         self.load_memory = MemoryPeaks(PeakMemory(0, ""))
 
@@ -252,6 +257,7 @@ class ModelProcess:
             10 * self._time_limit,
         )
         self.load_seconds = answer["seconds"]
+        self.device_name = answer["device_name"]
         self.load_waited_seconds = answer["waited_seconds"]
         self.load_memory = _memory(answer)
         self.loaded_from = answer["loaded_from"]
@@ -268,6 +274,8 @@ class ModelProcess:
             answer["seconds"],
             answer["first_token_seconds"],
             waited_seconds=answer["waited_seconds"],
+            joules=answer["joules"],
+            energy_method=answer["energy_method"],
         )
 
     def synthesize(self, text: str, voice: Mapping[str, Any] | None = None) -> Timed[Speech]:
@@ -280,6 +288,8 @@ class ModelProcess:
             answer["seconds"],
             first_audio_seconds=answer["first_audio_seconds"],
             waited_seconds=answer["waited_seconds"],
+            joules=answer["joules"],
+            energy_method=answer["energy_method"],
         )
 
     def reply(self, turns: Sequence[Turn]) -> Timed[Reply]:

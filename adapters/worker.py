@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from adapters.accelerators import Accelerator, accelerator
+from adapters.energy import EnergyMeter, device_name
 from adapters.importing import load_adapter
 from adapters.interface import (
     Adapter,
@@ -48,10 +49,12 @@ class WrongTypeError(Exception):
 class _Clock:
     """Seconds since an engine was called, read only when its device is done."""
 
-    def __init__(self, device: Accelerator, wait: CpuWait) -> None:
+    def __init__(self, device: Accelerator, wait: CpuWait, energy: EnergyMeter) -> None:
         self._device = device
         self._wait = wait
+        self._energy = energy
         device.synchronize()  # what came before is not this call's
+        energy.start()
         wait.start()
         self._start = time.perf_counter()
 
@@ -60,9 +63,16 @@ class _Clock:
         return time.perf_counter() - self._start
 
     def whole(self) -> Message:
-        """The call is over: its time, and how long it waited in that for a CPU."""
+        """The call is over: its time, how long it waited in that for a CPU, and its energy."""
         seconds = self.seconds()
-        return {"seconds": seconds, "waited_seconds": self._wait.within(seconds)}
+        waited = self._wait.within(seconds)
+        spent = self._energy.spent()
+        return {
+            "seconds": seconds,
+            "waited_seconds": waited,
+            "joules": spent.joules if spent else None,
+            "energy_method": spent.method if spent else None,
+        }
 
 
 class Worker:
@@ -73,6 +83,7 @@ class Worker:
         self._wait = CpuWait()
         self._adapter: Adapter | None = None
         self._device = accelerator("cpu")
+        self._energy = EnergyMeter("cpu")
         self._operations: Mapping[str, Callable[[Message], Message]] = {
             "load": self._load,
             "transcribe": self._transcribe,
@@ -110,10 +121,12 @@ class Worker:
         seconds = time.perf_counter() - start
         waited = self._wait.within(seconds)
         self._adapter, self._device = adapter, device
+        self._energy = EnergyMeter(spec.device)
         return {
             "seconds": seconds,
             "waited_seconds": waited,
             "loaded_from": adapter.loaded_from,
+            "device_name": device_name(spec.device),
             **self._peak_memory({"reset": True}),
         }
 
@@ -127,7 +140,7 @@ class Worker:
                 f"most {longest:g} s: split the utterance"
             )
         first: float | None = None
-        clock = _Clock(self._device, self._wait)
+        clock = _Clock(self._device, self._wait, self._energy)
         heard = transcriber.transcribe(audio)
         if isinstance(heard, Iterator):
             pieces: list[str] = []
@@ -154,7 +167,7 @@ class Worker:
     def _synthesize(self, request: Message) -> Message:
         synthesizer = self._expect(Synthesizer, "synthesize")
         first: float | None = None
-        clock = _Clock(self._device, self._wait)
+        clock = _Clock(self._device, self._wait, self._energy)
         speech = synthesizer.synthesize(request["text"], request["voice"])
         if isinstance(speech, Iterator):
             pieces: list[Audio] = []
@@ -186,7 +199,7 @@ class Worker:
         first_token: float | None = None
         first_audio: float | None = None
         understood: str | None = None
-        clock = _Clock(self._device, self._wait)
+        clock = _Clock(self._device, self._wait, self._energy)
         reply = converser.reply(turns)
         if isinstance(reply, Iterator):
             text: list[str] = []

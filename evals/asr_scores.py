@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.alignment import Aligned, align, speakers_of
+from evals.energy_use import energy_use
 from evals.entities import Missed, entities, numbers
 from evals.error_rate import Counts, total
 from evals.fair_timing import marked, share_waited
@@ -122,6 +123,8 @@ def speed(predictions: Sequence[Prediction], *, seed: int = 0) -> Mapping[str, F
     }
     return {
         **{name: marked(figure, share) for name, figure in totals.items()},
+        "processing_time": marked(Figure(spent, n), share),
+        **energy_use((p.audio_seconds, p.joules, p.energy_method) for _, p in done),
         **latency(seconds, waited),
         **_first_token([p for _, p in done]),
     }

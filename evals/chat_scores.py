@@ -11,6 +11,7 @@ from evals.alignment import align
 from evals.asr_scores import latency
 from evals.expectations import Context, Outcome, check_all, succeeded
 from evals.intervals import difference_interval, proportion_interval, ratio_interval
+from evals.llm_judge import Judged
 from evals.measurement import Figure
 from evals.predictions import Prediction
 from evals.replied import Replied
@@ -152,6 +153,9 @@ def chat_speed(lines: Sequence[Replied]) -> Mapping[str, Figure]:
         if known:
             times = latency([of(x) or 0.0 for x in known], [x.waited_seconds for x in known])
             figures.update({f"{name}_p{p}": times[f"latency_p{p}"] for p in percentiles})
+        elif name == "first_audio":
+            silent = Figure(None, len(done), reason="no answer has sound")
+            figures.update({f"{name}_p{p}": silent for p in percentiles})
 
     over("latency", lambda line: line.processing_seconds, (50, 95, 99))
     over("first_token", lambda line: line.first_token_seconds, (50, 95))
@@ -168,6 +172,89 @@ def answer_length(lines: Sequence[Replied]) -> Mapping[str, Figure]:
     if not words:
         return {"answer_words": Figure(None, 0, reason="no turn was answered")}
     return {"answer_words": Figure(float(np.median(words)), len(words))}
+
+
+def llm_judged(
+    lines: Sequence[Replied], dialogues: Dialogues, judged: Sequence[Judged], *, seed: int = 0
+) -> Mapping[str, Figure]:
+    """What an LLM judge thinks of the answers, and how far it can be believed.
+
+    lines: of spoken turns, judged: of the same. llm_judged_rate: the share of all turns that it
+    calls right, so that what it was not sent (empty answers) and what it said unintelligibly are
+    not right. llm_unparsable: how many of the latter. llm_agreement, llm_kappa: of the answers
+    that it was sent, with the verdict of the expectations; intervals over dialogues.
+    Where any turn was not judged there is none of them: servers refuse some answers more than
+    others, so the rest would be no fair sample.
+    """
+    verdicts = {one.id: one for one in judged}
+    lost = [
+        verdicts[line.id].reason if line.id in verdicts else "the run has no verdict on it"
+        for line in lines
+        if line.id not in verdicts or verdicts[line.id].verdict == "not_judged"
+    ]
+    names = ("llm_judged_rate", "llm_agreement", "llm_kappa", "llm_unparsable")
+    if lost or not lines:
+        reason = f"{len(lost)} of {len(lines)} turns were not judged: {lost[0]}" if lost else ""
+        return dict.fromkeys(names, Figure(None, len(lines), reason=reason or "there is no turn"))
+    by = verdicts[lines[0].id]
+    note = f"judge {by.judge}, prompt {by.prompt_version} (SHA-256 {by.prompt_sha256})"
+    said = [verdicts[line.id].verdict for line in lines]
+    ids = [line.dialogue for line in lines]
+    rules = [succeeded(one) for one in outcomes(lines, dialogues)]
+    sent = [
+        (verdict == "yes", rule, dialogue)
+        for verdict, rule, dialogue in zip(said, rules, ids, strict=True)
+        if verdict != "not_sent"
+    ]
+    rated = _share([verdict == "yes" for verdict in said], ids, seed, "there is no turn")
+    agreement = _share(
+        [yes == right for yes, right, _ in sent],
+        [dialogue for *_, dialogue in sent],
+        seed,
+        "every answer is empty",
+    )
+    unparsable = Figure(float(said.count("unparsable")), len(sent))
+    figures = (rated, agreement, _kappa([(a, b) for a, b, _ in sent], agreement), unparsable)
+    return {
+        name: figure if figure.value is None else replace(figure, reason=note)
+        for name, figure in zip(names, figures, strict=True)
+    }
+
+
+def kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
+    """Cohen's kappa (1960) of two raters' yes (True) and no: (p_o - p_e) / (1 - p_e).
+
+    p_o: the share of cases on which they agree. p_e: that on which they would by chance, had
+    each said yes as often as it did: p1 p2 + (1 - p1)(1 - p2). From -1 to 1; 0 is chance. None
+    where p_e is 1: both always said the same, so chance alone explains it.
+    """
+    chance = _chance(pairs)
+    if chance is None or chance == 1.0:
+        return None
+    observed = sum(a == b for a, b in pairs) / len(pairs)
+    return (observed - chance) / (1 - chance)
+
+
+def _chance(pairs: Sequence[tuple[bool, bool]]) -> float | None:
+    n = len(pairs)
+    if not n:
+        return None
+    first, second = sum(a for a, _ in pairs), sum(b for _, b in pairs)
+    # In whole numbers up to the last step: 1 is to be 1.
+    return (first * second + (n - first) * (n - second)) / n**2
+
+
+def _kappa(pairs: Sequence[tuple[bool, bool]], agreement: Figure) -> Figure:
+    """With the interval that the agreement's ends give; p_e stays, as in Cohen's standard error."""
+    value, chance = kappa(pairs), _chance(pairs)
+    if value is None or chance is None:
+        reason = "the judge and the expectations say one and the same of every answer"
+        return Figure(None, len(pairs), reason=reason if pairs else agreement.reason)
+    ci = agreement.ci
+    if ci is not None:
+        low, high = ((min(end, 1.0) - chance) / (1 - chance) for end in ci)
+        ci = (max(low, -1.0), high)
+    return Figure(value, len(pairs), ci)
 
 
 def _share(good: Sequence[bool], ids: Sequence[str], seed: int, otherwise: str) -> Figure:

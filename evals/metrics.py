@@ -8,7 +8,7 @@ from typing import Literal
 
 from evals.measurement import Bound
 
-Unit = Literal["ratio", "count", "s", "MB", "1/min", "1/s", "LUFS", "dB", "cents", "score"]
+Unit = Literal["ratio", "count", "s", "MB", "1/min", "1/s", "LUFS", "dB", "cents", "score", "Wh/h"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ METRICS: Mapping[str, Metric] = {
     "success_rate": Metric("ratio", "min", meaning="utterances answered without an error"),
     "rtf": Metric("ratio", "max", True, "processing seconds / audio seconds"),
     "rtfx": Metric("ratio", "min", True, "audio seconds / processing seconds"),
+    "processing_time": Metric("s", "max", True, "seconds of processing, of all answers together"),
+    "energy": Metric("Wh/h", "max", True, "watt-hours that the device drew per hour of audio"),
     "latency_p50": Metric("s", "max", True, f"median of the {_LATENCY}"),
     "latency_p95": Metric("s", "max", True, f"95th percentile of the {_LATENCY}"),
     "latency_p99": Metric("s", "max", True, f"99th percentile of the {_LATENCY}"),
@@ -88,6 +90,11 @@ METRICS: Mapping[str, Metric] = {
     "voicing_error_rate": Metric("ratio", "max", meaning="aligned frames voiced in one of both"),
     "stoi": Metric("score", "min", meaning="short-time intelligibility, 0 to 1"),
     "pesq": Metric("score", "min", meaning="PESQ, wide band, 1.04 to 4.64"),
+    "f0_spread": Metric("cents", "min", meaning="how much the pitch varies within a clip, mean"),
+    "utmos": Metric("score", "min", meaning="UTMOS, naturalness, about 1 to 5"),
+    "speaker_similarity": Metric(
+        "score", "min", meaning="cosine of speaker embeddings against recordings"
+    ),
     "first_audio_p50": Metric("s", "max", True, f"median of the {_FIRST_AUDIO}"),
     "first_audio_p95": Metric("s", "max", True, f"95th percentile of the {_FIRST_AUDIO}"),
     "turn_success_rate": Metric("ratio", "min", meaning="turns in which all expected holds"),
@@ -99,7 +106,13 @@ METRICS: Mapping[str, Metric] = {
     "user_wer": Metric("ratio", "max", meaning="WER of what the assistant understood"),
     "speech_text_wer": Metric("ratio", "max", meaning="judge's WER of the spoken answer"),
     "answer_words": Metric("count", "max", meaning="median length of an answer"),
+    "llm_judged_rate": Metric("ratio", "min", meaning="turns that --llm-judge calls right"),
+    "llm_agreement": Metric("ratio", "min", meaning="turns on which it and the expectations agree"),
+    "llm_kappa": Metric("score", "min", meaning="Cohen's kappa of these two, -1 to 1; 0 is chance"),
+    "llm_unparsable": Metric("count", "max", meaning="answers on which it gave no clear verdict"),
 }
+
+_LLM_JUDGE = frozenset({"llm_judged_rate", "llm_agreement", "llm_kappa", "llm_unparsable"})
 
 _CHAT = frozenset(
     {
@@ -112,9 +125,12 @@ _CHAT = frozenset(
         "user_wer",
         "speech_text_wer",
         "answer_words",
+        *_LLM_JUDGE,
     }
 )
-_SPEED = frozenset({"rtf", "rtfx", "latency_p50", "latency_p95", "latency_p99"})
+_SPEED = frozenset(
+    {"rtf", "rtfx", "processing_time", "energy", "latency_p50", "latency_p95", "latency_p99"}
+)
 _MACHINE = frozenset({"load_time", "first_inference", "peak_memory", "peak_device_memory"})
 _VOICE = frozenset(
     {
@@ -137,6 +153,9 @@ _VOICE = frozenset(
         "voicing_error_rate",
         "stoi",
         "pesq",
+        "f0_spread",
+        "utmos",
+        "speaker_similarity",
         "first_audio_p50",
         "first_audio_p95",
     }
@@ -163,8 +182,9 @@ TASK_METRICS: Mapping[str, frozenset[str]] = {
     - _VOICE
     - _CHAT
     - {"wer_drift", "wer_by_normalizer"},
-    "chat": _SPEED - {"rtf", "rtfx"}
+    "chat": _SPEED - {"rtf", "rtfx", "processing_time", "energy"}
     | _MACHINE
+    | _LLM_JUDGE
     | {
         "success_rate",
         "turn_success_rate",

@@ -75,9 +75,11 @@ class LoadedModel:
         row = {
             "name": self.name,
             "device": self.placement.device,
+            "device_name": self._process.device_name,
             "device_note": self.placement.note,
             "revision": self.revision,
             "checkpoint_sha256": self.checkpoint_sha256,
+            "parts": self._parts,
             "environment": self._environment,
         }
         return MODEL_PROPERTY, json.dumps(row)
@@ -106,18 +108,22 @@ class LoadedModel:
 
         None where the engine's package holds it, or where the revision says as much.
         """
-        path = Path(self._process.loaded_from or self._process.spec.checkpoint)
-        if path.is_file():
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        if not path.is_dir() or path.parent.name == "snapshots":
-            return None
-        digest = hashlib.sha256()
-        for name in sorted(p for p in path.rglob("*") if p.is_file()):
-            with name.open("rb") as file:
-                inner = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{name.relative_to(path).as_posix()} {inner}\n".encode())
-        return digest.hexdigest()
+        return content_sha256(Path(self._process.loaded_from or self._process.spec.checkpoint))
+
+    @cached_property
+    def _parts(self) -> Mapping[str, Mapping[str, Any]]:
+        """What a model that is made of others is made of, by what each part is there for."""
+        options = self._process.spec.options
+        return {
+            name: {
+                "engine": part["engine"],
+                "checkpoint": part["checkpoint"],
+                "revision": part.get("revision"),
+                "checkpoint_sha256": content_sha256(Path(part["checkpoint"])),
+            }
+            for name, part in options.items()
+            if isinstance(part, Mapping) and {"engine", "checkpoint"} <= part.keys()
+        }
 
     def transcribe(self, audio: Audio) -> Timed[Transcript]:
         """Recognize one utterance of 16 kHz audio. Raises WorkerError."""
@@ -186,6 +192,23 @@ class LoadedModel:
     @property
     def _on_device(self) -> bool:
         return self._load_peak.device is not None
+
+
+def content_sha256(path: Path) -> str | None:
+    """SHA-256 over a checkpoint's files; None where it is no file or folder of this machine,
+    or a snapshot of the hub, whose name says as much.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if not path.is_dir() or path.parent.name == "snapshots":
+        return None
+    digest = hashlib.sha256()
+    for name in sorted(p for p in path.rglob("*") if p.is_file()):
+        with name.open("rb") as file:
+            inner = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{name.relative_to(path).as_posix()} {inner}\n".encode())
+    return digest.hexdigest()
 
 
 def _memory_figure(loading: PeakMemory, since: PeakMemory) -> Figure:

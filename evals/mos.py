@@ -1,4 +1,6 @@
-"""DNSMOS: what listeners would say of a clip, as Microsoft's networks guess it. No reference.
+"""What listeners would say of a clip, as networks guess it: DNSMOS and UTMOS. No reference.
+
+DNSMOS is Microsoft's:
 
 P.835 (Reddy, Gopal and Cutler 2022) rates speech, background and the whole, P.808 (the same
 2021) the whole, all from 1 to 5. They were trained on noisy and denoised calls, not on
@@ -6,11 +8,15 @@ synthesis: low values tell, high ones say little about how natural a voice is.
 
 The networks are those in speechmos, and the values are what `speechmos.dnsmos.run` gives. Its
 own code is not called, because its features come from librosa, which takes seconds to start.
+
+UTMOS (Saeki et al. 2022) was trained on what listeners said of synthesized speech, one value from
+1 to 5. No package brings its weights, so the file of the network must be named.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -39,6 +45,9 @@ _OVERALL = (-0.06766283, 1.11546468, 0.04602535)
 # The P.808 network's features: 120 mel bands of frames of 321 samples, every 160.
 _FRAME, _HOP, _BANDS = 321, 160, 120
 _RANGE_DB = 80.0
+
+#: The extra that brings torch, without which there is no UTMOS.
+UTMOS_EXTRA = "transformers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,63 @@ def dnsmos(samples: Samples, sample_rate: int, *, most_segments: int | None = No
         )
     means = [float(value) for value in np.mean(ratings, axis=0)]
     return Dnsmos(means[0], means[1], means[2], means[3], len(ratings), total)
+
+
+class Utmos:
+    """UTMOS's network, loaded on the CPU.
+
+    network: a TorchScript file whose forward() takes waves, float32 of shape (1, n) at 16 kHz, and
+    may take the rate as a second argument. TorchScript holds a program in a language of its own,
+    not a pickle: no Python of the file runs. It is a program all the same, so only a file of known
+    origin should be named. Raises NotMeasured for any other file, LibraryMissing without torch.
+    """
+
+    def __init__(self, network: Path) -> None:
+        self._torch = library("torch", UTMOS_EXTRA)
+        self._name = network.name
+        try:
+            with warnings.catch_warnings():
+                # torch would rather have another format, in which UTMOS is not to be had.
+                warnings.simplefilter("ignore", FutureWarning)
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._module = self._torch.jit.load(str(network), map_location="cpu").eval()
+            taken = len(self._module.forward.schema.arguments) - 1  # without self
+        except Exception as error:  # a file of another kind raises what it likes
+            raise NotMeasured(f"UTMOS: {network} is no network in TorchScript") from error
+        if taken not in (1, 2):
+            raise NotMeasured(f"UTMOS: {network} takes {taken} arguments, not waves and their rate")
+        self._takes_rate = taken == 2
+
+    def rate(self, samples: Samples, sample_rate: int) -> float:
+        """The rating of a clip of shape (n,), mono, resampled to 16 kHz: about 1 to 5.
+
+        Raises NotMeasured for a clip that is empty, silent or not finite, and where the network
+        fails or gives no single number.
+        """
+        if not np.isfinite(samples).all():
+            raise NotMeasured("samples are NaN or infinite")
+        wave = to_mono_16k(samples, sample_rate)
+        if len(wave) == 0 or is_silent(wave.astype(np.float64), SAMPLE_RATE):
+            raise NotMeasured("the clip is silent")
+        inputs = self._torch.from_numpy(np.ascontiguousarray(wave[np.newaxis], np.float32))
+        given = (inputs, SAMPLE_RATE) if self._takes_rate else (inputs,)
+        try:
+            with self._torch.inference_mode():
+                rating = self._module(*given)
+            values = np.asarray(rating, np.float64).ravel()
+        except Exception as error:  # the program in the file may raise what it likes
+            # TorchScript puts the way there above what went wrong.
+            said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            raise NotMeasured(f"UTMOS: {self._name} fails: {said}") from error
+        if values.shape != (1,) or not np.isfinite(values[0]):
+            raise NotMeasured(f"UTMOS: {self._name} gives no single number for a clip")
+        return float(values[0])
+
+
+@cache
+def utmos(network: Path) -> Utmos:
+    """The network, loaded once for all voices of a session. Raises as Utmos does."""
+    return Utmos(network)
 
 
 def segments(seconds: float) -> int:

@@ -31,18 +31,22 @@ from evals.baseline import find as find_baseline
 from evals.cases import ASKED_FOR, Case, missing_measurements
 from evals.evaluation import Evaluation, GateBroken
 from evals.judging import Judge
+from evals.llm_judge import JudgeError, LlmJudge
 from evals.measurement import Measurement, Verdict
 from evals.models import LoadedModel, Settings, interpreter, running
 from evals.normalizers import normalizer_of
 from evals.robustness import subset
 from evals.run_dir import reserve
+from evals.speaker_similarity import DEFAULT as ENCODER
+from evals.stored import Stored
 from evals.thresholds import Gate, Thresholds
+from evals.tts_scores import Listeners
 from fixtures.audio import SAMPLE_RATE, load_audio
 from fixtures.builtin import CLIP, CLIP_TEXT, Speak, Speaker, Voice, builtin_corpus
 from fixtures.corpus import Corpus, CorpusError
 from fixtures.dialogues import Dialogues
 from fixtures.non_speech import non_speech_corpus
-from fixtures.plugin import sources
+from fixtures.plugin import CORPORA, sources
 from fixtures.sentences import Sentences
 from fixtures.sources import CorpusSource
 from fixtures.spoken_turns import spoken_turns
@@ -53,7 +57,11 @@ BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
 #: The name under which a corpus's provenance travels in user_properties.
 CORPUS_PROPERTY = "model_lab.corpus"
 JUDGES: pytest.StashKey[list[Model]] = pytest.StashKey()
+#: The name of the user property that says why a test did not pass.
+FAILURE_PROPERTY = "model_lab.failure"
 DEFAULT_JUDGE = "faster-whisper-micro"
+LLM_JUDGE: pytest.StashKey[LlmJudge] = pytest.StashKey()
+LISTENERS: pytest.StashKey[Listeners] = pytest.StashKey()
 _TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
 _CASE: pytest.StashKey[Case] = pytest.StashKey()
 _RECORDED: pytest.StashKey[list[Measurement]] = pytest.StashKey()
@@ -108,11 +116,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"first one's WER is held to the limits (default: {DEFAULT_JUDGE})",
     )
     group.addoption(
+        "--llm-judge",
+        metavar="MODEL",
+        help="a language model that judges the answers of the chat task as well, by its name at "
+        "an OpenAI-compatible endpoint; the key is read from OPENAI_API_KEY (default: none)",
+    )
+    group.addoption(
+        "--llm-judge-url",
+        metavar="URL",
+        help="that endpoint, with its /v1 (default: OPENAI_BASE_URL, else OpenAI's own)",
+    )
+    group.addoption(
         "--rated-clips",
         type=int,
         default=20,
         metavar="N",
         help="how many clips of a voice get a DNSMOS rating, at half a second each (default: 20)",
+    )
+    group.addoption(
+        "--utmos",
+        metavar="PATH",
+        help="UTMOS's network as a TorchScript file, to rate as many clips (default: "
+        "MODEL_LAB_UTMOS; without it UTMOS is not measured)",
+    )
+    group.addoption(
+        "--speaker-encoder",
+        metavar="CHECKPOINT",
+        default=ENCODER,
+        help="the speaker verification model that compares voices with recordings: a folder, or a "
+        f"name on the hub that is in its cache (default: {ENCODER})",
     )
     group.addoption(
         "--robustness-utterances",
@@ -143,11 +175,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--thresholds: {error}") from None
     if config.getoption("rated_clips") < 0:
         raise pytest.UsageError("--rated-clips: a number of clips, 0 for none")
+    config.stash[LISTENERS] = _listeners(config)
     if config.getoption("robustness_utterances") < 2:
         raise pytest.UsageError("--robustness-utterances: at least 2, so that there is an interval")
     if (named := config.getoption("baseline")) is not None:
         config.stash[BASELINE] = _baseline(named, config)
     config.stash[JUDGES] = _judges(config)
+    _refuse_unheld(config)
+    _configure_llm_judge(config)
     unknown = sorted(set(config.stash[THRESHOLDS].models) - set(config.stash[CATALOG].models))
     if unknown:
         # A limit that a typing mistake keeps from ever being applied would let a model through.
@@ -165,6 +200,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(terminal.close)
 
 
+def _listeners(config: pytest.Config) -> Listeners:
+    named = "--utmos" if config.getoption("utmos") else "MODEL_LAB_UTMOS"
+    file = config.getoption("utmos") or os.environ.get("MODEL_LAB_UTMOS")
+    if file and not Path(file).is_file():
+        raise pytest.UsageError(f"{named}: {file} is no file")
+    return Listeners(Path(file).resolve() if file else None, config.getoption("speaker_encoder"))
+
+
 def _judges(config: pytest.Config) -> list[Model]:
     try:
         models = config.stash[CATALOG].select(config.getoption("judge") or [DEFAULT_JUDGE])
@@ -174,6 +217,17 @@ def _judges(config: pytest.Config) -> list[Model]:
         if "asr" not in model.tasks:
             raise pytest.UsageError(f"--judge {model.name}: it does not recognize speech")
     return models
+
+
+def _configure_llm_judge(config: pytest.Config) -> None:
+    model, url = config.getoption("llm_judge"), config.getoption("llm_judge_url")
+    if model is not None:
+        try:
+            config.stash[LLM_JUDGE] = LlmJudge(model, url)
+        except JudgeError as error:
+            raise pytest.UsageError(str(error)) from None
+    elif url is not None:
+        raise pytest.UsageError("--llm-judge-url: it needs --llm-judge, the model to ask there")
 
 
 def _baseline(named: str, config: pytest.Config) -> Baseline:
@@ -188,6 +242,15 @@ def _baseline(named: str, config: pytest.Config) -> Baseline:
             f"(it has {', '.join(sorted(found.models)) or 'none'})"
         )
     return found
+
+
+def _refuse_unheld(config: pytest.Config) -> None:
+    """Conversations that were named are to be held, and not to be left out without a word."""
+    held = next((s.name for s in config.stash[CORPORA] if s.holds_dialogues), None)
+    if held is not None and not _asks_for("chat", config):
+        raise pytest.UsageError(
+            f"--corpus: {held} holds conversations, which only the chat task can use: add -m chat"
+        )
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -257,18 +320,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _leave_out_unasked(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests of ASKED_FOR run where -m or a path names them."""
-    named = {Path(argument.partition("::")[0]).name for argument in config.args}
+    unasked = [task for task in ASKED_FOR if not _asks_for(task, config)]
+
+    def left_out(item: pytest.Item) -> bool:
+        return any(item.get_closest_marker(task) for task in unasked)
+
+    if gone := [item for item in items if left_out(item)]:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if not left_out(item)]
+
+
+def _asks_for(task: str, config: pytest.Config) -> bool:
     words = set(re.findall(r"\w+", config.option.markexpr or ""))
+    return task in words or f"test_{task}.py" in _named_files(config)
 
-    def unasked(item: pytest.Item) -> bool:
-        return any(
-            task not in words and item.get_closest_marker(task) and item.path.name not in named
-            for task in ASKED_FOR
-        )
 
-    if left_out := [item for item in items if unasked(item)]:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not unasked(item)]
+def _named_files(config: pytest.Config) -> set[str]:
+    """Of the files that the command line names."""
+    return {Path(argument.partition("::")[0]).name for argument in config.args}
 
 
 def _case(model: Model, task: str, source: CorpusSource | None) -> Case:
@@ -317,13 +386,16 @@ def pytest_runtest_makereport(
     if _CASE in item.stash and call.excinfo is not None and call.when != "teardown":
         verdict: Verdict = "not_measured" if report.skipped else "error"
         message = getattr(call.excinfo.value, "msg", None) or str(call.excinfo.value)
+        message = (message.strip().splitlines() or [call.excinfo.typename])[0]
+        failure = {"gate": isinstance(call.excinfo.value, GateBroken), "message": message}
+        item.user_properties.append((FAILURE_PROPERTY, json.dumps(failure)))
         config = item.config
         recorded = item.stash[_RECORDED]
         missing = missing_measurements(
             item.stash[_CASE],
             recorded,
             verdict,
-            (message.strip().splitlines() or [call.excinfo.typename])[0],
+            message,
             config.stash[THRESHOLDS],
             config.getoption("gate"),
         )
@@ -421,6 +493,15 @@ def judges(
             _judge(entry, settings, clip, pytestconfig, stack)
             for entry in pytestconfig.stash[JUDGES]
         ]
+
+
+@pytest.fixture(scope="session")
+def llm_judge(pytestconfig: pytest.Config) -> Iterator[LlmJudge | None]:
+    """What `--llm-judge` names."""
+    judge = pytestconfig.stash.get(LLM_JUDGE, None)
+    yield judge
+    if judge is not None:
+        judge.close()
 
 
 def _judge(
@@ -562,9 +643,17 @@ def evaluation(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> E
 
 
 @pytest.fixture
-def baseline(pytestconfig: pytest.Config) -> Baseline | None:
-    """What `--baseline` names."""
-    return pytestconfig.stash.get(BASELINE, None)
+def stored(
+    evaluation: Evaluation, request: pytest.FixtureRequest, pytestconfig: pytest.Config
+) -> Stored:
+    """What the run keeps of this model on this task and corpus."""
+    return Stored(
+        run_dir(pytestconfig),
+        evaluation.case,
+        {"contended": evaluation.contended},
+        baseline=pytestconfig.stash.get(BASELINE, None),
+        emit=request.node.user_properties.append,
+    )
 
 
 @pytest.fixture
@@ -588,28 +677,15 @@ def _normalizer_name(corpus: Corpus | Sentences, config: pytest.Config) -> str:
 
 
 @pytest.fixture
-def predictions_path(evaluation: Evaluation, pytestconfig: pytest.Config) -> Path:
-    """The file of this model's predictions for this task and corpus."""
-    case = evaluation.case
-    return run_dir(pytestconfig) / case.model / case.task / f"{case.corpus}.jsonl"
-
-
-@pytest.fixture
 def rated_clips(pytestconfig: pytest.Config) -> int:
     """How many clips of a voice are rated."""
     return int(pytestconfig.getoption("rated_clips"))
 
 
 @pytest.fixture
-def run_folder(pytestconfig: pytest.Config) -> Path:
-    """The session's run folder."""
-    return run_dir(pytestconfig)
-
-
-@pytest.fixture
-def condition_path(predictions_path: Path) -> Callable[[str], Path]:
-    """The file of the predictions for this corpus under a condition."""
-    return lambda condition: predictions_path.with_suffix("") / f"{condition}.jsonl"
+def listeners(pytestconfig: pytest.Config) -> Listeners:
+    """The networks that rate voices, as named on the command line."""
+    return pytestconfig.stash[LISTENERS]
 
 
 @pytest.fixture

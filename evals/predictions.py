@@ -27,6 +27,8 @@ class Prediction:
     where the system does not tell, and in files from before it was asked.
     audio: the file that was heard; a condition's noise or codec is not in it. offset: where in
     it the utterance begins, in s.
+    joules: what the device drew in the processing seconds, counted by energy_method ("nvml" or
+    "rapl"); None where no counter can be read.
     """
 
     id: str
@@ -43,6 +45,8 @@ class Prediction:
     waited_seconds: float | None = None
     audio: str | None = None
     offset: float | None = None
+    joules: float | None = None
+    energy_method: str | None = None
 
 
 T = TypeVar("T", bound="DataclassInstance")
@@ -78,12 +82,18 @@ PredictionFile = LineFile[Prediction]
 
 def read_predictions(path: Path) -> Sequence[Prediction]:
     """The predictions in a file. Raises ValueError naming the line that is not one."""
-    predictions = []
+    return read_lines(path, Prediction)
+
+
+def read_lines(path: Path, kind: type[T]) -> Sequence[T]:
+    """What a `LineFile` of that kind wrote. Raises ValueError naming the line that is none."""
+    found = []
     for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         if not line:
             continue
         try:
-            predictions.append(Prediction(**json.loads(line)))
+            found.append(kind(**json.loads(line)))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}:{number}: not a prediction: {error}") from None
-    return predictions
+            what = kind.__name__.lower()
+            raise ValueError(f"{path}:{number}: not a {what}: {error}") from None
+    return found

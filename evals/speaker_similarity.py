@@ -2,12 +2,15 @@
 
 The embeddings are those of a speaker verification model that transformers loads
 (WavLMForXVector and its relatives, Snyder et al. 2018's x-vectors on a self-supervised encoder),
-such as microsoft/wavlm-base-plus-sv. No package brings weights, so the checkpoint must be named.
+such as microsoft/wavlm-base-plus-sv. No package brings weights, so the checkpoint must be on
+this machine already: nothing is downloaded.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,7 @@ from numpy.typing import NDArray
 
 from adapters import hub
 from adapters.interface import ModelError
-from evals.optional import NotMeasured, library
+from evals.optional import LibraryMissing, NotMeasured, library
 from evals.signal_quality import is_silent
 from fixtures.audio import SAMPLE_RATE, to_mono_16k
 
@@ -23,6 +26,8 @@ Samples = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 EXTRA = "transformers"
+#: What is looked for where nothing else is named (`--speaker-encoder`).
+DEFAULT = "microsoft/wavlm-base-plus-sv"
 #: The layers above the encoder look at 15 frames of 20 ms and take a deviation over time.
 SHORTEST_SECONDS = 0.5
 #: Tensors that only training uses: published checkpoints leave them out.
@@ -38,8 +43,9 @@ class SpeakerEncoder:
     """
 
     def __init__(self, checkpoint: str, revision: str | None = None) -> None:
-        transformers = library("transformers", EXTRA)
-        self._torch = library("torch", EXTRA)
+        # Looked for first: to import them for nothing takes seconds.
+        if importlib.util.find_spec("transformers") is None:
+            raise LibraryMissing("transformers", EXTRA)
         try:
             folder = hub.folder(
                 checkpoint, revision, required=("config.json", "preprocessor_config.json")
@@ -49,6 +55,8 @@ class SpeakerEncoder:
             if not hub.is_local(checkpoint):
                 said = f"{checkpoint} is not whole in the hub's cache: hf download {checkpoint}"
             raise NotMeasured(f"speaker embeddings: {said}") from error
+        transformers = library("transformers", EXTRA)
+        self._torch = library("torch", EXTRA)
         local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
             self._extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, **local)
@@ -99,6 +107,12 @@ class SpeakerEncoder:
     ) -> float:
         """The cosine of the angle between clip and reference, -1 to 1. Raises NotMeasured."""
         return cosine(self.embed(samples, sample_rate), self.embed(reference, reference_rate))
+
+
+@cache
+def encoder(checkpoint: str) -> SpeakerEncoder:
+    """The encoder, loaded once for all voices of a session. Raises as SpeakerEncoder does."""
+    return SpeakerEncoder(checkpoint)
 
 
 def cosine(left: Floats, right: Floats) -> float:

@@ -84,5 +84,7 @@ def _line(
         heard=heard,
         heard_recording=recorded,
         unheard=unheard,
+        joules=answer.joules,
+        energy_method=answer.energy_method,
         **about,
     )

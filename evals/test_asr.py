@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from evals.alignment import align
 from evals.asr_scores import accuracy_of, details, speed
-from evals.baseline import Baseline, held_to_baseline
+from evals.baseline import held_to_baseline
 from evals.evaluation import Evaluation
 from evals.explanation import explain
 from evals.models import LoadedModel
-from evals.predictions import PredictionFile
+from evals.predictions import Prediction
+from evals.stored import Stored
 from evals.transcription import transcribe_corpus
 from fixtures.corpus import Corpus
 
@@ -24,27 +24,37 @@ def test_corpus(
     corpus: Corpus,
     scoring: str,
     evaluation: Evaluation,
-    predictions_path: Path,
-    baseline: Baseline | None,
+    stored: Stored,
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every utterance once; all figures are recorded before any limit is asserted."""
     transcriber.start_peak()
-    with PredictionFile(predictions_path) as file:
-        predictions = transcribe_corpus(
+    with stored.lines(Prediction) as file:
+        transcribe_corpus(
             transcriber,
             corpus,
             file,
             contended=evaluation.contended,
             advance=progress(len(corpus)),
         )
+    stored.keep(
+        normalizer=scoring,
+        content_hash=corpus.content_hash,
+        observed={**transcriber.cold_figures(), **transcriber.memory_figures()},
+    )
 
-    aligned = align(predictions, scoring)
-    evaluation.record(accuracy_of(aligned), normalizer=scoring)
-    evaluation.record(details(aligned), normalizer=scoring)
-    evaluation.record(speed(predictions))
-    evaluation.record({**transcriber.cold_figures(), **transcriber.memory_figures()})
-    explain(evaluation, aligned)
-    if baseline is not None:
-        held_to_baseline(evaluation, baseline, corpus.content_hash, aligned)
+    score(evaluation, stored)
     evaluation.check()
+
+
+def score(evaluation: Evaluation, stored: Stored) -> None:
+    """From the predictions to figures."""
+    predictions = stored.read(Prediction)
+    aligned = align(predictions, stored.normalizer)
+    evaluation.record(accuracy_of(aligned), normalizer=stored.normalizer)
+    evaluation.record(details(aligned), normalizer=stored.normalizer)
+    evaluation.record(speed(predictions))
+    evaluation.record(stored.figures())
+    explain(evaluation, aligned)
+    if stored.baseline is not None:
+        held_to_baseline(evaluation, stored.baseline, stored.facts["content_hash"], aligned)

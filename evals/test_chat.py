@@ -7,15 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from evals.chat_scores import answer_length, chat_speed, propagation, spoken_answers, success
+from evals.chat_scores import (
+    answer_length,
+    chat_speed,
+    llm_judged,
+    propagation,
+    spoken_answers,
+    success,
+)
 from evals.conversation import converse
 from evals.evaluation import Evaluation
 from evals.judging import Judge
+from evals.llm_judge import Judged, LlmJudge, judge_answers
 from evals.models import LoadedModel
-from evals.predictions import LineFile
+from evals.predictions import LineFile, read_lines
 from evals.replied import Replied
+from evals.stored import Stored
 from evals.tts_scores import clips, ratings
-from fixtures.dialogues import Dialogues
+from fixtures.dialogues import Dialogues, read_dialogues
 
 
 @pytest.mark.chat
@@ -25,16 +34,16 @@ def test_dialogues(
     user_sounds: Mapping[str, Path],
     dialogue_scoring: str,
     judges: Sequence[Judge],
+    llm_judge: LlmJudge | None,
     evaluation: Evaluation,
-    predictions_path: Path,
-    run_folder: Path,
+    stored: Stored,
     rated_clips: int,
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every dialogue spoken, then typed; all figures are recorded before any limit is asserted."""
-    advance = progress(2 * dialogues.turns)
+    advance = progress((3 if llm_judge else 2) * dialogues.turns)
     chat_model.start_peak()
-    with LineFile[Replied](predictions_path) as file:
+    with stored.lines(Replied) as file:
 
         def held(*, typed: bool) -> Sequence[Replied]:
             return converse(
@@ -43,31 +52,62 @@ def test_dialogues(
                 user_sounds,
                 judges,
                 file,
-                run_folder,
+                stored.run,
                 typed=typed,
                 contended=evaluation.contended,
                 advance=advance,
             )
 
-        lines = held(typed=False)
-        evaluation.record({**chat_model.cold_figures(), **chat_model.memory_figures()})
-        typed = held(typed=True)
+        spoken = held(typed=False)
+        observed = {**chat_model.cold_figures(), **chat_model.memory_figures()}
+        held(typed=True)
+    if llm_judge is not None:
+        with LineFile[Judged](_verdicts(stored)) as verdicts:
+            judge_answers(llm_judge, spoken, dialogues, verdicts, advance=advance)
+    expected = stored.path().with_suffix(f".dialogues{dialogues.path.suffix}")
+    expected.write_bytes(dialogues.path.read_bytes())
+    sounds = clips([line.as_spoken() for line in spoken], stored.run)
+    stored.keep(
+        normalizer=dialogue_scoring,
+        content_hash=dialogues.content_hash,
+        dialogues=expected.name,
+        judges=[judge.name for judge in judges],
+        observed=observed,
+        listened=ratings(sounds, rated_clips),  # takes a library, and long
+    )
 
+    score(evaluation, stored)
+    evaluation.check()
+
+
+def score(evaluation: Evaluation, stored: Stored) -> None:
+    """From the answers and what was expected of them to figures."""
+    replies = stored.read(Replied)
+    lines = [line for line in replies if not line.typed]
+    typed = [line for line in replies if line.typed]
+    dialogues = read_dialogues(stored.path().with_name(stored.facts["dialogues"]), recordings=False)
+    evaluation.record(stored.figures())
     evaluation.record(chat_speed(lines))
     evaluation.record(success(lines, dialogues))
     evaluation.record(
-        propagation(lines, typed, dialogues, dialogue_scoring), normalizer=dialogue_scoring
+        propagation(lines, typed, dialogues, stored.normalizer), normalizer=stored.normalizer
     )
     evaluation.record(answer_length(lines))
-    sounds = clips([line.as_spoken() for line in lines], run_folder)
-    for number, judge in enumerate(judges):
-        agreement = spoken_answers(lines, sounds, judge.name, dialogue_scoring)
+    sounds = clips([line.as_spoken() for line in lines], stored.run)
+    for number, judge in enumerate(stored.facts["judges"]):
+        agreement = spoken_answers(lines, sounds, judge, stored.normalizer)
         if number:
             agreement = {"speech_text_wer": agreement["speech_text_wer"]}
         evaluation.record(
             agreement,
-            normalizer=dialogue_scoring,
-            **({"slice_name": f"judge={judge.name}"} if number else {}),
+            normalizer=stored.normalizer,
+            **({"slice_name": f"judge={judge}"} if number else {}),
         )
-    evaluation.record(ratings(sounds, rated_clips))
-    evaluation.check()
+    evaluation.record(stored.figures("listened"))
+    if _verdicts(stored).exists():
+        judged = read_lines(_verdicts(stored), Judged)
+        evaluation.record(llm_judged(lines, dialogues, judged))
+
+
+def _verdicts(stored: Stored) -> Path:
+    return stored.path().with_suffix(".llm-judge.jsonl")

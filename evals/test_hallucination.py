@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from evals.evaluation import Evaluation
 from evals.hallucination import hallucination
 from evals.models import LoadedModel
-from evals.predictions import PredictionFile
+from evals.predictions import Prediction
+from evals.stored import Stored
 from evals.transcription import transcribe_corpus
 from fixtures.corpus import Corpus
 
@@ -21,18 +21,25 @@ def test_non_speech(
     non_speech: Corpus,
     scoring: str,
     evaluation: Evaluation,
-    predictions_path: Path,
+    stored: Stored,
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every sound once, then utterances of the corpus between such sounds."""
-    with PredictionFile(predictions_path) as file:
-        predictions = transcribe_corpus(
+    with stored.lines(Prediction) as file:
+        transcribe_corpus(
             transcriber,
             non_speech,
             file,
             contended=evaluation.contended,
             advance=progress(len(non_speech)),
         )
+    stored.keep(normalizer=scoring)
 
-    evaluation.record(hallucination(predictions, scoring), normalizer=scoring)
+    score(evaluation, stored)
     evaluation.check()
+
+
+def score(evaluation: Evaluation, stored: Stored) -> None:
+    """From the predictions to figures."""
+    figures = hallucination(stored.read(Prediction), stored.normalizer)
+    evaluation.record(figures, normalizer=stored.normalizer)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from evals.asr_scores import accuracy
 from evals.evaluation import Evaluation
 from evals.models import LoadedModel
-from evals.predictions import Prediction, PredictionFile
+from evals.predictions import Prediction
 from evals.robustness import CLEAN, drifts
+from evals.stored import Stored
 from evals.transcription import transcribe_corpus
 from fixtures.audio import Samples
 from fixtures.augmentation import CONDITIONS, ConditionUnavailable, Context, perturb, talkers_of
@@ -25,42 +25,53 @@ def test_conditions(
     fewer: Corpus,
     scoring: str,
     evaluation: Evaluation,
-    condition_path: Callable[[str], Path],
+    stored: Stored,
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Clean, then under each condition; the drift of each is recorded before any is asserted."""
     talkers = talkers_of(corpus)
     advance = progress(len(fewer) * (1 + len(CONDITIONS)))
+    unavailable: dict[str, str] = {}
+    for condition in (CLEAN, *CONDITIONS):
 
-    def heard(condition: str) -> Sequence[Prediction]:
-        def sound(utterance: Utterance) -> Samples:
+        def sound(utterance: Utterance, condition: str = condition) -> Samples:
             samples = utterance.load()
             if condition == CLEAN:
                 return samples
             return perturb(condition, samples, Context(utterance.id, talkers))
 
-        with PredictionFile(condition_path(condition)) as file:
-            return transcribe_corpus(
-                transcriber,
-                fewer,
-                file,
-                contended=evaluation.contended,
-                advance=advance,
-                sound=sound,
-            )
-
-    clean = heard(CLEAN)
-    perturbed: dict[str, Sequence[Prediction]] = {}
-    for condition in CONDITIONS:
         try:
-            perturbed[condition] = heard(condition)
+            with stored.lines(Prediction, condition) as file:
+                transcribe_corpus(
+                    transcriber,
+                    fewer,
+                    file,
+                    contended=evaluation.contended,
+                    advance=advance,
+                    sound=sound,
+                )
         except ConditionUnavailable as error:
-            evaluation.record_missing(
-                ["wer_drift"], "not_measured", str(error), gated=True, slice_name=condition
-            )
+            unavailable[condition] = str(error)
+    stored.keep(normalizer=scoring, conditions=list(CONDITIONS), unavailable=unavailable)
 
-    base = accuracy(clean, scoring)["wer"]
-    evaluation.record({"wer": base}, normalizer=scoring, slice_name=CLEAN)
-    for condition, figures in drifts(clean, perturbed, scoring).items():
-        evaluation.record(figures, normalizer=scoring, slice_name=condition)
+    score(evaluation, stored)
     evaluation.check()
+
+
+def score(evaluation: Evaluation, stored: Stored) -> None:
+    """From the predictions under each condition to drifts."""
+    unavailable = stored.facts["unavailable"]
+    for condition, reason in unavailable.items():
+        evaluation.record_missing(
+            ["wer_drift"], "not_measured", reason, gated=True, slice_name=condition
+        )
+    clean = stored.read(Prediction, CLEAN)
+    perturbed = {
+        condition: stored.read(Prediction, condition)
+        for condition in stored.facts["conditions"]
+        if condition not in unavailable
+    }
+    base = accuracy(clean, stored.normalizer)["wer"]
+    evaluation.record({"wer": base}, normalizer=stored.normalizer, slice_name=CLEAN)
+    for condition, figures in drifts(clean, perturbed, stored.normalizer).items():
+        evaluation.record(figures, normalizer=stored.normalizer, slice_name=condition)

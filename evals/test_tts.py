@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
 from evals.evaluation import Evaluation
 from evals.judging import Judge
 from evals.models import LoadedModel
-from evals.predictions import LineFile
 from evals.spoken import Spoken
+from evals.stored import Stored
 from evals.synthesis import synthesize_corpus
-from evals.tts_scores import answers, clips, intelligibility, ratings, signal, similarity, tts_speed
+from evals.tts_scores import (
+    Listeners,
+    answers,
+    by_part,
+    clips,
+    intelligibility,
+    intonation,
+    naturalness,
+    ratings,
+    signal,
+    similarity,
+    speaker_similarity,
+    tts_speed,
+)
 from fixtures.sentences import Sentences
 
 
@@ -24,35 +36,59 @@ def test_sentences(
     text_scoring: str,
     judges: Sequence[Judge],
     evaluation: Evaluation,
-    predictions_path: Path,
-    run_folder: Path,
+    stored: Stored,
     rated_clips: int,
+    listeners: Listeners,
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every sentence once; the audio is kept, and all figures are recorded before any limit."""
     tts_model.start_peak()
-    with LineFile[Spoken](predictions_path) as file:
+    with stored.lines(Spoken) as file:
         lines = synthesize_corpus(
             tts_model,
             sentences,
             judges,
             file,
-            run_folder,
+            stored.run,
             contended=evaluation.contended,
             advance=progress(len(sentences)),
         )
+    observed = {**tts_model.cold_figures(), **tts_model.memory_figures()}
+    sounds = clips(lines, stored.run)
+    stored.keep(
+        normalizer=text_scoring,
+        content_hash=sentences.content_hash,
+        judges=[judge.name for judge in judges],
+        observed=observed,
+        # They take networks, libraries and people's recordings, which need not be there later.
+        listened={
+            **intonation(sounds),
+            **ratings(sounds, rated_clips),
+            **naturalness(sounds, rated_clips, listeners.utmos),
+            **similarity(sounds, sentences),
+            **speaker_similarity(sounds, sentences, listeners.speakers, rated_clips),
+        },
+    )
 
+    score(evaluation, stored)
+    evaluation.check()
+
+
+def score(evaluation: Evaluation, stored: Stored) -> None:
+    """From what was said, and what recognizers heard of it, to figures."""
+    lines = stored.read(Spoken)
     evaluation.record(tts_speed(lines))
-    evaluation.record({**tts_model.cold_figures(), **tts_model.memory_figures()})
+    evaluation.record(stored.figures())
+    judges = stored.facts["judges"]
     for number, judge in enumerate(judges):
         evaluation.record(
-            intelligibility(lines, judge.name, text_scoring),
-            normalizer=text_scoring,
-            **({"slice_name": f"judge={judge.name}"} if number else {}),
+            intelligibility(lines, judge, stored.normalizer),
+            normalizer=stored.normalizer,
+            **({"slice_name": f"judge={judge}"} if number else {}),
         )
-    sounds = clips(lines, run_folder)
+    for name, figure in by_part(lines, judges[0], stored.normalizer).items():
+        evaluation.record({"wer": figure}, normalizer=stored.normalizer, slice_name=name)
+    sounds = clips(lines, stored.run)
     evaluation.record(answers(lines, sounds))
     evaluation.record(signal(sounds))
-    evaluation.record(ratings(sounds, rated_clips))
-    evaluation.record(similarity(sounds, sentences))
-    evaluation.check()
+    evaluation.record(stored.figures("listened"))

@@ -18,10 +18,27 @@ from fixtures.augmentation import CONDITIONS
 DEFAULT = Path(__file__).parents[1] / "thresholds.yaml"
 GRADES = ("A", "B", "C", "D")
 ANY_CORPUS = "*"
+#: The share of answers that an LLM judge calls right, and that which their expectations do.
+OPINION, VERIFIED = "llm_judged_rate", "turn_success_rate"
+#: The source of the limits that every use has.
+PRODUCTION = "production"
 
 Gate = Literal["tier", "production", "off"]
 Policy = Literal["fail", "pass"]
 TierName = Literal["baseline", "candidate", "production"]
+#: What licences demand; reports/licences.py says which licence demands what.
+Restriction = Literal[
+    "non-commercial",
+    "research-only",
+    "revenue-limit",
+    "use-limits",
+    "provider-terms",
+    "copyleft",
+    "weak-copyleft",
+    "no-derivatives",
+    "attribution",
+    "unknown",
+]
 
 
 class _Strict(BaseModel):
@@ -60,11 +77,23 @@ class Tier(_Strict):
 
 
 class UseCase(_Strict):
-    """How a recommendation weighs the metrics of one task, for one kind of use."""
+    """How a recommendation weighs the metrics of one task, for one kind of use.
+
+    Keys of weights and reject are a metric of the task, or TASK/METRIC for another task's.
+    reject: limits of its own beside production's. reject_licences: what a model's licence
+    must not demand; one that nobody knows is rejected too.
+    """
 
     description: str
     task: str
     weights: dict[str, float] = Field(min_length=1)
+    reject: dict[str, LimitSpec] = Field(default_factory=dict)
+    reject_licences: list[Restriction] = Field(default_factory=list)
+
+    def place(self, key: str) -> tuple[str, str]:
+        """The task and the limit's key that a key of weights or reject means."""
+        task, slash, rest = key.partition("/")
+        return (task, rest) if slash and task in TASK_METRICS else (self.task, key)
 
 
 class CorpusRules(_Strict):
@@ -106,6 +135,9 @@ class Thresholds(_Strict):
         for task, bands in self.bands.items():
             for metric, band in bands.items():
                 _check_band(band, ["bands", task, metric])
+            if OPINION in bands and VERIFIED not in bands:
+                at = ["bands", task, OPINION]
+                raise KeyedError(at, f"never the only grade: a band of {VERIFIED} is needed too")
         for tier_name, tier_spec in self.tiers.items():
             _check_limits(tier_spec.limits, ["tiers", tier_name, "limits"])
         for model, corpora in self.models.items():
@@ -118,18 +150,27 @@ class Thresholds(_Strict):
                 if f"{metric}_change" not in METRICS:
                     raise KeyedError(at, f"{metric} is not compared with a baseline")
         for name, case in self.use_cases.items():
-            for metric, weight in case.weights.items():
-                at = ["use_cases", name, "weights", metric]
-                _known(case.task, metric, at)
-                if weight <= 0:
-                    raise KeyedError(at, "a weight must be positive")
-                if metric not in self.tiers["production"].limits.get(case.task, {}):
-                    raise KeyedError(
-                        at,
-                        "weighed by its distance to the production limit, so "
-                        f"tiers.production.limits.{case.task}.{metric} is needed",
-                    )
+            self._check_use(case, ["use_cases", name])
         return self
+
+    def _check_use(self, case: UseCase, at: list[str]) -> None:
+        for key, spec in case.reject.items():
+            _check_limit(*case.place(key), spec, [*at, "reject", key])
+        own = {case.place(key) for key in case.reject}
+        for key, weight in case.weights.items():
+            here = [*at, "weights", key]
+            task, metric = case.place(key)
+            _known(task, metric.partition("/")[0], here)
+            if weight <= 0:
+                raise KeyedError(here, "a weight must be positive")
+            limited = metric in self.tiers["production"].limits.get(task, {})
+            if not limited and (task, metric) not in own:
+                raise KeyedError(
+                    here,
+                    "weighed by its distance to the production limit, so "
+                    f"tiers.production.limits.{task}.{metric} is needed, or the use's own in "
+                    f"{at[-1]}.reject",
+                )
 
     def limits(
         self, *, model: str, tier: str, task: str, corpus: str, gate: Gate
@@ -150,12 +191,22 @@ class Thresholds(_Strict):
         ]
         for tasks, source in sources:
             for metric, spec in tasks.get(task, {}).items():
-                limit = (
-                    Limit("max", spec.max, source)
-                    if spec.max is not None
-                    else Limit("min", float(spec.min or 0.0), source)
-                )
-                found.setdefault(metric, []).append(limit)
+                found.setdefault(metric, []).append(_limit(spec, source))
+        return found
+
+    def use_limits(self, use_case: str) -> Mapping[tuple[str, str], list[Limit]]:
+        """Every limit that a use holds a model to, by task and key: production's and its own.
+
+        Production's of any task; which of these count where the task did not run is the
+        recommendation's to say.
+        """
+        case = self.use_cases[use_case]
+        found: dict[tuple[str, str], list[Limit]] = {}
+        for task, metrics in self.tiers["production"].limits.items():
+            for key, spec in metrics.items():
+                found.setdefault((task, key), []).append(_limit(spec, PRODUCTION))
+        for key, spec in case.reject.items():
+            found.setdefault(case.place(key), []).append(_limit(spec, use_case))
         return found
 
     def margins(self, task: str) -> Mapping[str, Limit]:
@@ -197,6 +248,12 @@ def load(path: Path = DEFAULT) -> Thresholds:
     return located_yaml.load(path, Thresholds)
 
 
+def _limit(spec: LimitSpec, source: str) -> Limit:
+    if spec.max is not None:
+        return Limit("max", spec.max, source)
+    return Limit("min", float(spec.min or 0.0), source)
+
+
 def _check_band(band: Band, at: list[str]) -> None:
     _known(at[-2], at[-1], at)
     edges = [band.A, band.B, band.C]
@@ -209,15 +266,30 @@ def _check_band(band: Band, at: list[str]) -> None:
 def _check_limits(tasks: Mapping[str, Mapping[str, LimitSpec]], at: list[str]) -> None:
     for task, metrics in tasks.items():
         for key, spec in metrics.items():
-            here = [*at, task, key]
-            metric, slash, part = key.partition("/")
-            _known(task, metric, here)
-            if slash or task == "robustness":
-                _known_part(task, metric, part, here)
-            bound = METRICS[metric].bound
-            if getattr(spec, bound) is None:
-                other = "min" if bound == "max" else "max"
-                raise KeyedError(here, f"{metric} is limited by {bound}, not by {other}")
+            _check_limit(task, key, spec, [*at, task, key])
+        if task == "chat":
+            _check_opinion(metrics, [*at, task])
+
+
+def _check_limit(task: str, key: str, spec: LimitSpec, at: list[str]) -> None:
+    metric, slash, part = key.partition("/")
+    _known(task, metric, at)
+    if slash or task == "robustness":
+        _known_part(task, metric, part, at)
+    bound = METRICS[metric].bound
+    if getattr(spec, bound) is None:
+        other = "min" if bound == "max" else "max"
+        raise KeyedError(at, f"{metric} is limited by {bound}, not by {other}")
+
+
+def _check_opinion(metrics: Mapping[str, LimitSpec], at: list[str]) -> None:
+    """Refuse to let a language model's opinion be all that an assistant's answers are held to."""
+    rules = metrics.get(VERIFIED)
+    if OPINION in metrics and (rules is None or not (rules.min or 0.0) > 0):
+        raise KeyedError(
+            [*at, OPINION],
+            f"never the only gate: a limit above 0 on {VERIFIED} is needed beside it",
+        )
 
 
 def _known_part(task: str, metric: str, part: str, at: list[str]) -> None:
@@ -228,7 +300,7 @@ def _known_part(task: str, metric: str, part: str, at: list[str]) -> None:
                 at,
                 f"{metric}/CONDITION is expected, with one of {', '.join(CONDITIONS)}",
             )
-    elif (task, metric) != ("asr", "wer"):
+    elif metric != "wer" or task not in ("asr", "tts"):
         raise KeyedError(at, f"{metric} of {task} is not reported by parts of a corpus")
     elif "=" not in part:
         raise KeyedError(at, f"a part of a corpus is KEY=VALUE of its manifest, not {part!r}")

@@ -63,4 +63,6 @@ def _prediction(
         waited_seconds=timed.waited_seconds if timed else None,
         audio=str(utterance.path),
         offset=utterance.offset,
+        joules=timed.joules if timed else None,
+        energy_method=timed.energy_method if timed else None,
     )

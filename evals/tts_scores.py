@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,19 @@ import soundfile
 
 from evals.alignment import Aligned, align
 from evals.asr_scores import PERCENTILES, latency
+from evals.energy_use import energy_use
 from evals.fair_timing import marked, share_waited
 from evals.intervals import difference_interval, proportion_interval, ratio_interval
 from evals.measurement import Figure
-from evals.mos import dnsmos
-from evals.optional import NotMeasured
+from evals.mos import dnsmos, utmos
+from evals.optional import LibraryMissing, NotMeasured
 from evals.predictions import Prediction
 from evals.reference_similarity import ReferenceSimilarity, reference_similarity
 from evals.signal_quality import SignalQuality, signal_quality
+from evals.slices import FEWEST, slices
+from evals.speaker_similarity import encoder
 from evals.spoken import Spoken
+from evals.voice_analysis import pitch, spread_cents
 from fixtures.audio import SAMPLE_RATE, Samples
 from fixtures.sentences import Sentences
 
@@ -39,6 +43,18 @@ class Clip:
     samples: Samples
     sample_rate: int
     quality: SignalQuality
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """The networks that rate voices and come with no package.
+
+    utmos: UTMOS's TorchScript file, where one was named. speakers: the checkpoint that tells
+    speakers apart, a folder or a name on the hub.
+    """
+
+    utmos: Path | None
+    speakers: str
 
 
 def clips(lines: Sequence[Spoken], run: Path) -> list[Clip]:
@@ -92,6 +108,28 @@ def intelligibility(
             difference_interval(change, length, theirs.speakers, seed=seed),
         )
     return figures
+
+
+def by_part(lines: Sequence[Spoken], judge: str, normalizer_name: str) -> Mapping[str, Figure]:
+    """The WER of what a judge heard, of each part of the sentences, by its name ("lang=de").
+
+    Parts are made by category, language and the manifest's other keys, as `evals.slices` makes
+    them; not by length, which is the voice's own here. Only parts of `FEWEST` sentences or more
+    that the judge understands are there, and none where the judge failed on any.
+    """
+    if any(judge in line.unheard for line in lines):
+        return {}
+    known = [
+        replace(
+            _prediction(line, line.heard[judge]),
+            metadata={**line.metadata, "lang": line.lang or "en"},
+        )
+        for line in lines
+        if judge in line.heard
+    ]
+    found = slices(align(known, normalizer_name))
+    named = [p for p in found.parts if len(p.members) >= FEWEST and p.key != "duration"]
+    return replace(found, parts=named).rates()
 
 
 def answers(lines: Sequence[Spoken], sounds: Sequence[Clip]) -> Mapping[str, Figure]:
@@ -171,6 +209,20 @@ def signal(sounds: Sequence[Clip]) -> Mapping[str, Figure]:
     }
 
 
+def intonation(sounds: Sequence[Clip], *, seed: int = 0) -> Mapping[str, Figure]:
+    """f0_spread, in cents: the mean over the clips of how much the F0 of each varies.
+
+    That of a robot that speaks on one note is next to none, whatever it says and however
+    clearly; see `voice_analysis.spread_cents`. Clips with hardly a voiced frame are left out.
+    """
+    speech = [clip for clip in sounds if problem(clip) is None]
+    return {
+        "f0_spread": _over_clips(
+            speech, lambda clip: spread_cents(pitch(clip.samples, clip.sample_rate)), seed
+        )
+    }
+
+
 def ratings(sounds: Sequence[Clip], most: int, *, seed: int = 0) -> Mapping[str, Figure]:
     """DNSMOS P.835 and P.808 (Reddy et al. 2022) of at most that many clips, evenly spread; 1 to 5.
 
@@ -181,16 +233,68 @@ def ratings(sounds: Sequence[Clip], most: int, *, seed: int = 0) -> Mapping[str,
     if not speech:
         return {name: Figure(None, 0, reason=_NO_SPEECH) for name in names}
     if not most:
-        return {name: Figure(None, 0, reason="no clips were to be rated") for name in names}
-    places = np.linspace(0, len(speech) - 1, min(most, len(speech))).round().astype(int)
+        return {name: Figure(None, 0, reason=_NONE_RATED) for name in names}
+    chosen = _spread(speech, most)
     try:
-        rated = [dnsmos(speech[i].samples, speech[i].sample_rate, most_segments=1) for i in places]
+        rated = [dnsmos(clip.samples, clip.sample_rate, most_segments=1) for clip in chosen]
     except NotMeasured as error:
-        return {name: Figure(None, len(places), reason=str(error)) for name in names}
+        return {name: Figure(None, len(chosen), reason=str(error)) for name in names}
     return {
         name: _mean([float(getattr(r, name.removeprefix("dnsmos_"))) for r in rated], seed)
         for name in names
     }
+
+
+def naturalness(
+    sounds: Sequence[Clip], most: int, network: Path | None, *, seed: int = 0
+) -> Mapping[str, Figure]:
+    """UTMOS (Saeki et al. 2022) of at most that many clips, evenly spread; about 1 to 5.
+
+    network: its TorchScript file; None where none was named.
+    """
+    if network is None:
+        reason = "not measured: name UTMOS's TorchScript file with --utmos or MODEL_LAB_UTMOS"
+        return {"utmos": Figure(None, 0, reason=reason)}
+    if not most:
+        return {"utmos": Figure(None, 0, reason=_NONE_RATED)}
+    speech = _spread([clip for clip in sounds if problem(clip) is None], most)
+    try:
+        listener = utmos(network)
+    except NotMeasured as error:
+        return {"utmos": Figure(None, len(speech), reason=str(error))}
+    return {
+        "utmos": _over_clips(
+            speech, lambda clip: listener.rate(clip.samples, clip.sample_rate), seed
+        )
+    }
+
+
+def speaker_similarity(
+    sounds: Sequence[Clip], sentences: Sentences, checkpoint: str, most: int, *, seed: int = 0
+) -> Mapping[str, Figure]:
+    """Whether the voice sounds like the person who was recorded; nothing without recordings.
+
+    The mean cosine of the embeddings of clip and recording, of at most that many clips, evenly
+    spread. checkpoint: the speaker verification model (see `evals.speaker_similarity`).
+    """
+    recordings = {row.id: row.recording for row in sentences if row.recording is not None}
+    if not recordings:
+        return {}
+    if not most:
+        return {"speaker_similarity": Figure(None, 0, reason=_NONE_RATED)}
+    speech = _spread(
+        [clip for clip in sounds if clip.line.id in recordings and problem(clip) is None], most
+    )
+    try:
+        listener = encoder(checkpoint)
+    except NotMeasured as error:
+        return {"speaker_similarity": Figure(None, len(speech), reason=str(error))}
+
+    def of(clip: Clip) -> float:
+        person = recordings[clip.line.id].load()
+        return listener.similarity(clip.samples, clip.sample_rate, person, SAMPLE_RATE)
+
+    return {"speaker_similarity": _over_clips(speech, of, seed)}
 
 
 def similarity(
@@ -274,6 +378,8 @@ def tts_speed(lines: Sequence[Spoken], *, seed: int = 0) -> Mapping[str, Figure]
     figures = {
         "rtf": marked(Figure(spent / made, n, ratio), share),
         "rtfx": marked(Figure(made / spent, n, inverse), share),
+        "processing_time": marked(Figure(spent, n), share),
+        **energy_use((x.audio_seconds or 0.0, x.joules, x.energy_method) for x in done),
         **latency(seconds, waited),
     }
     streamed = [line for line in done if line.first_audio_seconds is not None]
@@ -287,6 +393,7 @@ def tts_speed(lines: Sequence[Spoken], *, seed: int = 0) -> Mapping[str, Figure]
 
 
 _NO_SPEECH = "no clip is speech"
+_NONE_RATED = "no clips were to be rated"
 
 
 def _prediction(line: Spoken, heard: str) -> Prediction:
@@ -310,6 +417,30 @@ def _rate(aligned: Aligned, counts: np.ndarray, seed: int) -> Figure:
         return Figure(None, n, reason="the sentences hold no words")
     ci = ratio_interval(errors, length, aligned.speakers, seed=seed)
     return Figure(float(errors.sum()) / float(length.sum()), n, ci)
+
+
+def _spread(sounds: Sequence[Clip], most: int) -> Sequence[Clip]:
+    """At most that many of the clips, evenly spread."""
+    if len(sounds) <= most:
+        return sounds
+    return [sounds[i] for i in np.linspace(0, len(sounds) - 1, most).round().astype(int)]
+
+
+def _over_clips(sounds: Sequence[Clip], of: Callable[[Clip], float], seed: int) -> Figure:
+    """The mean over the clips that have the figure; the first reason where none has."""
+    if not sounds:
+        return Figure(None, 0, reason=_NO_SPEECH)
+    values: list[float] = []
+    reason: str | None = None
+    for clip in sounds:
+        try:
+            values.append(of(clip))
+        except LibraryMissing as error:
+            # No clip will fare better.
+            return Figure(None, len(sounds), reason=str(error))
+        except NotMeasured as error:
+            reason = reason or str(error)
+    return _mean(values, seed) if values else Figure(None, len(sounds), reason=reason)
 
 
 def _mean(values: Iterable[float], seed: int) -> Figure:

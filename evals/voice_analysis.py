@@ -54,16 +54,8 @@ class Voice:
 
     @property
     def f0_spread_cents(self) -> float:
-        """How much the voiced frames' F0 varies, in cents: a monotone hardly does.
-
-        Half the way from its 16th to its 84th percentile, which is the standard deviation of
-        a normal distribution, and blind to single frames an octave off. Raises NotMeasured
-        with fewer than `FEWEST_VOICED` voiced frames.
-        """
-        if self.voiced.sum() < FEWEST_VOICED:
-            raise NotMeasured(f"the clip has {self.voiced.sum()} voiced frames only")
-        low, high = np.percentile(1200 * np.log2(self.f0[self.voiced]), (16, 84))
-        return float(high - low) / 2
+        """`spread_cents` of the clip's F0. Raises NotMeasured."""
+        return spread_cents(self.f0)
 
 
 def analyse(samples: NDArray[np.float32], sample_rate: int) -> Voice:
@@ -72,6 +64,35 @@ def analyse(samples: NDArray[np.float32], sample_rate: int) -> Voice:
     Raises NotMeasured for a clip that is too short, silent or not finite, LibraryMissing
     without pyworld.
     """
+    wave = _audible(samples, sample_rate)
+    f0, times, kept = _tracked(wave)
+    heard = pyworld().cheaptrick(wave, f0, times, SAMPLE_RATE)[kept]
+    heard = heard + heard.max() * 10 ** (-FLOOR_DB / 10)
+    return Voice(f0[kept], mel_cepstra(heard)[:, 1:])
+
+
+def pitch(samples: NDArray[np.float32], sample_rate: int) -> Floats:
+    """`Voice.f0` of a clip alone, for a fraction of the cost. Raises as `analyse` does."""
+    f0, _, kept = _tracked(_audible(samples, sample_rate))
+    return np.asarray(f0[kept])
+
+
+def spread_cents(f0: Floats) -> float:
+    """How much the F0 of the voiced frames varies, in cents: that of a monotone hardly does.
+
+    f0: shape (n,), in Hz, 0 where unvoiced. Half the way from the 16th to the 84th percentile,
+    which is the standard deviation of a normal distribution, and blind to single frames an
+    octave off. Raises NotMeasured with fewer than `FEWEST_VOICED` voiced frames.
+    """
+    voiced = f0[f0 > 0]
+    if len(voiced) < FEWEST_VOICED:
+        raise NotMeasured(f"the clip has {len(voiced)} voiced frames only")
+    low, high = np.percentile(1200 * np.log2(voiced), (16, 84))
+    return float(high - low) / 2
+
+
+def _audible(samples: NDArray[np.float32], sample_rate: int) -> Floats:
+    """The clip at 16 kHz. Raises NotMeasured where there is nothing to analyse."""
     if not np.isfinite(samples).all():
         raise NotMeasured("samples are NaN or infinite")
     wave = to_mono_16k(samples, sample_rate).astype(np.float64)
@@ -79,21 +100,23 @@ def analyse(samples: NDArray[np.float32], sample_rate: int) -> Voice:
         raise NotMeasured(f"the clip is shorter than {SHORTEST_SECONDS:g} s")
     if is_silent(wave, SAMPLE_RATE):
         raise NotMeasured("the clip is silent")
+    return wave
+
+
+def _tracked(wave: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """F0 in Hz and time in s of every step, and which steps are in active frames."""
     active = active_frames(wave, SAMPLE_RATE)
     world = pyworld()
     coarse, times = world.dio(
         wave, SAMPLE_RATE, f0_floor=F0_FLOOR, f0_ceil=F0_CEILING, frame_period=STEP_MS
     )
     f0 = world.stonemask(wave, coarse, times, SAMPLE_RATE)
-    envelope = world.cheaptrick(wave, f0, times, SAMPLE_RATE)
     # Rounded first: 0.03 / 0.01 is below 3.
     frames = np.round(times / FRAME_SECONDS, 6).astype(int)
     kept = active[np.minimum(frames, len(active) - 1)]
     if not kept.any():
         raise NotMeasured("no frame of the clip is active")
-    heard = envelope[kept]
-    heard = heard + heard.max() * 10 ** (-FLOOR_DB / 10)
-    return Voice(f0[kept], mel_cepstra(heard)[:, 1:])
+    return f0, times, kept
 
 
 def mel_cepstra(envelope: Floats, order: int = ORDER, alpha: float = ALPHA) -> Floats:

@@ -31,6 +31,7 @@ _VOICE = (
     ("ok %", "success_rate", "{:.1f}", 100),
     ("usable %", "usable_rate", "{:.1f}", 100),
     ("MOS", "dnsmos_overall", "{:.2f}", 1),
+    ("UTMOS", "utmos", "{:.2f}", 1),
     ("RTF", "rtf", "{:.3f}", 1),
     ("p95 s", "latency_p95", "{:.2f}", 1),
     ("first s", "first_audio_p95", "{:.2f}", 1),
@@ -47,6 +48,8 @@ _CHAT = (
     ("dialogues %", "dialogue_success_rate", "{:.1f}", 100),
     ("typed %", "typed_success_rate", "{:.1f}", 100),
     ("memory %", "memory_rate", "{:.1f}", 100),
+    ("LLM %", "llm_judged_rate", "{:.1f}", 100),
+    ("kappa", "llm_kappa", "{:.2f}", 1),
     ("said WER %", "speech_text_wer", "{:.1f}", 100),
     ("MOS", "dnsmos_overall", "{:.2f}", 1),
     ("text s", "first_token_p95", "{:.2f}", 1),
@@ -96,8 +99,9 @@ def _graded(
     """A line per model and corpus; an empty format is the interval of the metric before."""
     table = _table(what, "corpus", "grade")
     found = {(m.model, m.corpus, m.metric): m for m in rows if m.is_whole}
-    # Engines that do not stream have no first audio.
-    shown = [c for c in columns if any(m.metric == c[1] for m in rows)]
+    # Engines that do not stream have no first audio, and who names no network gets no UTMOS.
+    had = {m.metric for m in rows if m.value is not None or m.metric != "utmos"}
+    shown = [c for c in columns if c[1] in had]
     for heading, *_ in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("gate")

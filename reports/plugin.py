@@ -11,40 +11,71 @@ from typing import Any
 
 import pytest
 
+from adapters.located_yaml import ConfigError
 from adapters.plugin import MODELS
-from evals import cases
+from evals import cases, stored
 from evals import measurement as measurements
 from evals.baseline import WORSENED
 from evals.cases import Case, missing_measurements
 from evals.evaluation import CONTENDED
 from evals.explanation import CONFUSIONS
-from evals.measurement import Measurement
 from evals.models import MODEL_PROPERTY
-from evals.plugin import BASELINE, CORPUS_PROPERTY, RUN_DIR, THRESHOLDS, case_of_nodeid, run_dir
-from evals.run_dir import point_latest
-from evals.thresholds import Thresholds
-from reports import provenance, scorecard
-from reports.grading import grade_models
-from reports.recommendation import recommend
-from reports.scorecard import (
-    CorpusRecord,
-    ModelRecord,
-    Run,
-    Scorecard,
-    WordErrors,
-    WorsenedUtterances,
+from evals.plugin import (
+    BASELINE,
+    CORPUS_PROPERTY,
+    FAILURE_PROPERTY,
+    RUN_DIR,
+    THRESHOLDS,
+    case_of_nodeid,
+    run_dir,
 )
-from reports.sensitivity import flips
+from evals.run_dir import point_latest
+from reports import cost, licences, provenance, records, scorecard
+from reports.assemble import Findings, assemble
+from reports.ci.plugin import Ci, add_options
+from reports.scorecard import CorpusRecord, ModelRecord, Run, Scorecard
 
 _EVALS = "evals/"
 
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
+PRICES: pytest.StashKey[cost.Prices] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("model-lab-report", "Model Lab: the report")
+    group.addoption(
+        "--prices",
+        metavar="PATH",
+        default=str(cost.DEFAULT),
+        help="what hardware and APIs cost (default: reports/prices.yaml, with example prices)",
+    )
+    group.addoption(
+        "--hardware",
+        metavar="NAME",
+        help="the row of the prices that this machine is (default: found by its name)",
+    )
+    group.addoption(
+        "--report-audio",
+        action="store_true",
+        help="put the sound of what went wrong into the run's scorecard.html",
+    )
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return  # xdist's controller sees every report
-    collector = Collector(config)
+    try:
+        config.stash[PRICES] = cost.load(Path(config.getoption("prices")))
+        config.stash[PRICES].check(config.getoption("hardware"))
+    except ConfigError as error:
+        raise pytest.UsageError(f"--prices: {error}") from None
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    ci = Ci(config)
+    # Of hooks that are both tried first, that of the later plugin is: the collector's.
+    config.pluginmanager.register(ci, "model-lab-ci")
+    collector = Collector(config, ci)
     config.stash[COLLECTOR] = collector
     config.pluginmanager.register(collector, "model-lab-report")
 
@@ -52,22 +83,25 @@ def pytest_configure(config: pytest.Config) -> None:
 class Collector:
     """Listens to the session's test reports and turns them into a scorecard at its end."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, ci: Ci) -> None:
         self._config = config
+        self._ci = ci
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
         self._cases: dict[str, Case] = {}
-        self._measurements: list[Measurement] = []
+        self._findings = Findings()
+        self._seen: dict[str, records.Seen] = {}
         self._models: dict[str, dict[str, Any]] = {}
         self._corpora: dict[str, CorpusRecord] = {}
-        self._word_errors: list[WordErrors] = []
-        self._worsened: list[WorsenedUtterances] = []
-        self._failed: set[str] = set()
         self._evals_seen = False
         self._card: Scorecard | None = None
         self._path: Path | None = None
+        self._page: Path | None = None
+        self._page_failed: str | None = None
         self._unrun: list[str] = []
+        self._others_failed: set[str] = set()
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Every phase's report repeats the properties so far, so only the last one is read."""
         if report.nodeid.startswith(_EVALS):
@@ -79,23 +113,39 @@ class Collector:
         if str(report.when) == "???":
             self._crashed(report)
             return
-        if report.failed and case is not None:
-            self._failed.add(case.model)
+        if case is not None:
+            self._note_outcome(report, case)
+        elif report.failed:
+            self._others_failed.add(report.nodeid)
         if report.when != "teardown":
             return
         for name, value in report.user_properties:
             if name == measurements.PROPERTY:
-                self._measurements.append(measurements.from_property(str(value)))
+                found = measurements.from_property(str(value))
+                self._findings.measurements.append(found)
             elif name == MODEL_PROPERTY:
                 row = json.loads(str(value))
                 self._models[row["name"]] = row
             elif name == CORPUS_PROPERTY:
                 record = CorpusRecord(**json.loads(str(value)))
                 self._corpora[record.name] = record
-            elif name == CONFUSIONS:
-                self._word_errors.append(WordErrors(**json.loads(str(value))))
-            elif name == WORSENED:
-                self._worsened.append(WorsenedUtterances(**json.loads(str(value))))
+            elif name == stored.PROPERTY:
+                self._seen[report.nodeid].facts = json.loads(str(value))["facts"]
+            elif name == FAILURE_PROPERTY:
+                failure = json.loads(str(value))
+                self._seen[report.nodeid].message = failure["message"]
+                self._seen[report.nodeid].gate_broken &= failure["gate"]
+            elif name in (CONFUSIONS, WORSENED):
+                self._findings.note(name, json.loads(str(value)))
+
+    def _note_outcome(self, report: pytest.TestReport, case: Case) -> None:
+        seen = self._seen.setdefault(report.nodeid, records.Seen(case))
+        if report.failed:
+            self._findings.failed.add(case.model)
+            seen.gate_broken = seen.outcome == "passed" and report.when == "call"
+            seen.outcome = "failed"
+        elif report.skipped and seen.outcome == "passed":
+            seen.outcome = "skipped"
 
     def _crashed(self, report: pytest.TestReport) -> None:
         """An xdist worker died, so its test says nothing itself."""
@@ -103,12 +153,14 @@ class Collector:
         if case is None:
             return
         self._cases[report.nodeid] = case
-        self._failed.add(case.model)
-        self._measurements += missing_measurements(
+        self._findings.failed.add(case.model)
+        message = str(report.longrepr).strip().splitlines()[-1]
+        self._seen[report.nodeid] = records.Seen(case, "failed", message=message)
+        self._findings.measurements += missing_measurements(
             case,
             (),
             "error",
-            str(report.longrepr).strip().splitlines()[-1],
+            message,
             self._config.stash[THRESHOLDS],
             self._config.getoption("gate"),
         )
@@ -118,6 +170,7 @@ class Collector:
         config = self._config
         if not self._cases:
             self._refuse_unrun(session)
+            self._ci.publish(None, None, (), self._unrun)
             if RUN_DIR in config.stash and not any(config.stash[RUN_DIR].iterdir()):
                 config.stash[RUN_DIR].rmdir()
             return
@@ -125,8 +178,20 @@ class Collector:
         stopped = bool(session.shouldstop or session.shouldfail)
         self._card = self._build(int(session.exitstatus), stopped=stopped)
         folder = run_dir(config)
+        records.write(folder, self._card.models, self._seen.values())
         self._path = scorecard.write(self._card, folder)
+        self._write_page(folder)
         point_latest(folder)
+        self._ci.publish(self._card, self._path, self._seen.values(), self._unrun)
+
+    def _write_page(self, folder: Path) -> None:
+        """The page is made from what is written already: failing at it changes no verdict."""
+        from reports.page.page import write_page  # brings a template engine
+
+        try:
+            self._page = write_page(folder, audio=self._config.getoption("report_audio"))
+        except Exception as error:
+            self._page_failed = f"{type(error).__name__}: {error}"
 
     def _refuse_unrun(self, session: pytest.Session) -> None:
         """A model that the user named and that nothing ran is a failure, not an omission."""
@@ -135,7 +200,7 @@ class Collector:
             return
         asked = config.getoption("model") or []
         ran = {case.model for case in self._cases.values()}
-        measured = {m.model for m in self._measurements if m.value is not None}
+        measured = {m.model for m in self._findings.measurements if m.value is not None}
         self._unrun = [
             f"{m.name}: no selected test evaluates it (it does: {', '.join(m.tasks)})"
             for m in config.stash[MODELS]
@@ -164,24 +229,24 @@ class Collector:
                 color=terminalreporter.hasmarkup,
             )
             terminalreporter.write(text)
+        if self._page is not None:
+            terminalreporter.write_line(f"Page: {_shortest(self._page)}")
+        if self._page_failed is not None:
+            terminalreporter.write_line(
+                f"Page: could not be written ({self._page_failed})", yellow=True
+            )
         for line in self._unrun:
             terminalreporter.write_line(f"ERROR: {line}", red=True)
 
     def _build(self, exit_status: int, *, stopped: bool) -> Scorecard:
         config = self._config
-        thresholds = config.stash[THRESHOLDS]
-        gate = config.getoption("gate")
         order = [m.name for m in config.stash[MODELS]]
         ran = sorted({c.model for c in self._cases.values()}, key=order.index)
         corpora = list(dict.fromkeys(c.corpus for c in self._cases.values()))
-        rows = sorted(
-            self._measurements,
-            key=lambda m: (ran.index(m.model), m.task, corpora.index(m.corpus)),
-        )
-        failed = frozenset(self._failed)
         engines = {m.name: m.engine for m in config.stash[MODELS]}
-        conditions = sorted({c for m in rows for c in m.conditions if c == CONTENDED})
-        return Scorecard(
+        shared = {c for m in self._findings.measurements for c in m.conditions if c == CONTENDED}
+        return assemble(
+            self._findings,
             run=Run(
                 id=run_dir(config).name,
                 started=self._started.isoformat(timespec="seconds"),
@@ -189,8 +254,13 @@ class Collector:
                 exit_status=exit_status,
                 complete=not stopped
                 and exit_status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED),
-                gate=gate,
-                conditions=conditions,
+                gate=config.getoption("gate"),
+                conditions=sorted(shared),
+                hardware=config.getoption("hardware"),
+                problems=[
+                    *self._unrun,
+                    *(f"{test} failed" for test in sorted(self._others_failed)),
+                ],
             ),
             provenance=provenance.gather(
                 modules={x for name in ran for x in engines[name].adapter().modules},
@@ -202,13 +272,11 @@ class Collector:
                 corpora=[self._corpora[c] for c in corpora if c in self._corpora],
             ),
             models=self._model_records(ran),
-            measurements=rows,
-            grades=grade_models(rows, ran, thresholds, gate, failed),
-            recommendation=recommend(rows, ran, failed, thresholds, _use_case(rows, thresholds)),
+            corpora=corpora,
+            thresholds=config.stash[THRESHOLDS],
+            prices=config.stash[PRICES],
+            hardware=config.getoption("hardware"),
             baseline=str(config.stash[BASELINE].path) if BASELINE in config.stash else None,
-            word_errors=self._word_errors,
-            worsened=self._worsened,
-            sensitivity=flips(rows),
         )
 
     def _model_records(self, names: Sequence[str]) -> list[ModelRecord]:
@@ -227,22 +295,18 @@ class Collector:
                     tasks=list(model.tasks),
                     tier=model.tier,
                     licence=model.licence,
+                    restrictions=list(licences.flags(model.licence)),
                     parameters=model.parameters,
                     options=dict(model.options),
                     device=seen.get("device"),
+                    device_name=seen.get("device_name"),
                     device_note=seen.get("device_note"),
+                    parts=seen.get("parts", {}),
                     python=(seen.get("environment") or {}).get("python"),
                     packages=(seen.get("environment") or {}).get("packages", {}),
                 )
             )
         return records
-
-
-def _use_case(rows: Sequence[Measurement], thresholds: Thresholds) -> str:
-    """The first use in the file whose task ran; the first of all where none did."""
-    ran = {m.task for m in rows}
-    cases = thresholds.use_cases
-    return next((name for name, case in cases.items() if case.task in ran), next(iter(cases)))
 
 
 def _shortest(path: Path) -> Path:

@@ -15,6 +15,7 @@ import psutil
 from reports.scorecard import CorpusRecord, Provenance
 
 ROOT = Path(__file__).parents[1]
+_SCORING = ("jiwer", "numpy", "whisper-normalizer")
 _CORE = (
     "pytest",
     "pytest-benchmark",
@@ -41,7 +42,7 @@ def gather(
     corpora: Sequence[CorpusRecord],
 ) -> Provenance:
     """What is known now. modules: top-level modules of the engines that ran."""
-    sha, dirty = _git()
+    sha, dirty = git()
     return Provenance(
         git_sha=sha,
         git_dirty=dirty,
@@ -60,6 +61,11 @@ def gather(
     )
 
 
+def scoring_packages() -> dict[str, str]:
+    """The versions of what turns texts into figures."""
+    return {name: importlib.metadata.version(name) for name in _SCORING}
+
+
 def _packages(modules: Iterable[str]) -> dict[str, str]:
     owners = importlib.metadata.packages_distributions()
     names = {*_CORE, *(name for module in modules for name in owners.get(module, ()))}
@@ -72,7 +78,9 @@ def _packages(modules: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _git() -> tuple[str | None, bool | None]:
+def git() -> tuple[str | None, bool | None]:
+    """The commit of the checkout, and whether it was changed since; None where there is none."""
+
     def ask(*words: str) -> str:
         done = subprocess.run(
             ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10, check=True

@@ -1,25 +1,29 @@
-"""Which model to put into production, and why: only what keeps every limit is weighed."""
+"""Which model to put to a use, and why: only what keeps every limit is weighed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from evals.cases import OF_RECOGNIZERS
-from evals.evaluation import CONTENDED, describe
 from evals.fair_timing import BUSY
-from evals.gate import decide
-from evals.measurement import Figure, Limit, Measurement
-from evals.metrics import METRICS
-from evals.thresholds import Thresholds, UseCase
-from reports.grading import GROUPS
+from evals.measurement import Measurement
+from evals.thresholds import Thresholds
+from reports.contest import TIE, Contest, Standing, best, contest, ranked, said
+from reports.evidence import near, to_run
+from reports.reversal import (
+    Brink,
+    LimitFlip,
+    WeightFlip,
+    brink,
+    lead,
+    limit_flips,
+    share_of_lead,
+    told_weight,
+    weight_flips,
+)
 from reports.scorecard import Candidate, Recommendation
 
-_SAYS = {
-    "wer": "WER {:.2%}",
-    "cer": "CER {:.2%}",
-    "rtf": "RTF {:.3f}",
-    "peak_memory": "{:,.0f} MB",
-}
+#: So many changes of each sort are told; the others are larger.
+_SHOWN = 2
 
 
 def recommend(
@@ -28,140 +32,151 @@ def recommend(
     failed: frozenset[str],
     thresholds: Thresholds,
     use_case: str,
+    licences: Mapping[str, str | None] | None = None,
 ) -> Recommendation:
-    """The model with the most weighted headroom among those that keep every production limit."""
-    case = thresholds.use_cases[use_case]
-    figures = [m for m in measurements if m.task in _tasks(case)]
-    candidates = [
-        _candidate(name, [m for m in figures if m.model == name], name in failed, thresholds, case)
-        for name in models
+    """The model with the most weighted headroom among those that keep every limit of a use.
+
+    models: in the catalogue's order. failed: those with a test that did not pass. licences: of
+    each model; one that is not named has none that is known.
+    """
+    held = contest(measurements, models, failed, thresholds, use_case, licences or {})
+    standings = held.standings()
+    order = ranked(standings)
+    fit = [s for s in standings if not s.problems]
+    winner = best(fit) if fit else None
+    rival = next((s for s in order if s is not winner), None) if winner else None
+    close = near(winner, rival, held) if winner and rival and not rival.problems else None
+    changes = [_told_weight(f, fit, held) for f in weight_flips(fit, held)[:_SHOWN]]
+    changes += [
+        _told_limit(f)
+        for f in limit_flips(standings, held)[:_SHOWN]
+        if f.winner != (winner.model if winner else None) or (rival and f.lets_in == rival.model)
     ]
-    # To two digits, since timing noise moves the third; equals stay in the catalogue's order.
-    candidates.sort(key=lambda c: (bool(c.rejected), -round(c.score or 0.0, 2)))
-    fit = [c for c in candidates if not c.rejected]
-    if not fit:
-        reason = "; ".join(f"{c.model}: {c.rejected[0]}" for c in candidates)
-        return Recommendation(
-            use_case=use_case,
-            model=None,
-            reason=f"no model is shown to keep every production limit ({reason})",
-            candidates=candidates,
-        )
+    runs = [*to_run(standings, winner, held)]
+    edge = brink(winner, held) if winner else None
+    if winner and edge:
+        changes.append(_told_brink(edge, winner))
+    if close:
+        changes.append(close[0])
+        runs += [close[1]] if close[1] else []
     return Recommendation(
         use_case=use_case,
-        model=fit[0].model,
-        reason=_reason(fit[0], candidates, figures, case),
-        candidates=candidates,
+        model=winner.model if winner else None,
+        reason=_reason(winner, rival, held) if winner else _nobody(order, held),
+        candidates=[_candidate(s) for s in order],
+        description=held.case.description,
+        task=held.case.task,
+        weights=dict(held.case.weights),
+        runner_up=rival.model if rival else None,
+        decided_by=_decided_by(winner, rival, held) if winner and rival else [],
+        would_change=changes,
+        to_run=runs,
     )
 
 
-def _candidate(
-    model: str, own: Sequence[Measurement], failed: bool, thresholds: Thresholds, case: UseCase
-) -> Candidate:
-    rejected: list[str] = []
-    parts: dict[str, float] = {}
-    ran = {m.task for m in own}
-    production = {
-        (task, key): limit
-        for task in _tasks(case)
-        if task not in OF_RECOGNIZERS or task in ran
-        for key, limits in thresholds.limits(
-            model="", tier="production", task=task, corpus="", gate="production"
-        ).items()
-        for limit in limits
-    }
-    corpora = dict.fromkeys(m.corpus for m in own if m.task == case.task)
-    for (task, key), limit in production.items():
-        rows = [m for m in own if (m.task, m.key) == (task, key)]
-        # A part of one corpus need not be in the others.
-        everywhere = task == case.task and "/" not in key
-        if not rows or (everywhere and len(rows) < len(corpora)):
-            rejected.append(f"{task} {key} was not run")
-        for row in rows:
-            problem = _problem(row, limit)
-            if problem:
-                rejected.append(problem)
-        values = [m.value for m in rows if m.value is not None]
-        if task == case.task and key in case.weights and values:
-            # The corpus on which the model is worst speaks for it.
-            parts[key] = min(_headroom(value, limit) for value in values)
-    if failed:
-        rejected.append("a test of it failed")  # last: what follows from figures says more
-    complete = set(parts) == set(case.weights)
-    score = sum(case.weights[m] * parts[m] for m in parts) / sum(case.weights.values())
+def recommend_all(
+    measurements: Sequence[Measurement],
+    models: Sequence[str],
+    failed: frozenset[str],
+    thresholds: Thresholds,
+    licences: Mapping[str, str | None],
+) -> tuple[Recommendation, list[Recommendation]]:
+    """The recommendation for the first use in the file whose task ran, and for all such uses.
+
+    Where none did, the first is that of the first use of all, and the others are none.
+    """
+    ran = {m.task for m in measurements}
+    uses = [name for name, case in thresholds.use_cases.items() if case.task in ran]
+    found = [
+        recommend(measurements, models, failed, thresholds, use, licences)
+        for use in uses or [next(iter(thresholds.use_cases))]
+    ]
+    return found[0], found if uses else []
+
+
+def _candidate(standing: Standing) -> Candidate:
     return Candidate(
-        model=model,
-        score=score if complete else None,
-        parts=parts,
-        rejected=rejected,
+        model=standing.model,
+        score=standing.score,
+        parts=dict(standing.parts),
+        rejected=[p.text for p in standing.problems],
     )
 
 
-def _tasks(case: UseCase) -> Sequence[str]:
-    """The tasks whose production limits count for a use."""
-    asked_for = OF_RECOGNIZERS if case.task == "asr" else ()
-    return (*GROUPS.get(case.task, (case.task,)), *asked_for)
+def _nobody(order: Sequence[Standing], held: Contest) -> str:
+    limits = f"every limit of {held.use}" if _has_own(held) else "every production limit"
+    why = "; ".join(f"{s.model}: {s.problems[0].text}" for s in order)
+    return f"no model is shown to keep {limits} ({why or 'none ran'})"
 
 
-def _problem(row: Measurement, limit: Limit) -> str | None:
-    """Why a figure does not show that a production limit is kept; None where it does."""
-    if row.value is None:
-        return f"{row.task} {describe(row)}"
-    if CONTENDED in row.conditions:
-        return f"{row.key} was taken on a shared machine; run without -n"
-    conditions = tuple(row.conditions)
-    verdict, _ = decide(Figure(row.value, row.n, row.ci, conditions=conditions), [limit])
-    if verdict == "pass":
-        return None
-    side = "at most" if limit.bound == "max" else "at least"
-    state = "breaks" if verdict == "fail" else "is not shown to keep"
-    value = _SAYS.get(row.key, row.key + " {:.4g}").format(row.value)
-    why = f": {row.reason}" if BUSY in conditions else ""
-    return f"{value} on {row.corpus} {state} the production limit ({side} {limit.value:g}){why}"
+def _has_own(held: Contest) -> bool:
+    return bool(held.case.reject or held.case.reject_licences)
 
 
-def _headroom(value: float, limit: Limit) -> float:
-    """The part of a limit that is left: 1 is nothing used, 0 is at the limit or past it."""
-    if limit.bound == "max":
-        return max(0.0, 1 - value / limit.value) if limit.value > 0 else 0.0
-    return max(0.0, min(1.0, 1 - limit.value / value)) if value > 0 else 0.0
-
-
-def _reason(
-    winner: Candidate,
-    candidates: Sequence[Candidate],
-    figures: Sequence[Measurement],
-    case: UseCase,
-) -> str:
-    mine = _values(winner.model, figures, case)
-    said = ", ".join(_SAYS.get(m, m + " {:.4g}").format(mine[m]) for m in case.weights)
-    weights = ", ".join(f"{m} {w:g}" for m, w in case.weights.items())
-    text = f"{said}; every production limit kept; score {winner.score:.2f} (weights: {weights})"
-    weighed = [m for m in figures if m.task == case.task and m.metric in case.weights]
-    slowed = list(dict.fromkeys(m.model for m in weighed if BUSY in m.conditions))
+def _reason(winner: Standing, rival: Standing | None, held: Contest) -> str:
+    weights = ", ".join(f"{key} {weight:g}" for key, weight in held.weights.items())
+    kept = "every limit kept" if _has_own(held) else "every production limit kept"
+    text = f"{_figures(winner)}; {kept}; score {winner.score:.2f} (weights: {weights})"
+    weighed = {held.case.place(key) for key in held.weights}
+    slowed = dict.fromkeys(
+        m.model for m in held.rows if (m.task, m.key) in weighed and BUSY in m.conditions
+    )
     if slowed:
         text += f"; the machine was busy, so that {' and '.join(slowed)} may be faster than this"
-    rivals = [c for c in candidates if c is not winner]
-    if not rivals:
+    if rival is None:
         return text + "; nothing to compare it with"
-    rival = rivals[0]
-    if rival.rejected:
-        return f"{text}; next, {rival.model}: {rival.rejected[0]}"
-    theirs = _values(rival.model, figures, case)
-    worse = ", ".join(_SAYS.get(m, m + " {:.4g}").format(theirs[m]) for m in case.weights)
-    text = f"{text}; next, {rival.model}: {worse}; score {rival.score:.2f}"
-    if f"{rival.score:.2f}" == f"{winner.score:.2f}":
+    if rival.problems:
+        return f"{text}; next, {rival.model}: {rival.problems[0].text}"
+    text = f"{text}; next, {rival.model}: {_figures(rival)}; score {rival.score:.2f}"
+    if abs(lead(winner, rival, held)) <= TIE:
         text += ", which is as good: the catalogue's order decided"
     return text
 
 
-def _values(model: str, figures: Sequence[Measurement], case: UseCase) -> dict[str, float]:
-    """The worst value over the corpora, for each weighed metric."""
-    values: dict[str, float] = {}
-    for m in figures:
-        if m.model == model and m.task == case.task and m.key in case.weights:
-            if m.value is None:
-                continue
-            pick = max if METRICS[m.metric].bound == "max" else min
-            values[m.metric] = pick(values.get(m.metric, m.value), m.value)
-    return values
+def _figures(standing: Standing) -> str:
+    return ", ".join(_said(standing, key) for key in standing.values)
+
+
+def _said(standing: Standing, key: str) -> str:
+    return said(key, standing.values[key].value or 0.0)
+
+
+def _decided_by(winner: Standing, rival: Standing, held: Contest) -> list[str]:
+    """What set the winner apart, the most first; the shares add up to the lead."""
+    if rival.problems:
+        return [f"{rival.model} is out: {p.text}" for p in rival.problems]
+    ahead = lead(winner, rival, held)
+    lines = [
+        f"{_said(winner, key)} against {_said(rival, key)}: {share:+.3f} of {ahead:+.3f}"
+        for key, share in share_of_lead(winner, rival, held)
+    ]
+    if abs(ahead) <= TIE:
+        lines.insert(0, f"the catalogue's order: scores within {TIE:g} are as good")
+    return lines
+
+
+def _told_weight(flip: WeightFlip, fit: Sequence[Standing], held: Contest) -> str:
+    side = "above" if flip.above else "below"
+    present = held.weights[flip.key]
+    weight = told_weight(flip, fit, held)
+    return (
+        f"a weight of {flip.key} {side} {weight} (now {present:g}) makes {flip.winner} the winner"
+    )
+
+
+def _told_limit(flip: LimitFlip) -> str:
+    parts = []
+    for (task, name), value in flip.values.items():
+        now = ", ".join(f"{source} has {v:g}" for source, v in flip.present[task, name])
+        parts.append(f"{value:g} for {task} {name} ({now})")
+    noun = "a limit" if len(parts) == 1 else "limits"
+    then = "which then wins" if flip.winner == flip.lets_in else f"and {flip.winner} then wins"
+    return f"{noun} of {' and '.join(parts)} would let {flip.lets_in} in, {then}"
+
+
+def _told_brink(found: Brink, winner: Standing) -> str:
+    (task, name), side = found.key, "below" if found.present.bound == "max" else "above"
+    then = f"{found.winner} then wins" if found.winner else "nobody is left"
+    now = f"{found.present.source} has {found.present.value:g}"
+    out = f"would put {winner.model} out: {then}"
+    return f"a limit {side} {found.value:g} for {task} {name} ({now}) {out}"

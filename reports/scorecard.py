@@ -18,11 +18,13 @@ FILE_NAME = "scorecard.json"
 Letter = Literal["A", "B", "C", "D"]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a file: closed, and without NaN."""
+
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class Run(_Part):
+class Run(Part):
     """The session."""
 
     id: str
@@ -32,9 +34,15 @@ class Run(_Part):
     complete: bool = Field(description="false where the session was interrupted")
     gate: Literal["tier", "production", "off"]
     conditions: list[str] = Field(description='what made speed unfit to gate, e.g. "contended"')
+    hardware: str | None = Field(
+        default=None, description="the row of the prices that was named, if one was"
+    )
+    problems: list[str] = Field(
+        default_factory=list, description="what failed the session beside its evaluations"
+    )
 
 
-class CorpusRecord(_Part):
+class CorpusRecord(Part):
     """A corpus that was evaluated on."""
 
     name: str
@@ -44,7 +52,7 @@ class CorpusRecord(_Part):
     language: str
 
 
-class Provenance(_Part):
+class Provenance(Part):
     """Everything that is needed to tell whether two scorecards are comparable."""
 
     git_sha: str | None
@@ -63,7 +71,16 @@ class Provenance(_Part):
     corpora: list[CorpusRecord]
 
 
-class ModelRecord(_Part):
+class ModelPart(Part):
+    """A model that is part of another one."""
+
+    engine: str
+    checkpoint: str
+    revision: str | None
+    checkpoint_sha256: str | None
+
+
+class ModelRecord(Part):
     """A catalogue entry as it was run."""
 
     name: str
@@ -80,9 +97,16 @@ class ModelRecord(_Part):
     device_note: str | None
     python: str | None = Field(description="of the process that it ran in")
     packages: dict[str, str] = Field(description="that bring its engine there, with versions")
+    parts: dict[str, ModelPart] = Field(
+        default_factory=dict, description="of a model that is made of others, as a cascade is"
+    )
+    device_name: str | None = Field(default=None, description="what an accelerator calls itself")
+    restrictions: list[str] = Field(
+        default_factory=list, description="what its licence demands, in words; unknown is one"
+    )
 
 
-class CorpusGrade(_Part):
+class CorpusGrade(Part):
     """A model's grade for a task on one corpus: that of its worst metric, never an average."""
 
     task: str = Field(default="asr", description="asr with latency, tts or chat")
@@ -93,7 +117,7 @@ class CorpusGrade(_Part):
     metrics: dict[str, Letter] = Field(description="task/metric to its letter")
 
 
-class Grade(_Part):
+class Grade(Part):
     """A model's grade: the worst over its corpora."""
 
     model: str
@@ -102,7 +126,7 @@ class Grade(_Part):
     corpora: list[CorpusGrade]
 
 
-class Candidate(_Part):
+class Candidate(Part):
     """How a model stood in the recommendation."""
 
     model: str
@@ -111,7 +135,7 @@ class Candidate(_Part):
     rejected: list[str] = Field(description="why it may not be recommended; empty: it may")
 
 
-class Recommendation(_Part):
+class Recommendation(Part):
     """What to put into production, if anything."""
 
     use_case: str
@@ -120,6 +144,9 @@ class Recommendation(_Part):
     candidates: list[Candidate]
     description: str = Field(default="", description="the use, in words")
     task: str = Field(default="asr", description="whose figures decide")
+    weights: dict[str, float] = Field(
+        default_factory=dict, description="of each metric in the score"
+    )
     runner_up: str | None = None
     decided_by: list[str] = Field(
         default_factory=list, description="what set the winner apart, the most first"
@@ -132,7 +159,7 @@ class Recommendation(_Part):
     )
 
 
-class Cost(_Part):
+class Cost(Part):
     """What a model costs on the hardware that it was run on, or by its provider's price."""
 
     model: str
@@ -148,9 +175,12 @@ class Cost(_Part):
     currency: str
     source: str = Field(description="where the price comes from, and of when")
     reason: str | None = Field(description="why a figure is null")
+    conditions: list[str] = Field(
+        default_factory=list, description='of the RTF: "busy" means at most this'
+    )
 
 
-class WordErrors(_Part):
+class WordErrors(Part):
     """The commonest word errors of a model on a corpus."""
 
     model: str
@@ -158,7 +188,7 @@ class WordErrors(_Part):
     rows: list[Confusion]
 
 
-class WorsenedUtterances(_Part):
+class WorsenedUtterances(Part):
     """What a model gets wrong on a corpus that it got right in the baseline, the worst first."""
 
     model: str
@@ -166,7 +196,7 @@ class WorsenedUtterances(_Part):
     rows: list[Worsened]
 
 
-class Flip(_Part):
+class Flip(Part):
     """Two models whose order by WER depends on the normalizer."""
 
     corpus: str
@@ -177,7 +207,16 @@ class Flip(_Part):
     wer_there: tuple[float, float]
 
 
-class Scorecard(_Part):
+class Rescored(Part):
+    """How the figures were made anew from what the run keeps."""
+
+    at: str = Field(description="UTC, ISO 8601")
+    git_sha: str | None
+    thresholds_sha256: str
+    packages: dict[str, str] = Field(description="that figures are made with")
+
+
+class Scorecard(Part):
     """The whole file."""
 
     schema_version: Literal[1] = 1
@@ -196,6 +235,9 @@ class Scorecard(_Part):
     worsened: list[WorsenedUtterances] = Field(default_factory=list)
     sensitivity: list[Flip] = Field(
         default_factory=list, description="rankings that another normalizer turns round"
+    )
+    rescored: Rescored | None = Field(
+        default=None, description="null where the figures are the session's own"
     )
 
 

@@ -1,4 +1,4 @@
-"""The terminal section: one table, one recommendation line, one path."""
+"""The terminal section: one table, one recommendation, one path."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from evals.evaluation import CONTENDED, describe
 from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
 from evals.thresholds import Thresholds
+from reports.decision import decision_lines
 from reports.other_tables import MARK, other_tables
 from reports.scorecard import Scorecard
 
@@ -67,6 +68,8 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
     best = card.recommendation
     say(f"Recommended for production ({best.use_case}): {best.model or 'none'}", "bold")
     say(f"  {_plain(best.reason)}")
+    for line in decision_lines(card):
+        say(f"  {_plain(line)}")
     console.print(Text(f"Scorecard: {path}"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 

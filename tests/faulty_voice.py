@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import ClassVar, TypeAlias
 
@@ -57,10 +57,14 @@ SOUNDS: Mapping[str, Callable[[Samples, int], Samples]] = {
 }
 #: Faults of another kind than a change of the samples.
 OTHERS = ("half", "wrong-rate", "refuses", "slow")
+#: The voice taken apart and put together again by WORLD with another melody.
+MELODIES = ("third-up", "robot")
+#: Never comes to an end of what has a seven in it.
+STUCK = "stuck"
 
 
 class FaultyVoice(Adapter):
-    """fault: a name of SOUNDS or OTHERS, or "none"."""
+    """fault: a name of SOUNDS, OTHERS or MELODIES, STUCK, or "none"."""
 
     options: ClassVar[Options] = {"fault": "none"}
 
@@ -69,7 +73,9 @@ class FaultyVoice(Adapter):
         self._espeak = Espeak()
         self._espeak.load(replace(spec, options=Espeak.options))
 
-    def synthesize(self, text: str, voice: Options | None = None) -> Speech:
+    def synthesize(self, text: str, voice: Options | None = None) -> Speech | Iterator[Audio]:
+        if self._fault == STUCK and "seven" in text:
+            return self._for_ever()
         if self._fault == "half":
             text = " ".join(text.split()[::2])
         if self._fault == "refuses" and any(c.isdigit() for c in text):
@@ -80,8 +86,26 @@ class FaultyVoice(Adapter):
         samples, rate = audio.samples, audio.sample_rate
         if self._fault in SOUNDS:
             samples = SOUNDS[self._fault](samples, rate)
+        if self._fault in MELODIES:
+            samples, rate = with_melody(self._fault, samples, rate)
         # The samples are those of 22,050 Hz: played at half of that they are an octave too low.
         return Speech(Audio(samples, rate // 2 if self._fault == "wrong-rate" else rate))
+
+    def _for_ever(self) -> Iterator[Audio]:
+        while True:
+            time.sleep(0.05)
+            yield Audio(np.full(2205, 0.1, np.float32), 22_050)
+
+
+def with_melody(fault: str, samples: Samples, rate: int) -> tuple[Samples, int]:
+    """A clip with another F0 and nothing else changed, which takes pyworld; and its rate."""
+    from fixtures.audio import SAMPLE_RATE, to_mono_16k
+    from tests.speech_faults import Revoiced
+
+    if not len(samples):
+        return samples, rate
+    voice = Revoiced(to_mono_16k(samples, rate))
+    return (voice.pitched(4) if fault == "third-up" else voice.robot()), SAMPLE_RATE
 
 
 ADAPTER = FaultyVoice

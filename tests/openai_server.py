@@ -56,6 +56,7 @@ class OpenAIServer:
     faults: a path such as "/audio/speech", or words that are heard, to what goes wrong then; see
     `Handler`.
     times: how often a fault happens before all is well; None: always.
+    answer: what it says in a conversation, of the request's messages; None: it repeats them.
     headers: in every answer. page: what the fault "page" shows. piece_seconds: between events.
     """
 
@@ -63,6 +64,7 @@ class OpenAIServer:
     models: Sequence[str] = ("toy",)
     faults: dict[str, str] = field(default_factory=dict)
     times: int | None = None
+    answer: Callable[[Sequence[Mapping[str, Any]]], str] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     page: str = ""
     piece_seconds: float = 0.0
@@ -242,7 +244,12 @@ class Handler(BaseHTTPRequestHandler):
         self._chunked(iter(pieces), kinds.get(fault, f"audio/{form}"), fault == "cut later")
 
     def _chat(self, fields: dict[str, Any], file: bytes, fault: str) -> None:
+        if fault.startswith("refuses ") and (name := fault.removeprefix("refuses ")) in fields:
+            self._error(400, f"Unknown parameter: {name!r}")
+            return
         words = [message_text(m) for m in fields["messages"]]
+        if self.owner.answer is not None:
+            words = [self.owner.answer(fields["messages"])]
         said = " | ".join(words).split()[
             : fields.get("max_completion_tokens", fields.get("max_tokens"))
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -447,3 +448,17 @@ def test_session_without_a_part(tmp_path: Path, pattern: str, status: int, outco
     assert done.returncode == status, done.stdout
     assert "composed: ear: engine 'absent' needs surely_not_there, which is" in done.stdout
     assert outcome in done.stdout
+
+
+def test_what_it_is_made_of_is_recorded(tmp_path: Path) -> None:
+    """Another recognizer in a cascade is another model, whatever the cascade is called."""
+    entry = Catalog().models["assistant-micro"]
+    with running(entry, Settings(), tmp_path / "log") as model:
+        _, text = model.as_property()
+    parts = json.loads(text)["parts"]
+    assert {name: part["engine"] for name, part in parts.items()} == {
+        "asr": "faster_whisper",
+        "tts": "espeak",
+    }
+    assert re.fullmatch("[0-9a-f]{64}", parts["asr"]["checkpoint_sha256"])
+    assert parts["tts"]["checkpoint_sha256"] is None

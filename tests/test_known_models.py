@@ -131,7 +131,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     limits["models"] = {}
     limits["bands"]["asr"]["peak_memory"] = MEMORY
     limits["tiers"]["production"]["limits"]["asr"]["peak_memory"] = {"max": MEMORY["B"]}
-    (folder / "small.yaml").write_text(yaml.safe_dump(limits), encoding="utf-8")
+    (folder / "small.yaml").write_text(yaml.safe_dump(limits, sort_keys=False), encoding="utf-8")
     named = [f"--model={name}" for name in MODELS]
     done = run_toys(
         folder, "-m", "asr", "--gate=production", "--thresholds=small.yaml", "--seed=7", *named

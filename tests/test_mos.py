@@ -1,9 +1,13 @@
-"""DNSMOS: the values of speechmos itself, the right order, and nothing from nothing."""
+"""DNSMOS and UTMOS: the values of the networks themselves, and nothing from nothing."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +15,13 @@ import pytest
 
 from adapters.interface import Samples
 from evals import mos
-from evals.mos import SEGMENT_SECONDS, dnsmos, p808_features, segments
+from evals.mos import SEGMENT_SECONDS, Utmos, dnsmos, p808_features, segments
 from evals.optional import LibraryMissing, NotMeasured
+from evals.signal_quality import signal_quality
+from evals.spoken import Spoken
+from evals.tts_scores import Clip, naturalness, ratings
 from fixtures.audio import SAMPLE_RATE
+from tests.contract.installed import need
 from tests.speech_faults import TEXT, human, need_libraries, noisy, spoken, white_noise
 
 
@@ -52,6 +60,22 @@ def test_values_are_the_librarys_beyond_one_segment() -> None:
 def test_values_are_the_librarys_on_human_speech() -> None:
     for sound in (sound[: 5 * SAMPLE_RATE] for sound in human(3, shortest=5)):
         assert ours(sound) == pytest.approx(direct(sound), abs=1e-4)
+
+
+def clip_of(samples: Samples) -> Clip:
+    line = Spoken("x", TEXT, "x.wav", len(samples) / SAMPLE_RATE, SAMPLE_RATE, 0.1)
+    return Clip(line, samples, SAMPLE_RATE, signal_quality(samples, SAMPLE_RATE, TEXT))
+
+
+def test_the_tasks_figures_are_the_librarys_on_human_speech() -> None:
+    # Of 5 s each, which are one segment: that is all that the task rates of a clip.
+    sounds = [sound[: 5 * SAMPLE_RATE] for sound in human(3, shortest=5)]
+    figures = ratings([clip_of(sound) for sound in sounds], most=3)
+    expected = np.mean([direct(sound) for sound in sounds], axis=0)
+    names = ("dnsmos_speech", "dnsmos_background", "dnsmos_overall", "dnsmos_p808")
+    for name, value in zip(names, expected, strict=True):
+        assert figures[name].n == 3
+        assert figures[name].value == pytest.approx(value, abs=1e-4)
 
 
 def test_features_are_librosas() -> None:
@@ -184,3 +208,99 @@ def test_no_librosa_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "librosa", None)
     monkeypatch.setitem(sys.modules, "speechmos.dnsmos", None)
     assert dnsmos(spoken(), SAMPLE_RATE, most_segments=1).segments == 1
+
+
+# UTMOS: networks made here, whose answers are known
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """TorchScript files: right ones with and without the rate, and what else can be in a file."""
+    need("transformers_asr")
+    torch: Any = importlib.import_module("torch")
+    folder = tmp_path_factory.mktemp("utmos")
+    source = {
+        # Three plus the mean of the wave, doubled: by hand, 3.5 for a wave whose mean is 0.25.
+        "waves": "def forward(self, wave):\n    return 3 + 2 * wave.mean(dim=1)",
+        "seconds": "def forward(self, wave, rate: int):\n"
+        "    return torch.ones(1) * (float(wave.shape[1]) / float(rate))",
+        "scalar": "def forward(self, wave):\n    return 2.5",
+        "many": "def forward(self, wave):\n    return wave",
+        "nan": "def forward(self, wave):\n    return wave.sum() * float('nan')",
+        "raises": "def forward(self, wave):\n    return wave.reshape(7, 11, 13)",
+        "three": "def forward(self, wave, rate: int, more: int):\n    return wave.mean()",
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch has a newer format
+        for name, forward in source.items():
+            module = type(f"Made{name}", (torch.jit.ScriptModule,), {})()
+            module.define(f"{forward}\n")
+            torch.jit.save(module, folder / f"{name}.pt")
+    torch.save({"weights": torch.zeros(1)}, folder / "weights.pt")
+    (folder / "text.pt").write_text("nothing of the kind", encoding="utf-8")
+    return folder
+
+
+def test_utmos_is_the_networks_answer(networks: Path) -> None:
+    wave = np.tile(np.array([0.75, -0.25], np.float32), 8000)
+    assert Utmos(networks / "waves.pt").rate(wave, SAMPLE_RATE) == pytest.approx(3.5)
+    assert Utmos(networks / "scalar.pt").rate(wave, SAMPLE_RATE) == 2.5
+    # What takes the rate gets that of the wave it is given, which was resampled.
+    seconds = Utmos(networks / "seconds.pt")
+    assert seconds.rate(wave, SAMPLE_RATE) == 1
+    assert seconds.rate(np.tile(spoken(), 3)[:48_000], 48_000) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("many", "no single number"),
+        ("nan", "no single number"),
+        ("raises", r"raises\.pt fails: .*shape"),
+        ("three", "takes 3 arguments"),
+        ("weights", "no network in TorchScript"),
+        ("text", "no network in TorchScript"),
+    ],
+)
+def test_what_is_no_utmos_is_refused(networks: Path, name: str, said: str) -> None:
+    with pytest.raises(NotMeasured, match=said):
+        Utmos(networks / f"{name}.pt").rate(spoken(), SAMPLE_RATE)
+
+
+@pytest.mark.parametrize("sound", [np.zeros(0), np.zeros(SAMPLE_RATE), np.full(100, np.nan)])
+def test_no_utmos_of_nothing(networks: Path, sound: Samples) -> None:
+    with pytest.raises(NotMeasured, match=r"silent|NaN"):
+        Utmos(networks / "waves.pt").rate(sound.astype(np.float32), SAMPLE_RATE)
+
+
+def test_utmos_of_a_voice(networks: Path) -> None:
+    sounds = [clip_of(spoken()[: n * SAMPLE_RATE // 2]) for n in (2, 3, 4)]
+    sounds.append(clip_of(np.zeros(SAMPLE_RATE, np.float32)))
+    found = naturalness(sounds, 5, networks / "seconds.pt")["utmos"]
+    assert found.value == pytest.approx(1.5)
+    assert found.n == 3  # silence is rated by nobody
+    assert found.ci is not None
+    fewer = naturalness(sounds, 2, networks / "seconds.pt")["utmos"]
+    assert fewer.value == pytest.approx(1.5)
+    assert fewer.n == 2
+
+
+def test_utmos_that_cannot_be_had_says_why(networks: Path) -> None:
+    clip = clip_of(spoken())
+    for sounds, most, network, said in (
+        ([clip], 5, None, "--utmos or MODEL_LAB_UTMOS"),
+        ([clip], 0, networks / "waves.pt", "no clips were to be rated"),
+        ([clip], 5, networks / "text.pt", "no network in TorchScript"),
+        ([clip], 5, networks / "nan.pt", "no single number"),
+        ([replace(clip, samples=clip.samples[:0])], 5, networks / "waves.pt", "no clip is speech"),
+    ):
+        found = naturalness(sounds, most, network)["utmos"]
+        assert found.value is None
+        assert said in (found.reason or "")
+
+
+def test_utmos_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = naturalness([clip_of(spoken())], 5, tmp_path / "some.pt")["utmos"]
+    assert found.value is None
+    assert "install model-lab[transformers] (torch is not installed)" in (found.reason or "")

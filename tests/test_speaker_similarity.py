@@ -11,11 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from adapters.interface import Samples
 from evals.optional import LibraryMissing, NotMeasured
+from evals.signal_quality import signal_quality
 from evals.speaker_similarity import SpeakerEncoder, cosine
+from evals.spoken import Spoken
+from evals.tts_scores import Clip, speaker_similarity
 from fixtures.audio import SAMPLE_RATE
+from fixtures.sentences import Sentences, read_sentences
 from tests.contract.installed import need
 from tests.speech_faults import spoken, white_noise
 
@@ -177,3 +182,60 @@ def test_without_transformers(monkeypatch: pytest.MonkeyPatch, checkpoint: Path)
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(LibraryMissing, match=r"install model-lab\[transformers\]"):
         SpeakerEncoder(str(checkpoint))
+
+
+# As the TTS task has it
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Sentences:
+    """Four sentences, all but the last with a recording."""
+    folder = tmp_path_factory.mktemp("recorded")
+    soundfile.write(folder / "person.wav", spoken("good morning everyone"), SAMPLE_RATE)
+    recording = {"audio_filepath": "person.wav"}
+    lines = [{"id": str(n), "text": "hello", **(recording if n < 3 else {})} for n in range(4)]
+    manifest = folder / "m.jsonl"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return read_sentences(manifest)
+
+
+def said(number: int, samples: Samples) -> Clip:
+    line = Spoken(str(number), "hello", "x.wav", len(samples) / SAMPLE_RATE, SAMPLE_RATE, 0.1)
+    return Clip(line, samples, SAMPLE_RATE, signal_quality(samples, SAMPLE_RATE, "hello"))
+
+
+def test_the_tasks_figure_is_the_mean_over_recorded_clips(
+    encoder: SpeakerEncoder, checkpoint: Path, recorded: Sentences
+) -> None:
+    clips = [spoken(), spoken("hello there"), np.zeros(SAMPLE_RATE, np.float32), spoken("bye bye")]
+    sounds = [said(n, samples) for n, samples in enumerate(clips)]
+    found = speaker_similarity(sounds, recorded, str(checkpoint), 5)["speaker_similarity"]
+    person = recorded.rows[0].recording
+    assert person is not None
+    # The third is silent, and nobody recorded the fourth.
+    expected = [
+        encoder.similarity(clip, SAMPLE_RATE, person.load(), SAMPLE_RATE) for clip in clips[:2]
+    ]
+    assert found.value == pytest.approx(np.mean(expected))
+    assert found.n == 2
+    assert found.value is not None
+    assert found.ci is not None
+    assert found.ci[0] <= found.value <= found.ci[1]
+
+
+def test_without_recordings_there_is_no_figure(checkpoint: Path, recorded: Sentences) -> None:
+    nobody = Sentences("nobody", recorded.manifest, recorded.rows[3:])
+    assert speaker_similarity([said(3, spoken())], nobody, str(checkpoint), 5) == {}
+
+
+def test_a_figure_that_cannot_be_had_says_why(checkpoint: Path, recorded: Sentences) -> None:
+    clip, short = said(0, spoken()), said(0, spoken()[3200:9600])
+    for sounds, model, most, reason in (
+        ([clip], "nobody/nothing", 5, "hf download nobody/nothing"),
+        ([clip], str(checkpoint), 0, "no clips were to be rated"),
+        ([], str(checkpoint), 5, "no clip is speech"),
+        ([short], str(checkpoint), 5, "0.5 s of speech"),
+    ):
+        found = speaker_similarity(sounds, recorded, model, most)["speaker_similarity"]
+        assert found.value is None
+        assert reason in (found.reason or "")

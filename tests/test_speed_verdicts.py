@@ -65,8 +65,9 @@ def test_border(waited: tuple[float | None, float | None], busy: bool) -> None:
         _prediction(3.0, waited[1], first=0.6),
     ]
     figures = speed(predictions)
-    names = {"rtf", "rtfx", "latency_p50", "latency_p95", "latency_p99"}
+    names = {"rtf", "rtfx", "processing_time", "latency_p50", "latency_p95", "latency_p99"}
     assert set(figures) == names | {"first_token_p50", "first_token_p95"}
+    assert figures["processing_time"].value == 4.0
     for name, figure in figures.items():
         assert figure.conditions == ((BUSY,) if busy else ()), name
         assert ("run again on an idle machine" in (figure.reason or "")) is busy

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
+from adapters.located_yaml import ConfigError
 from evals.judging import Judge
+from evals.plugin import _listeners
 from evals.spoken import Spoken
-from evals.tts_scores import Clip, answers, clips, intelligibility, problem, signal, tts_speed
-from fixtures.sentences import Sentence
+from evals.thresholds import DEFAULT, load
+from evals.tts_scores import (
+    Clip,
+    Listeners,
+    answers,
+    by_part,
+    clips,
+    intelligibility,
+    intonation,
+    problem,
+    ratings,
+    signal,
+    similarity,
+    tts_speed,
+)
+from fixtures.sentences import Sentence, read_sentences
+from tests.speech_faults import human, need_libraries, noisy
 
 RATE = 16_000
 BLANK = Spoken("x", "", "x.wav", 2.0, RATE, 0.5)
@@ -149,3 +169,124 @@ def test_speed_by_hand() -> None:
     assert figures["first_audio_p50"].value == pytest.approx(0.2)
     assert figures["rtf"].n == 2
     assert {f.value for f in tts_speed(lines[2:]).values()} == {None}
+
+
+def test_parts_by_hand() -> None:
+    """Ten numbers in English and ten names, five of them in German; and one nobody judged."""
+    numbers = [line("one two three four", "one two three", category="numbers") for _ in range(10)]
+    names = [
+        line("ann bob", "ann bob", category="names", lang="de" if n < 5 else None) for n in range(10)
+    ]  # fmt: skip
+    found = by_part([*numbers, *names, line("x", None, category="names")], "judge", "lower")
+    # German has five only. Nothing by length, which is the voice's own.
+    assert set(found) == {"category=numbers", "category=names", "lang=en"}
+    assert found["category=numbers"].value == pytest.approx(0.25)
+    assert found["category=names"].value == 0
+    assert found["lang=en"].value == pytest.approx(10 / 50)
+    sizes = {name: figure.n for name, figure in found.items()}
+    assert sizes == {"category=numbers": 10, "category=names": 10, "lang=en": 15}
+    assert all(figure.ci is not None for figure in found.values())
+    failed = line("one", None, unheard={"judge": "it died"})
+    assert by_part([*numbers, *names, failed], "judge", "lower") == {}
+
+
+def test_a_part_of_a_voices_wer_can_be_limited(tmp_path: Path) -> None:
+    own = "models:\n  espeak:\n    '*':\n      tts:\n        {limit}\n"
+    text = DEFAULT.read_text(encoding="utf-8").replace("\nmodels:\n", "\n" + own, 1)
+    path = tmp_path / "thresholds.yaml"
+    named = text.replace("{limit}", "wer/category=numbers: {max: 0.2}")
+    path.write_text(named, encoding="utf-8")
+    limits = load(path).limits(
+        model="espeak", tier="baseline", task="tts", corpus="sentences", gate="tier"
+    )
+    assert [limit.value for limit in limits["wer/category=numbers"]] == [0.2]
+    for limit, says in (
+        ("wer/numbers: {max: 0.2}", "KEY=VALUE"),
+        ("cer/category=numbers: {max: 0.2}", "not reported by parts"),
+    ):
+        path.write_text(text.replace("{limit}", limit), encoding="utf-8")
+        with pytest.raises(ConfigError, match=says):
+            load(path)
+
+
+def test_melody_is_the_mean_over_the_clips_that_are_speech(tmp_path: Path) -> None:
+    need_libraries("pyworld")
+    text = "set a timer for ten minutes"
+
+    def sweeping(cents: float) -> Clip:
+        """A buzz that climbs by as much, evenly."""
+        t = np.arange(2 * RATE) / RATE
+        phase = 2 * np.pi * np.cumsum(120 * 2 ** (cents * t / 2 / 1200)) / RATE
+        wave = sum(np.sin(k * phase) / k for k in range(1, 20))
+        swell = 0.6 + 0.4 * np.sin(2 * np.pi * 3 * t)
+        return clip(tmp_path, text, (0.1 * wave * swell).astype(np.float32))
+
+    silence = clip(tmp_path, text, np.zeros(2 * RATE, np.float32))
+    found = intonation([sweeping(600), sweeping(1200), silence])["f0_spread"]
+    # Of an even climb, the 16th to the 84th percentile are 68 % of it, and half of that counts.
+    assert found.value == pytest.approx((0.34 * 600 + 0.34 * 1200) / 2, rel=0.05)
+    assert found.n == 2
+    assert found.ci is not None
+    nothing = intonation([silence])["f0_spread"]
+    assert (nothing.value, nothing.reason) == (None, "no clip is speech")
+
+
+def test_figures_against_recordings_are_the_libraries_on_human_speech(tmp_path: Path) -> None:
+    """PESQ and STOI of the task over noisy copies, and that more noise is worse by every figure.
+
+    Not at 0 dB: white noise as loud as the speech is taken for noise, which nothing is compared
+    with; test_reference_similarity.py and test_mos.py have these.
+    """
+    need_libraries("pesq", "pystoi", "pyworld", "speechmos", "onnxruntime")
+    import pesq
+    import pystoi
+
+    people = human(3, longest=6)
+    rows = []
+    for number, sound in enumerate(people):
+        soundfile.write(tmp_path / f"{number}.wav", sound, RATE, subtype="FLOAT")
+        rows.append({"id": str(number), "text": "as recorded", "audio_filepath": f"{number}.wav"})
+    manifest = tmp_path / "people.jsonl"
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    sentences = read_sentences(manifest)
+    found = []
+    for decibels in (20, 10):
+        copies = [noisy(sound, decibels) for sound in people]
+        lines = []
+        for number, copy in enumerate(copies):
+            name = f"copy-{number}.wav"
+            soundfile.write(tmp_path / name, copy, RATE, subtype="FLOAT")
+            lines.append(replace(BLANK, id=str(number), text="as recorded", audio=name))
+        sounds = clips(lines, tmp_path)
+        figures = {**similarity(sounds, sentences), **ratings(sounds, len(people))}
+        expected = [pesq.pesq(RATE, a, b, "wb") for a, b in zip(people, copies, strict=True)]
+        assert figures["pesq"].value == pytest.approx(np.mean(expected))
+        expected = [pystoi.stoi(a, b, RATE) for a, b in zip(people, copies, strict=True)]
+        assert figures["stoi"].value == pytest.approx(np.mean(expected))
+        assert figures["pesq"].n == figures["stoi"].n == len(people)
+        found.append(figures)
+    for name, better in (("pesq", 1), ("stoi", 1), ("dnsmos_overall", 1), ("mcd", -1)):
+        values = [better * (figures[name].value or 0.0) for figures in found]
+        assert values[0] > values[1], name
+
+
+def test_networks_are_named_by_options_and_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def named(utmos: str | None) -> Listeners:
+        options = {"utmos": utmos, "speaker_encoder": "some/encoder"}
+        config: Any = SimpleNamespace(getoption=options.__getitem__)
+        return _listeners(config)
+
+    for file in ("a.pt", "b.pt"):
+        (tmp_path / file).touch()
+    monkeypatch.delenv("MODEL_LAB_UTMOS", raising=False)
+    assert named(None) == Listeners(None, "some/encoder")
+    monkeypatch.setenv("MODEL_LAB_UTMOS", str(tmp_path / "a.pt"))
+    assert named(None).utmos == (tmp_path / "a.pt").resolve()
+    assert named(str(tmp_path / "b.pt")).utmos == (tmp_path / "b.pt").resolve()
+    with pytest.raises(pytest.UsageError, match=r"^--utmos: nowhere\.pt is no file"):
+        named("nowhere.pt")
+    monkeypatch.setenv("MODEL_LAB_UTMOS", "gone.pt")
+    with pytest.raises(pytest.UsageError, match=r"^MODEL_LAB_UTMOS: gone\.pt is no file"):
+        named(None)

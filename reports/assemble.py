@@ -1,0 +1,101 @@
+"""A scorecard from measurements: the same for a session, a rescored run and merged ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evals.baseline import WORSENED
+from evals.explanation import CONFUSIONS
+from evals.measurement import Measurement
+from evals.thresholds import Thresholds
+from reports.cost import Cell, Prices, Spent, costs
+from reports.grading import grade_models
+from reports.recommendation import recommend_all
+from reports.scorecard import (
+    ModelRecord,
+    Provenance,
+    Rescored,
+    Run,
+    Scorecard,
+    WordErrors,
+    WorsenedUtterances,
+)
+from reports.sensitivity import flips
+
+
+@dataclass
+class Findings:
+    """What tests found: figures, and what explains them."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+    word_errors: list[WordErrors] = field(default_factory=list)
+    worsened: list[WorsenedUtterances] = field(default_factory=list)
+    #: Models of which a test failed.
+    failed: set[str] = field(default_factory=set)
+
+    def note(self, name: str, data: Any) -> None:
+        """Take what an `Evaluation` attaches."""
+        if name == CONFUSIONS:
+            self.word_errors.append(WordErrors(**data))
+        elif name == WORSENED:
+            self.worsened.append(WorsenedUtterances(**data))
+
+
+def assemble(
+    findings: Findings,
+    *,
+    run: Run,
+    provenance: Provenance,
+    models: Sequence[ModelRecord],
+    corpora: Sequence[str],
+    thresholds: Thresholds,
+    prices: Prices,
+    hardware: str | None,
+    baseline: str | None,
+    rescored: Rescored | None = None,
+) -> Scorecard:
+    """Grade, compare and recommend. models, corpora: in the order in which they are shown."""
+    order = [model.name for model in models]
+    rows = sorted(
+        findings.measurements,
+        key=lambda m: (order.index(m.model), m.task, corpora.index(m.corpus)),
+    )
+
+    def place(part: WordErrors | WorsenedUtterances) -> tuple[int, int]:
+        return order.index(part.model), corpora.index(part.corpus)
+
+    failed = frozenset(findings.failed)
+    licences = {model.name: model.licence for model in models}
+    first, every = recommend_all(rows, order, failed, thresholds, licences)
+    return Scorecard(
+        run=run,
+        provenance=provenance,
+        models=list(models),
+        measurements=rows,
+        grades=grade_models(rows, order, thresholds, run.gate, failed),
+        recommendation=first,
+        recommendations=list(every),
+        costs=costs(models, rows, provenance, prices, hardware=hardware, spent=_spent(rows)),
+        baseline=baseline,
+        word_errors=sorted(findings.word_errors, key=place),
+        worsened=sorted(findings.worsened, key=place),
+        sensitivity=flips(rows),
+        rescored=rescored,
+    )
+
+
+def _spent(rows: Sequence[Measurement]) -> dict[Cell, Spent]:
+    """What the answers of each model, task and corpus took."""
+    found: dict[Cell, Spent] = {}
+    energy = {(m.model, m.task, m.corpus): m for m in rows if m.metric == "energy"}
+    for m in rows:
+        if m.metric == "processing_time" and m.value is not None:
+            counted = energy.get((m.model, m.task, m.corpus))
+            joules = counted.value if counted else None
+            method = (counted.reason or "").removeprefix("counted by ") if counted else None
+            found[m.model, m.task, m.corpus] = Spent(
+                m.value, joules, 1.0 if joules is not None else 0.0, method
+            )
+    return found

@@ -1,0 +1,145 @@
+"""What a comparison of runs finds: the rows of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from evals.measurement import MISSING, Figure, Verdict
+from evals.metrics import METRICS
+from reports.moved import Moved, Of
+
+#: Which way a difference points: "same" where no utterance differs, "unclear" where its interval
+#: holds 0.
+Direction: TypeAlias = Literal["worse", "better", "same", "unclear", "not measured"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run, as far as a comparison has to say."""
+
+    path: str
+    id: str
+    started: str
+    git_sha: str | None
+    git_dirty: bool | None
+    complete: bool
+    conditions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A metric before and after on the same n utterances, and the paired difference.
+
+    before, after: over these utterances alone. change: after minus before, with its 95 %
+    interval. verdict: against the margin of thresholds.yaml; None where there is no margin.
+    further_utterances: about as many more would decide an inconclusive verdict.
+    """
+
+    of: Of
+    metric: str
+    before: float | None
+    after: float | None
+    change: float | None
+    ci: tuple[float, float] | None
+    n: int
+    normalizer: str | None
+    direction: Direction
+    margin: float | None
+    verdict: Verdict | None
+    reason: str | None
+    further_utterances: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """A figure of both runs, of which nothing is claimed.
+
+    Values with the runs' own intervals and conditions ("contended", "busy"); None is missing, and
+    the state then says how ("not_measured", "not run", ...).
+    """
+
+    of: Of
+    metric: str
+    unit: str
+    before: float | None
+    before_ci: tuple[float, float] | None
+    before_state: str
+    before_conditions: Sequence[str]
+    after: float | None
+    after_ci: tuple[float, float] | None
+    after_state: str
+    after_conditions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """How many utterances are in both runs, and which are in one alone."""
+
+    of: Of
+    n: int
+    only_before: Sequence[str]
+    only_after: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What is in both runs and not comparable, and why. broken: a file is missing or unreadable."""
+
+    of: Of
+    reason: str
+    broken: bool = False
+
+
+@dataclass
+class Comparison:
+    """One run against the reference.
+
+    differences: what else is not the same in both, in words. only: what just one of them has.
+    worse: the most added errors first, then by id. better: the most removed first.
+    """
+
+    run: RunInfo
+    differences: Sequence[str] = ()
+    paired: list[Change] = field(default_factory=list)
+    beside: list[SideBySide] = field(default_factory=list)
+    pairings: list[Pairing] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    only: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    worse: list[Moved] = field(default_factory=list)
+    better: list[Moved] = field(default_factory=list)
+
+    def regressions(self, inconclusive_fails: bool) -> list[str]:
+        """What is past its margin, or cannot be shown to be within it; a line each.
+
+        Missing is never a pass: pairs that were refused, utterances that the later run
+        lacks and figures with a margin that do not exist are among them.
+        """
+        found = []
+        for c in self.paired:
+            if c.verdict == "fail":
+                found.append(f"{c.of}: {c.metric} got worse past its margin")
+            elif c.verdict == "inconclusive" and inconclusive_fails:
+                found.append(f"{c.of}: {c.metric} is not shown to be within its margin")
+            elif c.verdict in MISSING:
+                found.append(f"{c.of}: {c.metric} cannot be compared: {c.reason}")
+        found += [f"{r.of}: not compared: {r.reason}" for r in self.refused]
+        found += [
+            f"{p.of}: {len(p.only_before)} utterances are missing" for p in self.pairings
+            if p.only_before
+        ]  # fmt: skip
+        return found
+
+
+def direction(metric: str, figure: Figure) -> Direction:
+    """Which way a paired difference points, by its interval."""
+    if figure.value is None:
+        return "not measured"
+    low, high = figure.ci or (figure.value, figure.value)
+    if low == high == 0:
+        return "same"
+    if figure.ci is None or low <= 0 <= high:
+        return "unclear"
+    return "worse" if (low > 0) == (METRICS[metric].bound == "max") else "better"

@@ -1,0 +1,1 @@
+"""What a session tells a CI system."""

@@ -1,0 +1,100 @@
+"""What to run where the evidence is too short for a recommendation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from evals.gate import further_utterances
+from evals.measurement import Figure, Measurement
+from reports.contest import Contest, Problem, Standing
+from reports.reversal import failed_by, share_of_lead, would_win
+
+#: Kinds of problem that more or fairer evidence may take away.
+SHORT = frozenset({"unclear", "missing", "contended", "busy"})
+_RUN = "uv run pytest -m"
+
+
+def to_run(standings: Sequence[Standing], winner: Standing | None, held: Contest) -> Sequence[str]:
+    """A line for each run that may change the answer or give one.
+
+    Of models for which nothing but evidence is wanting, and that would win if it were good.
+    """
+    fit = [s for s in standings if not s.problems]
+    lines: dict[str, None] = {}
+    for standing in standings:
+        problems = [p for p in standing.problems if p.kind != "failed"]
+        if not problems or any(p.kind not in SHORT for p in problems):
+            continue
+        keys = {p.key for p in problems if p.key is not None}
+        if not failed_by(standing, held, keys):
+            continue
+        if winner is None or would_win(standing, fit, held):
+            lines |= dict.fromkeys(_for(standing.model, problems))
+    return list(lines)
+
+
+def near(winner: Standing, rival: Standing, held: Contest) -> tuple[str, str | None] | None:
+    """Said of two whose intervals overlap on what decided: that, and what would part them.
+
+    A model's interval knows nothing of the other's, so that overlapping ones say little of a
+    difference on the same utterances, which may be plain: this warns too often, never too
+    seldom. About n * (sum of the halves / distance)^2 utterances leave no overlap.
+    """
+    key, share = share_of_lead(winner, rival, held)[0]
+    mine, theirs = winner.values[key], rival.values[key]
+    if share <= 0 or mine.ci is None or theirs.ci is None:
+        return None
+    if mine.value is None or theirs.value is None:
+        return None
+    (low, high) = sorted((mine, theirs), key=lambda m: m.value or 0.0)
+    low_end, high_end = (low.ci or (0.0, 0.0))[1], (high.ci or (0.0, 0.0))[0]
+    if low_end < high_end:
+        return None
+    intervals = " and ".join(
+        f"{s.model} {m.value:.4g} [{m.ci[0]:.4g}, {m.ci[1]:.4g}]"
+        for s, m in ((winner, mine), (rival, theirs))
+        if m.ci is not None
+    )
+    text = f"more evidence: their intervals of {key} overlap ({intervals})"
+    distance = abs(mine.value - theirs.value)
+    halves = (low_end - (low.value or 0.0)) + ((high.value or 0.0) - high_end)
+    if not distance:
+        return text, None
+    n = min(mine.n, theirs.n)
+    more = max(1, math.ceil(n * ((halves / distance) ** 2 - 1)))
+    run = (
+        f"at most about {more:,} more like those of {mine.corpus} would part {winner.model} and "
+        f"{rival.model} by {key}: {_RUN} {mine.task} --model {winner.model} --model {rival.model}"
+    )
+    return text, run
+
+
+def _for(model: str, problems: Sequence[Problem]) -> Sequence[str]:
+    lines: dict[str, None] = {}
+    unclear: dict[tuple[str, str], list[Problem]] = {}
+    for p in problems:
+        task = p.key[0] if p.key else ""
+        run = f"{_RUN} {task} --model {model}"
+        if p.kind == "unclear" and p.row is not None:
+            unclear.setdefault((task, p.row.corpus), []).append(p)
+        elif p.kind == "contended":
+            lines[f"{run}, without -n"] = None
+        elif p.kind == "busy":
+            lines[f"{run}, on an idle machine"] = None
+        else:
+            why = f" (before: {p.row.reason})" if p.row is not None and p.row.reason else ""
+            lines[run + why] = None
+    for (task, corpus), found in unclear.items():
+        metrics = ", ".join(dict.fromkeys(p.key[1] for p in found if p.key))
+        more = max((_further(p) or 0 for p in found), default=0)
+        number = f"about {more:,} more" if more else "more"
+        lines[f"{number} like those of {corpus} ({metrics}): {_RUN} {task} --model {model}"] = None
+    return list(lines)
+
+
+def _further(problem: Problem) -> int | None:
+    row: Measurement | None = problem.row
+    if row is None or problem.limit is None:
+        return None
+    return further_utterances(Figure(row.value, row.n, row.ci), problem.limit)

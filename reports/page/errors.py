@@ -1,0 +1,439 @@
+"""The errors of a run one by one, from the lines it keeps: aligned word by word, and sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from evals.alignment import Aligned, Edit, align
+from evals.chat_scores import outcomes
+from evals.expectations import Outcome, succeeded
+from evals.predictions import Prediction
+from evals.replied import Replied
+from evals.spoken import Spoken
+from fixtures.dialogues import Dialogues
+from reports.page.lines import read
+from reports.page.plain import plain
+from reports.page.sampling import sample, shares
+from reports.page.sounds import Sounds
+from reports.scorecard import Scorecard
+
+#: Errors on a page, over all models, tasks and corpora.
+MOST = 3000
+#: Words and characters of a single error; a model that never stops must not fill the page.
+MOST_WORDS, MOST_CHARACTERS = 240, 1600
+#: Tasks whose lines are shown, in their order.
+TASKS = ("asr", "hallucination", "tts", "chat")
+NO_ANSWER = "no answer"
+_KINDS = ("substitution", "deletion", "insertion")
+
+#: A run of words heard right; or [reference, hypothesis], 0 where there is no such word.
+Piece: TypeAlias = str | list[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The lines of one model on one task and corpus.
+
+    file: where they are, in the run's folder. lines: how many. wrong: of these, with an error;
+    shown: of these, on the page. None: it cannot be told.
+    normalizer: under which words were compared. notes: what else there is to say.
+    """
+
+    model: str
+    task: str
+    corpus: str
+    file: str
+    lines: int
+    wrong: int | None
+    normalizer: str | None
+    problems: Sequence[str] = ()
+    shown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One utterance, sentence or turn with an error.
+
+    line: in the group's file, from 1. labels: of the two rows of words. edits: the words, aligned.
+    facts: what else there is to know of it, as name and text. clipped: it is longer than shown.
+    sound: where its sound is: path, offset, seconds; the latter None for sound that a model made.
+    """
+
+    line: int
+    id: str
+    category: str | None
+    speaker: str | None
+    kinds: Sequence[str]
+    errors: int
+    words: int
+    labels: tuple[str, str]
+    edits: Sequence[Piece]
+    facts: Sequence[tuple[str, str]]
+    clipped: bool
+    sound: tuple[str, float | None, float | None] | None
+    audio: int | None = None
+
+
+@dataclass(frozen=True)
+class Errors:
+    """What the page shows of a run's errors: groups, and the errors of each.
+
+    every: all that there are, by group. wrong: of these, the ones that are shown.
+    """
+
+    groups: Sequence[Group]
+    every: Sequence[Sequence[Wrong]]
+    wrong: Sequence[Sequence[Wrong]]
+    seed: int
+    sounds: Sounds | None = None
+    notes: Sequence[str] = ()
+
+    def fewer(self, most: int) -> Errors:
+        """At most so many, by the rule of `sampling`."""
+        allowed = shares([len(some) for some in self.every], most)
+        chosen = []
+        for some, room in zip(self.every, allowed, strict=True):
+            ids, errors = [w.id for w in some], [w.errors for w in some]
+            chosen.append([some[i] for i in sample(ids, errors, room, seed=self.seed)])
+        groups = [
+            replace(group, shown=len(some)) for group, some in zip(self.groups, chosen, strict=True)
+        ]
+        return replace(self, groups=groups, wrong=chosen)
+
+    def with_sound(self, sounds: Sounds) -> Errors:
+        """With the sound of those that are shown.
+
+        The worst of each group first, in turns, so that one group does not take all the room.
+        """
+        heard = [list(some) for some in self.wrong]
+        for place in range(max(map(len, heard), default=0)):
+            for some in heard:
+                if place < len(some) and some[place].sound is not None:
+                    some[place] = replace(some[place], audio=_sound(some[place], sounds))
+        return replace(self, wrong=heard, sounds=sounds)
+
+    @property
+    def shown(self) -> int:
+        return sum(group.shown for group in self.groups)
+
+    @property
+    def total(self) -> int:
+        """Lines with an error."""
+        return sum(group.wrong or 0 for group in self.groups)
+
+    @property
+    def audible(self) -> int:
+        """Errors on the page whose sound is there."""
+        return sum(one.audio is not None for some in self.wrong for one in some)
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For the page's script: rows as short as they can be, since there are thousands."""
+        return {
+            "groups": [
+                [plain(name) for name in (g.model, g.task, g.corpus, g.file)] for g in self.groups
+            ],
+            "errors": [
+                [
+                    place,
+                    one.line,
+                    one.id,
+                    one.category,
+                    one.speaker,
+                    list(one.kinds),
+                    one.errors,
+                    one.words,
+                    list(one.labels),
+                    list(one.edits),
+                    [list(fact) for fact in one.facts],
+                    int(one.clipped),
+                    one.audio,
+                ]
+                for place, some in enumerate(self.wrong)
+                for one in some
+            ],
+            "audio": self.sounds.clips if self.sounds is not None else [],
+        }
+
+
+@dataclass
+class _Found:
+    group: Group
+    wrong: list[Wrong] = field(default_factory=list)
+
+
+def errors_of(
+    card: Scorecard,
+    run: Path,
+    *,
+    most: int = MOST,
+    seed: int = 0,
+    dialogues: Mapping[str, Dialogues] | None = None,
+) -> Errors:
+    """Every line with an error, or a sample of `most`; see `sampling.sample` for the rule.
+
+    dialogues: what conversations expect, by the corpus's name; without them nobody can tell which
+    turns failed. What cannot be read is in the groups' problems.
+    """
+    found = [
+        _look(card, run, task, model, corpus, dialogues or {})
+        for task, model, corpus in _cases(card)
+    ]
+    notes = []
+    if any(m.task == "robustness" for m in card.measurements):
+        notes = ["What was misheard under the robustness task's conditions is not listed here."]
+    everything = [one.wrong for one in found]
+    groups = [one.group for one in found]
+    return Errors(groups, everything, everything, seed, notes=notes).fewer(most)
+
+
+def _cases(card: Scorecard) -> Iterable[tuple[str, str, str]]:
+    cases = dict.fromkeys((m.task, m.model, m.corpus) for m in card.measurements)
+    order = [c.name for c in card.models]
+    rank = {name: place for place, name in enumerate(order)}
+    known = [case for case in cases if case[0] in TASKS]
+    return sorted(known, key=lambda c: (TASKS.index(c[0]), rank.get(c[1], len(rank))))
+
+
+def _look(
+    card: Scorecard,
+    run: Path,
+    task: str,
+    model: str,
+    corpus: str,
+    dialogues: Mapping[str, Dialogues],
+) -> _Found:
+    file = f"{model}/{task}/{corpus}.jsonl"
+    scored_by = _normalizer(card, task, model, corpus)
+    if task == "tts":
+        return _sentences(Group(model, task, corpus, file, 0, 0, scored_by), run)
+    if task == "chat":
+        group = Group(model, task, corpus, file, 0, 0, scored_by)
+        return _turns(group, run, dialogues.get(corpus))
+    return _utterances(Group(model, task, corpus, file, 0, 0, scored_by), run)
+
+
+def _normalizer(card: Scorecard, task: str, model: str, corpus: str) -> str:
+    """The one that its figures were scored with; where there are none, that of the language."""
+    for m in card.measurements:
+        mine = (m.task, m.model, m.corpus) == (task, model, corpus)
+        if mine and m.normalizer and m.metric != "wer_by_normalizer":
+            return m.normalizer
+    language = next((c.language for c in card.provenance.corpora if c.name == corpus), "en")
+    return "whisper-english" if language == "en" else "whisper-basic"
+
+
+def _utterances(group: Group, run: Path) -> _Found:
+    lines = read(run, group.file, Prediction)
+    kept = [(n, p) for n, p in lines.numbered if p.error is not None or p.hypothesis != p.reference]
+    aligned, problem = _aligned([p for _, p in kept], group.normalizer)
+    wrong = []
+    for index, (number, p) in enumerate(kept if aligned else ()):
+        assert aligned is not None
+        errors = int(aligned.words[index, 1:].sum())
+        if not errors and p.error is None:
+            continue  # written otherwise, and the same words
+        facts = [("Error", p.error)] if p.error is not None else []
+        facts += [
+            (name, raw)
+            for name, raw, words in (
+                ("Said, as written", p.reference, aligned.references[index]),
+                ("Heard, as written", p.hypothesis, aligned.hypotheses[index]),
+            )
+            if raw != words
+        ]
+        sound = (p.audio, p.offset, p.audio_seconds) if p.audio else None
+        wrong.append(
+            _wrong(number, p.id, aligned, index, ("Said", "Heard"), facts, p.error, sound=sound)
+        )
+    group = replace(
+        group,
+        lines=len(lines.numbered),
+        wrong=len(wrong) if aligned else None,
+        problems=(*lines.problems, *problem),
+    )
+    return _Found(group, wrong)
+
+
+def _sentences(group: Group, run: Path) -> _Found:
+    lines = read(run, group.file, Spoken)
+    pairs = [
+        Prediction(
+            line.id,
+            line.text,
+            next(iter(line.heard.values()), ""),
+            0.0,
+            None,
+            error=line.error,
+            category=line.category,
+        )
+        for _, line in lines.numbered
+    ]
+    aligned, problem = _aligned(pairs, group.normalizer)
+    wrong = []
+    for index, (number, line) in enumerate(lines.numbered if aligned else ()):
+        assert aligned is not None
+        unjudged = not line.heard
+        errors = 0 if unjudged else int(aligned.words[index, 1:].sum())
+        if not errors and line.error is None and not line.unheard:
+            continue
+        facts = [("Error", line.error)] if line.error is not None else []
+        facts += [(f"{judge} did not hear it", why) for judge, why in line.unheard.items()]
+        facts.append(("Text", line.text))
+        facts += [(f"{judge} heard", text) for judge, text in line.heard.items()]
+        facts += [
+            (f"{judge} heard of the recording", text)
+            for judge, text in line.heard_recording.items()
+        ]
+        sound = (line.audio, None, None) if line.audio else None
+        wrong.append(
+            _wrong(
+                number, line.id, aligned, index, ("To say", "Heard"), facts, line.error,
+                sound=sound, compared=not unjudged,
+                more=["not judged"] if line.unheard else [],
+            )
+        )  # fmt: skip
+    group = replace(
+        group,
+        lines=len(lines.numbered),
+        wrong=len(wrong) if aligned else None,
+        problems=(*lines.problems, *problem),
+    )
+    return _Found(group, wrong)
+
+
+def _turns(group: Group, run: Path, dialogues: Dialogues | None) -> _Found:
+    lines = read(run, group.file, Replied)
+    spoken = [(n, line) for n, line in lines.numbered if not line.typed]
+    typed = {line.id.removesuffix("/typed"): line for _, line in lines.numbered if line.typed}
+    judged = _judged([line for _, line in spoken], dialogues)
+    by_text = dict(zip(typed, _judged(list(typed.values()), dialogues) or (), strict=False))
+    heard = [
+        Prediction(line.id, line.user, line.understood or "", 0.0, None, category=line.category)
+        for _, line in spoken
+    ]
+    aligned, problem = _aligned(heard, group.normalizer)
+    if judged is None:
+        problem = [
+            *problem,
+            f"{group.file}: what its dialogues expect is not at hand, "
+            "so only turns without an answer are shown",
+        ]
+    wrong = []
+    for index, (number, line) in enumerate(spoken if aligned else ()):
+        assert aligned is not None
+        results = judged[index] if judged is not None else None
+        if line.error is None and (results is None or succeeded(results)):
+            continue
+        failed = [one for one in results or () if not one.passed]
+        facts = [("Error", line.error)] if line.error is not None else []
+        facts += [(f"Expected: {one.kind}", one.reason) for one in failed]
+        facts += [("The user said", line.user)]
+        facts += [("Understood", line.understood)] if line.understood is not None else []
+        facts += [("Answer", line.answer)]
+        facts += [(f"{judge} heard", text) for judge, text in line.heard.items()]
+        if line.id in by_text:
+            typed_right = succeeded(by_text[line.id])
+            facts.append(
+                ("Typed instead", "succeeded" if typed_right else typed[line.id].answer or "failed")
+            )
+        sound = (line.audio, None, None) if line.audio else None
+        misheard = line.understood is not None and bool(aligned.words[index, 1:].sum())
+        wrong.append(
+            _wrong(
+                number, line.id, aligned, index, ("User", "Understood"), facts, line.error,
+                sound=sound, compared=misheard,
+                more=list(dict.fromkeys(f"expected: {one.kind}" for one in failed)),
+                errors=max(1, len(failed)),
+            )
+        )  # fmt: skip
+    group = replace(
+        group,
+        lines=len(spoken),
+        wrong=len(wrong) if aligned and judged is not None else None,
+        problems=(*lines.problems, *problem),
+    )
+    return _Found(group, wrong)
+
+
+def _judged(
+    lines: Sequence[Replied], dialogues: Dialogues | None
+) -> Sequence[Sequence[Outcome]] | None:
+    if dialogues is None:
+        return None
+    try:
+        return outcomes(lines, dialogues)
+    except KeyError:
+        return None  # other dialogues of the same name
+
+
+def _aligned(
+    pairs: Sequence[Prediction], normalizer: str | None
+) -> tuple[Aligned | None, list[str]]:
+    try:
+        return align(pairs, normalizer or "none"), []
+    except ValueError as error:  # a normalizer that this version does not have
+        return None, [f"the words could not be compared: {error}"]
+
+
+def _wrong(
+    line: int,
+    id: str,
+    aligned: Aligned,
+    index: int,
+    labels: tuple[str, str],
+    facts: Sequence[tuple[str, str]],
+    error: str | None,
+    *,
+    sound: tuple[str, float | None, float | None] | None,
+    compared: bool = True,
+    more: Sequence[str] = (),
+    errors: int | None = None,
+) -> Wrong:
+    """compared: whether the words say something; else only the facts do."""
+    counts = aligned.words[index]
+    edits = list(aligned.edits(index)) if compared else []
+    kinds = [kind for kind, n in zip(_KINDS, counts[1:], strict=True) if n and compared]
+    prediction = aligned.predictions[index]
+    texts = [(name, text) for name, text in facts if text or name != "Error"]
+    return Wrong(
+        line=line,
+        id=plain(id),
+        category=plain(prediction.category) if prediction.category is not None else None,
+        speaker=plain(prediction.speaker) if prediction.speaker is not None else None,
+        kinds=[*([NO_ANSWER] if error is not None else []), *more, *kinds],
+        errors=int(counts[1:].sum()) if errors is None else errors,
+        words=int(counts[:3].sum()),
+        labels=labels,
+        edits=_pieces(edits[:MOST_WORDS]),
+        facts=[(plain(name), plain(text[:MOST_CHARACTERS])) for name, text in texts],
+        clipped=len(edits) > MOST_WORDS or any(len(t) > MOST_CHARACTERS for _, t in texts),
+        sound=sound,
+    )
+
+
+def _pieces(edits: Iterable[Edit]) -> list[Piece]:
+    pieces: list[Piece] = []
+    for edit in edits:
+        if edit.is_hit:
+            word = plain(edit.reference or "")
+            if pieces and isinstance(pieces[-1], str):
+                pieces[-1] += f" {word}"
+            else:
+                pieces.append(word)
+        else:
+            pieces.append(
+                [
+                    plain(word)[:MOST_CHARACTERS] if word is not None else 0
+                    for word in (edit.reference, edit.hypothesis)
+                ]
+            )
+    return pieces
+
+
+def _sound(one: Wrong, sounds: Sounds) -> int | None:
+    assert one.sound is not None
+    path, offset, seconds = one.sound
+    return sounds.made(path) if seconds is None else sounds.heard(path, offset, seconds)

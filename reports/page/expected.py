@@ -1,0 +1,26 @@
+"""What a run's conversations expected, from the copies that the chat task leaves in the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fixtures.dialogues import Dialogues, read_dialogues
+from fixtures.rows import CorpusError
+from reports.scorecard import Scorecard
+
+
+def dialogues_of(card: Scorecard, run: Path) -> Mapping[str, Dialogues]:
+    """The dialogues of a run's chat task by their name; those that cannot be read are left out."""
+    found: dict[str, Dialogues] = {}
+    cells = {(m.model, m.corpus) for m in card.measurements if m.task == "chat"}
+    for model, corpus in sorted(cells):
+        folder = run / model / "chat"
+        for ending in (".yaml", ".yml", ".jsonl", ".json"):
+            try:
+                found[corpus] = read_dialogues(
+                    folder / f"{corpus}.dialogues{ending}", corpus, recordings=False
+                )
+            except (CorpusError, OSError, ValueError):
+                continue  # not this ending, or damaged
+    return found

@@ -1,0 +1,99 @@
+"""Run records: one JSON per model and task, with all that scores it again without the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field, ValidationError
+
+from evals.cases import Case
+from reports.scorecard import ModelRecord, Part
+
+Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
+
+
+class CaseRecord(Part):
+    """One test of a task: a model on a corpus."""
+
+    tier: str
+    corpus: str
+    outcome: Outcome
+    gate_broken: bool = Field(description="it failed because a limit was broken, and only so")
+    message: str | None = Field(description="why it failed or was skipped")
+    facts: dict[str, Any] | None = Field(
+        description="what the lines do not say; null where the test did not get to its figures"
+    )
+
+
+class TaskRecord(Part):
+    """`runs/<run>/<model>/<task>.json`; the lines are in the folder `<task>` beside it."""
+
+    schema_version: Literal[1] = 1
+    run: str
+    model: ModelRecord
+    task: str
+    cases: list[CaseRecord]
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a session saw of one test."""
+
+    case: Case
+    outcome: Outcome = "passed"
+    gate_broken: bool = False
+    message: str | None = None
+    facts: Mapping[str, Any] | None = None
+
+
+def write(run: Path, models: Sequence[ModelRecord], seen: Iterable[Seen]) -> None:
+    """Write the record of each model and task, each whole or not at all."""
+    by_name = {model.name: model for model in models}
+    known = [s for s in seen if s.case.model in by_name]
+    known.sort(key=lambda s: (s.case.model, s.case.task))
+    for (model, task), group in groupby(known, key=lambda s: (s.case.model, s.case.task)):
+        record = TaskRecord(
+            run=run.name,
+            model=by_name[model],
+            task=task,
+            cases=[
+                CaseRecord(
+                    tier=s.case.tier,
+                    corpus=s.case.corpus,
+                    outcome=s.outcome,
+                    gate_broken=s.gate_broken,
+                    message=s.message,
+                    facts=dict(s.facts) if s.facts is not None else None,
+                )
+                for s in group
+            ],
+        )
+        path = run / model / f"{task}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(record.model_dump(mode="json"), indent=2, allow_nan=False)
+        scratch = path.with_suffix(".json.tmp")
+        scratch.write_text(text + "\n", encoding="utf-8")
+        scratch.replace(path)
+
+
+def read(run: Path, models: Iterable[str]) -> list[TaskRecord]:
+    """The records of these models. Raises ValueError naming the file that is none."""
+    found = []
+    for model in models:
+        for path in sorted((run / model).glob("*.json")):
+            try:
+                found.append(TaskRecord.model_validate_json(path.read_bytes()))
+            except OSError as error:
+                raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(str(part) for part in first["loc"]) or "file"
+                raise ValueError(
+                    f"{path}: {where}: {first['msg']}: not a run record of Model Lab"
+                ) from None
+    return found

@@ -1,0 +1,139 @@
+"""A run scored again from what it keeps, after limits or metrics changed. No model is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evals.baseline import Baseline
+from evals.cases import Case, missing_measurements
+from evals.evaluation import Evaluation, GateBroken
+from evals.stored import Stored
+from evals.thresholds import Gate, Thresholds
+from reports import cost, provenance, records, scorecard
+from reports.assemble import Findings, assemble
+from reports.cost import Prices
+from reports.records import CaseRecord, TaskRecord
+from reports.scorecard import Rescored, Scorecard
+
+
+class NotRescored(ValueError):
+    """A run cannot be scored again; the message names the file and says why."""
+
+
+def rescore(
+    run: Path,
+    thresholds: Thresholds,
+    thresholds_file: Path,
+    *,
+    gate: Gate | None = None,
+    baseline: Baseline | None = None,
+    prices: Prices | None = None,
+    hardware: str | None = None,
+) -> tuple[Scorecard, list[str]]:
+    """The scorecard anew, and what of it fails, a text for each test.
+
+    gate: by which limits; None: by those of the run. Nothing is written. Raises NotRescored.
+    """
+    try:
+        before = scorecard.read(run / scorecard.FILE_NAME)
+        found = records.read(run, [model.name for model in before.models])
+    except ValueError as error:
+        raise NotRescored(str(error)) from None
+    held_by = gate or before.run.gate
+    order = {model.name: index for index, model in enumerate(before.models)}
+    wanted = {(m.model, m.task) for m in before.measurements}
+    have = {(record.model.name, record.task) for record in found}
+    if wanted - have:
+        model, task = min(wanted - have)
+        raise NotRescored(
+            f"{run / model / task}.json: no such file: the run was made before runs kept records"
+        )
+    findings = Findings()
+    broken: list[str] = []
+    for record in sorted(found, key=lambda record: order[record.model.name]):
+        for case in record.cases:
+            message = _score(run, record, case, findings, thresholds, held_by, baseline)
+            if message is not None:
+                findings.failed.add(record.model.name)
+                broken.append(message)
+    corpora = list(dict.fromkeys(c.corpus for record in found for c in record.cases))
+    sha, _ = provenance.git()
+    status = before.run.exit_status
+    if before.run.complete:
+        status = 1 if broken or before.run.problems else 0
+    card = assemble(
+        findings,
+        run=before.run.model_copy(update={"gate": held_by, "exit_status": status}),
+        provenance=before.provenance,
+        models=before.models,
+        corpora=corpora,
+        thresholds=thresholds,
+        prices=prices or cost.load(),
+        hardware=hardware or before.run.hardware,
+        baseline=str(baseline.path) if baseline is not None else None,
+        rescored=Rescored(
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            git_sha=sha,
+            thresholds_sha256=hashlib.sha256(thresholds_file.read_bytes()).hexdigest(),
+            packages=provenance.scoring_packages(),
+        ),
+    )
+    return card, broken
+
+
+def _score(
+    run: Path,
+    record: TaskRecord,
+    kept: CaseRecord,
+    findings: Findings,
+    thresholds: Thresholds,
+    gate: Gate,
+    baseline: Baseline | None,
+) -> str | None:
+    """Score one test's lines into `findings`; why it fails, if it does."""
+    case = Case(record.model.name, kept.tier, record.task, kept.corpus)
+    failed = kept.outcome == "failed" and not kept.gate_broken
+    title = f"{case.model} on {case.corpus} ({case.task})"
+    if kept.facts is None or "contended" not in kept.facts:
+        findings.measurements += missing_measurements(
+            case,
+            (),
+            "not_measured" if kept.outcome == "skipped" else "error",
+            kept.message or "the test did not get to its figures",
+            thresholds,
+            gate,
+        )
+        return f"{title}:\n  {kept.message}" if kept.outcome == "failed" else None
+    stored = Stored(run, case, _renormalized(kept, thresholds), baseline)
+    evaluation = Evaluation(
+        case,
+        thresholds,
+        gate,
+        emit=findings.measurements.append,
+        contended=bool(kept.facts["contended"]),
+        note=findings.note,
+        margins=(
+            thresholds.margins(case.task) if baseline and case.model in baseline.models else {}
+        ),
+    )
+    try:
+        importlib.import_module(f"evals.test_{case.task}").score(evaluation, stored)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NotRescored(f"{title} cannot be scored: {type(error).__name__}: {error}") from None
+    try:
+        evaluation.check()
+    except GateBroken as error:
+        return str(error)
+    return f"{title}:\n  {kept.message}" if failed else None
+
+
+def _renormalized(kept: CaseRecord, thresholds: Thresholds) -> dict[str, object]:
+    """Its facts, with the normalizer that the thresholds name for the corpus now."""
+    facts = dict(kept.facts or {})
+    rules = thresholds.corpora.get(kept.corpus)
+    if rules is not None and "normalizer" in facts:
+        facts["normalizer"] = rules.normalizer
+    return facts

@@ -1,0 +1,135 @@
+"""`python -m reports rescore RUN`: grades and verdicts anew, without running a model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from adapters.located_yaml import ConfigError
+from evals import thresholds as thresholds_file
+from evals.baseline import Baseline, BaselineError, find
+from evals.measurement import Measurement
+from reports import cost, scorecard
+from reports.rescore import NotRescored, rescore
+from reports.scorecard import Scorecard
+
+
+def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `rescore` to the commands of `python -m reports`."""
+    command = subparsers.add_parser(
+        "rescore",
+        help="score a run's predictions again, after thresholds or metrics changed",
+        description="Writes the run's scorecard.json anew and keeps the former one beside it, as "
+        "scorecard.1.json and so on. Exit status: 0 where every limit is kept, 1 where one is "
+        "broken or the run cannot be scored, 2 for wrong arguments.",
+    )
+    command.add_argument("folder", metavar="RUN", help="a run's folder, such as runs/latest")
+    command.add_argument(
+        "--thresholds",
+        metavar="PATH",
+        default=str(thresholds_file.DEFAULT),
+        help="the limits to hold it to (default: thresholds.yaml)",
+    )
+    command.add_argument(
+        "--gate",
+        choices=("tier", "production", "off"),
+        help="as for pytest (default: as the run was)",
+    )
+    command.add_argument(
+        "--baseline",
+        metavar="RUN|NAME",
+        help="what to be no worse than (default: what the run was compared with)",
+    )
+    command.add_argument(
+        "--prices",
+        metavar="PATH",
+        default=str(cost.DEFAULT),
+        help="what hardware and APIs cost (default: reports/prices.yaml)",
+    )
+    command.add_argument(
+        "--hardware", metavar="NAME", help="the row of the prices (default: as the run was)"
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="say what would change and write nothing"
+    )
+    command.set_defaults(run=_rescore)
+
+
+def _rescore(options: argparse.Namespace) -> int:
+    run = Path(options.folder)
+    try:
+        limits = Path(options.thresholds)
+        thresholds = thresholds_file.load(limits)
+        before = scorecard.read(run / scorecard.FILE_NAME)
+        named = options.baseline or before.baseline
+        baseline = Baseline(find(named)) if named else None
+        prices = cost.load(Path(options.prices))
+        prices.check(options.hardware)
+        card, broken = rescore(
+            run,
+            thresholds,
+            limits,
+            gate=options.gate,
+            baseline=baseline,
+            prices=prices,
+            hardware=options.hardware,
+        )
+    except BaselineError as error:
+        print(f"--baseline: {error}", file=sys.stderr)
+        return 1
+    except (NotRescored, ConfigError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for line in _changes(before, card):
+        print(line)
+    for text in broken:
+        print(text)
+    if not options.dry_run:
+        path = run / scorecard.FILE_NAME
+        path.replace(_free(run))
+        print(f"{scorecard.write(card, run)}: written anew")
+    return card.run.exit_status
+
+
+def _free(run: Path) -> Path:
+    """A name for the former scorecard that nothing has."""
+    number = 1
+    while (path := run / f"scorecard.{number}.json").exists():
+        number += 1
+    return path
+
+
+def _changes(before: Scorecard, after: Scorecard) -> list[str]:
+    """A line for each figure, verdict and grade that is another one now."""
+
+    def by_key(card: Scorecard) -> dict[tuple[str, ...], Measurement]:
+        return {
+            (m.model, m.task, m.corpus, m.metric, m.slice, m.normalizer or ""): m
+            for m in card.measurements
+        }
+
+    old, new = by_key(before), by_key(after)
+    lines = []
+    for key in [*old, *(key for key in new if key not in old)]:
+        was, now = old.get(key), new.get(key)
+        if was is None or now is None or (was.value, was.verdict) != (now.value, now.verdict):
+            name = (now or was or new[key]).key
+            lines.append(f"{key[0]} {key[1]} {key[2]} {name}: {_said(was)} -> {_said(now)}")
+    grades = {grade.model: grade for grade in before.grades}
+    for grade in after.grades:
+        former = grades.get(grade.model)
+        if former is None or (former.grade, former.gate) != (grade.grade, grade.gate):
+            was_said = f"{former.grade or '-'} ({former.gate})" if former else "none"
+            lines.append(f"{grade.model} grade: {was_said} -> {grade.grade or '-'} ({grade.gate})")
+    if before.recommendation.model != after.recommendation.model:
+        was_best, best = before.recommendation.model, after.recommendation.model
+        lines.append(f"recommended: {was_best or 'none'} -> {best or 'none'}")
+    return lines or ["no figure, verdict or grade has changed"]
+
+
+def _said(m: Measurement | None) -> str:
+    if m is None:
+        return "none"
+    value = "no value" if m.value is None else f"{m.value:.4g}"
+    return f"{value} ({m.verdict.replace('_', ' ')})"
