@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 FILE = ROOT / "notebooks" / "colab.ipynb"
-CHOSEN = ("faster-whisper-micro", "pocketsphinx-commands", "espeak", "assistant-micro")
+RECOGNIZERS = ("faster-whisper-micro", "pocketsphinx-commands")
+SPEAKERS = ("espeak", "assistant-micro")
 
 if not os.environ.get("MODEL_LAB_ALL_EXTRAS"):
     pytest.importorskip("nbclient", reason="uv sync --group notebook installs what runs it")
@@ -33,7 +34,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NotebookNo
     settings = {
         "MODEL_LAB_REPOSITORY": str(ROOT),
         "MODEL_LAB_EXTRAS": "quality",
-        "MODEL_LAB_MODELS": " ".join(CHOSEN),
+        "MODEL_LAB_RECOGNIZERS": " ".join(RECOGNIZERS),
+        "MODEL_LAB_SPEAKERS": " ".join(SPEAKERS),
         "UV_PYTHON": sys.executable,
         # A cloned project has an environment of its own, and not the one of these tests.
         "UV_PROJECT_ENVIRONMENT": str(folder / "environment"),
@@ -65,7 +67,7 @@ def test_every_task_is_evaluated_and_kept(executed: tuple[Path, NotebookNode]) -
     assert [card.run.exit_status for card in cards] == [0, 0, 0]
     tasks = [{m.task for m in card.measurements} for card in cards]
     assert tasks == [{"smoke"}, {"asr", "latency", "tts", "chat"}, {"smoke", "latency"}]
-    assert {m.name for m in cards[1].models} == set(CHOSEN)
+    assert {m.name for m in cards[1].models} == {*RECOGNIZERS, *SPEAKERS}
 
 
 def test_the_page_is_shown(executed: tuple[Path, NotebookNode]) -> None:
