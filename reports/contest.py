@@ -116,6 +116,8 @@ class Contest:
         refused = refusal(self.licences.get(model), self.case.reject_licences)
         if refused:
             problems.append(Problem("licence", refused))
+        # What no further evidence can take away says the most.
+        problems.sort(key=lambda p: p.kind not in ("broken", "error", "absent", "licence"))
         if model in self.failed:  # last: what follows from figures says more
             problems.append(Problem("failed", "a test of it failed"))
         values = self._values(own)
