@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
+from evals import thresholds as thresholds_file
 from evals.measurement import ALL, WORST_SLICE
 from reports import scorecard
+from reports.rescore import rescore
 from tests import toy_engine
 from tests.toy_engine import toy_corpus
 
@@ -168,6 +170,24 @@ def card_of(folder: Path) -> dict[str, Any]:
     schema = json.loads(scorecard.SCHEMA_FILE.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(schema).validate(card)
     return card
+
+
+def as_written(card: scorecard.Scorecard) -> Any:
+    """As JSON says it, where a tuple is a list."""
+    return json.loads(json.dumps(card.model_dump(mode="json")))
+
+
+def check_rescored(run: Path, limits: Path = thresholds_file.DEFAULT) -> list[str]:
+    """Score a run again by the same limits: every row, grade and recommendation is the same.
+
+    Returns what of it fails, a text for each test.
+    """
+    before = scorecard.read(run / scorecard.FILE_NAME)
+    after, broken = rescore(run, thresholds_file.load(limits), limits)
+    assert after.rescored is not None
+    assert as_written(after.model_copy(update={"rescored": None})) == as_written(before)
+    assert bool(broken) == (before.run.exit_status == 1)
+    return broken
 
 
 def row_of(card: dict[str, Any], model: str, metric: str, task: str = "asr") -> dict[str, Any]:

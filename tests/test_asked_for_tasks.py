@@ -16,7 +16,16 @@ from evals.thresholds import load
 from fixtures.augmentation import CONDITIONS
 from fixtures.non_speech import CLIPS, ENDS
 from reports.recommendation import recommend
-from tests.sessions import ROOT, TEXTS, Finished, card_of, prepare, run_session, shared_arguments
+from tests.sessions import (
+    ROOT,
+    TEXTS,
+    Finished,
+    card_of,
+    check_rescored,
+    prepare,
+    run_session,
+    shared_arguments,
+)
 from tests.toy_engine import toy_corpus
 
 BOTH = ("-m", "robustness or hallucination", "--robustness-utterances=4")
@@ -164,6 +173,11 @@ def test_what_cannot_be_produced_is_not_measured_and_fails(tmp_path: Path) -> No
     figures = rows(card_of(tmp_path), "oracle", "robustness")
     assert figures["wer_drift", "babble-0db"]["verdict"] == "not_measured"
     assert figures["wer_drift", "white-0db"]["value"] == 1.0
+
+
+def test_scored_again_from_what_the_run_keeps(talked: tuple[Path, int, str]) -> None:
+    broken = check_rescored(talked[0] / "runs" / "latest")
+    assert any(text.startswith("talker on toy (hallucination)") for text in broken)
 
 
 def test_two_processes_give_the_same_figures(talked: tuple[Path, int, str], tmp_path: Path) -> None:

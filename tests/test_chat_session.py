@@ -15,7 +15,7 @@ import yaml
 from evals.replied import Replied
 from fixtures.dialogues import BUILTIN
 from tests.faulty_assistant import FAULTS
-from tests.sessions import ROOT, card_of
+from tests.sessions import ROOT, card_of, check_rescored
 
 #: Dialogues that the micro Whisper hears without a mistake that matters.
 CHOSEN = ("timer-asked", "timers-by-number", "front-door-declined", "digits-repeated")
@@ -128,6 +128,11 @@ def test_an_exchange_that_failed_is_not_told_later(held: Held) -> None:
 def test_a_reply_that_is_not_streamed_is_first_heard_at_its_end(held: Held) -> None:
     figures = rows(held[0], "assistant-slow")
     assert figures["first_audio_p95"]["value"] == figures["latency_p95"]["value"] > 4.5
+
+
+def test_scored_again_from_what_the_run_keeps(held: Held) -> None:
+    """The dialogues too: what was expected is in the run."""
+    assert len(check_rescored(held[0] / "runs" / "latest")) > 3
 
 
 def test_the_table_names_every_assistant(held: Held) -> None:

@@ -22,7 +22,7 @@ from fixtures.audio import SAMPLE_RATE
 from fixtures.sentences import builtin_sentences
 from tests.contract.installed import need
 from tests.faulty_voice import MELODIES, OTHERS, SOUNDS, STUCK
-from tests.sessions import ROOT, card_of
+from tests.sessions import ROOT, card_of, check_rescored
 from tests.speech_faults import need_libraries
 
 FAULTS = ("none", *SOUNDS, *OTHERS)
@@ -94,6 +94,13 @@ def heard(
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
     folder = tmp_path_factory.mktemp("voices")
     return folder, run(folder, "--model=voice-*")
+
+
+def test_scored_again_from_what_the_run_keeps(
+    heard: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    broken = check_rescored(heard[0] / "runs" / "latest", heard[0] / "thresholds.yaml")
+    assert len(broken) >= len([fault for fault in BROKEN.values() if fault])
 
 
 def rows(folder: Path, fault: str) -> dict[str, dict[str, Any]]:
