@@ -30,7 +30,8 @@ def page(report: Report) -> str:
 
     return render(
         "compare.html.jinja",
-        script="compare.js",
+        styles=["runs.css"],
+        scripts=["compare.js"],
         reference=report.reference,
         described=described,
         comparisons=[_view(c, report.inconclusive_fails) for c in report.comparisons],

@@ -1,9 +1,10 @@
-"""What pages of several runs share with the page of one: the look, the script, the policy."""
+"""What all pages share: the look, the script, the policy."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,19 @@ from reports.page.plain import plain
 _FOLDER = Path(__file__).parent
 
 
-def render(template: str, *, script: str | None = None, **values: Any) -> str:
-    """A page from a template that extends runs.html.jinja.
+def render(
+    template: str,
+    *,
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
+    **values: Any,
+) -> str:
+    """A page from a template.
 
-    script: the file of a script of its own, beside page.js. All text is escaped, and whatever
+    styles, scripts: files beside style.css and page.js. All text is escaped, and whatever
     is not the page's own is to go through the filter `plain`.
     """
     import jinja2  # only pages need it
-    from markupsafe import Markup
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
@@ -29,15 +35,22 @@ def render(template: str, *, script: str | None = None, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["plain"] = plain
-    style = _read("style.css") + _read("runs.css")
-    code = _read("page.js") + (_read(script) if script else "")
+    style = "".join(map(_read, ("style.css", *styles)))
+    script = "".join(map(_read, ("page.js", *scripts)))
     text: str = environment.get_template(template).render(
-        style=Markup(style),  # noqa: S704  # our own file
-        script=Markup(code),  # noqa: S704  # our own file
-        policy=policy(style, code),
+        style=own(style),
+        script=own(script),
+        policy=policy(style, script),
         **values,
     )
     return text
+
+
+def own(text: str) -> Any:
+    """Text of our own, or escaped by us, that Jinja leaves as it is."""
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704  # never text from outside
 
 
 def policy(style: str, script: str) -> str:
@@ -52,6 +65,7 @@ def policy(style: str, script: str) -> str:
             f"style-src '{_hash(style)}'",
             "style-src-attr 'unsafe-inline'",
             "img-src data:",
+            "media-src data:",
             "base-uri 'none'",
             "form-action 'none'",
         )

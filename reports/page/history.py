@@ -28,6 +28,7 @@ def page(found: history.History) -> str:
         groups.setdefault((series.task, series.corpus, series.metric), []).append(series)
     return render(
         "history.html.jinja",
+        styles=["runs.css"],
         runs=len(found.runs),
         unread=found.unread,
         groups=[

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +9,9 @@ from typing import Any
 
 from fixtures.dialogues import Dialogues
 from reports import scorecard
+from reports.page import frame
 from reports.page.errors import MOST, Errors, errors_of
 from reports.page.expected import dialogues_of
-from reports.page.plain import plain
 from reports.page.sounds import DEFAULT_MB, Sounds
 from reports.page.view import view_of
 from reports.scorecard import Scorecard
@@ -21,7 +19,6 @@ from reports.scorecard import Scorecard
 FILE_NAME = "scorecard.html"
 #: Bytes of errors without their sound: where texts are long, fewer of them are shown.
 MOST_BYTES = 2_500_000
-_FOLDER = Path(__file__).parent
 #: What could end a script element, or a line of a script, is written as its code in JSON.
 _ESCAPED = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
@@ -61,8 +58,6 @@ def render(
     seed: int = 0,
 ) -> str:
     """The page's HTML. run: the folder with the lines of the models; see `write_page`."""
-    import jinja2  # only pages need it
-
     from reports import charts
 
     known = dialogues_of(card, run) if dialogues is None else dialogues
@@ -71,16 +66,6 @@ def render(
         # The sample is known by now: no sound is read that is not shown.
         sounds = Sounds(run, audio_mb)
         errors = errors.with_sound(sounds)
-    style = (_FOLDER / "style.css").read_text(encoding="utf-8")
-    script = (_FOLDER / "page.js").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plain"] = plain
     drawn = [
         (name, chart(card))
         for name, chart in (
@@ -90,16 +75,13 @@ def render(
             ("robustness", charts.robustness),
         )
     ]
-    text: str = environment.get_template("page.html.jinja").render(
+    return frame.render(
+        "page.html.jinja",
         view=view_of(card),
         errors=errors,
         charts=[one for one in drawn if one[1] is not None],
-        data=_markup(embedded(errors.as_json())),
-        style=_markup(style),
-        script=_markup(script),
-        policy=_policy(style, script),
+        data=frame.own(embedded(errors.as_json())),
     )
-    return text
 
 
 def embedded(data: Mapping[str, Any]) -> str:
@@ -116,34 +98,3 @@ def _fitting(card: Scorecard, run: Path, dialogues: Mapping[str, Dialogues], see
         most = max(1, min(most - 1, int(0.95 * errors.shown * MOST_BYTES / size)))
         errors = errors.fewer(most)
     return errors
-
-
-def _policy(style: str, script: str) -> str:
-    """The Content-Security-Policy: our own script and style by their hashes, and no network.
-
-    The charts' drawings have style attributes, which can load nothing here.
-    """
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src '{_hash(script)}'",
-            f"style-src '{_hash(style)}'",
-            "style-src-attr 'unsafe-inline'",
-            "img-src data:",
-            "media-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
-
-
-def _markup(text: str) -> Any:
-    """Text of our own, or escaped by us, that Jinja leaves as it is."""
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704  # never text from outside
