@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from evals.confusions import Confusion
 from reports import scorecard
+from reports.__main__ import main
 from reports.page import page as pages
 from reports.page.page import write_page
 from reports.scorecard import WordErrors
@@ -327,3 +329,33 @@ def test_what_has_no_place_to_break_does_not_widen_the_page(
             assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             over = seen.page.evaluate(OVER)
             assert over == []
+
+
+@pytest.fixture(scope="module")
+def later(run: Path) -> Path:
+    """The run as if made again, with one utterance worse."""
+    again = Path(shutil.copytree(run, run.parent / "later"))
+    card = scorecard.read(again / "scorecard.json")
+    made = card.run.model_copy(update={"id": "later", "started": "2027-01-01T00:00:00+00:00"})
+    scorecard.write(card.model_copy(update={"run": made}), again)
+    lines = again / "alpha" / "asr" / "a.jsonl"
+    first, *rest = lines.read_text(encoding="utf-8").splitlines()
+    worse = {**json.loads(first), "hypothesis": f"{SCRIPT} {ARABIC}"}
+    lines.write_text("\n".join([json.dumps(worse), *rest]) + "\n", encoding="utf-8")
+    return again
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_comparison_and_history_open_without_trouble(
+    browser: Browser, run: Path, later: Path, tmp_path: Path, width: int
+) -> None:
+    compared, over_time = tmp_path / "compare.html", tmp_path / "history.html"
+    assert main(["compare", str(run), str(later), "--html", str(compared)]) == 0
+    assert main(["history", "--runs-dir", str(run.parent), "--html", str(over_time)]) == 0
+    for path in (compared, over_time):
+        with _open(browser, path, width=width) as seen:
+            assert seen.page.evaluate(OVER) == []
+            seen.holds_nothing_bad()
+            shown = seen.page.inner_text("body")
+            assert "alpha" in shown
+            assert SCRIPT in shown
