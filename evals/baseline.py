@@ -149,7 +149,11 @@ def find(named: str) -> Path:
     given = Path(named)
     for path in (given, given / "scorecard.json", Path(FOLDER) / named / "scorecard.json"):
         if path.is_file():
-            return path
+            # runs/latest is another run by the time that it is asked for again.
+            folder = path.parent
+            return (
+                folder.parent / folder.readlink() if folder.is_symlink() else folder
+            ) / path.name
     raise BaselineError(
         f"no scorecard at {given}, and no baseline of that name in {FOLDER}/ "
         "(python -m reports promote RUN makes one)"

@@ -72,8 +72,8 @@ TASKS = {
     "latency": "how long one fixed clip takes",
     "asr": "speech recognition over a corpus",
     "robustness": "the same speech in noise, rooms and codecs (runs only where it is asked for)",
-    "tts": "speech synthesis of a list of sentences",
-    "chat": "spoken conversations with an assistant",
+    "tts": "speech synthesis of a list of sentences (runs only where it is asked for)",
+    "chat": "spoken conversations with an assistant (runs only where it is asked for)",
     "hallucination": "words heard where nobody spoke (runs only where it is asked for)",
 }
 #: The fixture by which a test gets its model, and the task that the model must do.
@@ -346,7 +346,7 @@ def _case(model: Model, task: str, source: CorpusSource | None) -> Case:
 
 def case_of_nodeid(nodeid: str, config: pytest.Config) -> Case | None:
     """The case of a test of which nothing but its id is left, as after a crash under xdist."""
-    module, _, parameters = nodeid.rstrip("]").partition("[")
+    module, _, parameters = nodeid.removesuffix("]").partition("[")
     task = Path(module.partition("::")[0]).stem.removeprefix("test_")
     if task not in TASKS:
         return None
@@ -354,7 +354,9 @@ def case_of_nodeid(nodeid: str, config: pytest.Config) -> Case | None:
         if parameters == model.name:
             return _case(model, task, None)
         for source in sources(config, task):
-            if parameters in (f"{model.name}-{source.name}", f"{source.name}-{model.name}"):
+            # As pytest writes it in an id.
+            name = source.name.encode("unicode_escape").decode("ascii")
+            if parameters in (f"{model.name}-{name}", f"{name}-{model.name}"):
                 return _case(model, task, source)
     return None
 

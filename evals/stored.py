@@ -36,6 +36,8 @@ class Stored:
     facts: Mapping[str, Any] = field(default_factory=dict)
     baseline: Baseline | None = None
     emit: Callable[[tuple[str, str]], None] = lambda named: None
+    #: The files of lines that were begun.
+    _begun: list[Path] = field(default_factory=list, init=False, repr=False)
 
     def path(self, part: str | None = None) -> Path:
         """The file of its lines; those of a part, such as a condition, are in a folder."""
@@ -44,19 +46,33 @@ class Stored:
 
     def lines(self, kind: type[T], part: str | None = None) -> LineFile[T]:
         """The file, new, to append lines to."""
-        return LineFile[T](self.path(part))
+        file = LineFile[T](self.path(part))
+        self._begun.append(file.path)
+        return file
 
     def read(self, kind: type[T], part: str | None = None) -> Sequence[T]:
-        """Its lines. Raises OSError; ValueError naming the line that is none."""
-        return read_lines(self.path(part), kind)
+        """Its lines. Raises OSError; ValueError naming the line that is none, or how many are gone.
+
+        Lines that a copy has lost would make every figure another one without a word.
+        """
+        path = self.path(part)
+        found = read_lines(path, kind)
+        written = self.facts.get("lines", {}).get(self._name(path))
+        if written is not None and len(found) != written:
+            raise ValueError(f"{path}: {len(found)} lines, where {written} were written")
+        return found
 
     def keep(self, **facts: Any) -> None:
         """Remember facts: JSON, or figures by metric."""
+        facts["lines"] = {self._name(path): path.read_bytes().count(b"\n") for path in self._begun}
         plain = json.dumps(facts, allow_nan=False, default=_plain)
         # Read back, so that a session scores what a later `rescore` will find.
         self.facts = {**self.facts, **json.loads(plain)}
         row = {**asdict(self.case), "facts": self.facts}
         self.emit((PROPERTY, json.dumps(row, allow_nan=False)))
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.run / self.case.model / self.case.task).as_posix()
 
     def figures(self, name: str = "observed") -> Mapping[str, Figure]:
         """The figures that were kept under a name."""

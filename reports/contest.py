@@ -159,12 +159,13 @@ def contest(
 ) -> Contest:
     """The contest for a use, among the models that do its task."""
     case = thresholds.use_cases[use_case]
-    required = frozenset(case.place(key) for key in case.reject)
+    # Without a figure that is weighed there is no score, so that its task has to have run too.
+    required = frozenset(case.place(key) for key in (*case.reject, *case.weights))
     tasks = {
         *GROUPS.get(case.task, (case.task,)),
         *(OF_RECOGNIZERS if case.task == "asr" else ()),
     }
-    # Of a task that is not the use's, only what the use itself limits counts.
+    # Of a task that is not the use's, only what the use itself names counts.
     limits = {
         key: all_of
         for key, all_of in thresholds.use_limits(use_case).items()
@@ -219,7 +220,7 @@ def ranked(standings: Sequence[Standing]) -> list[Standing]:
 def headroom(value: float, limit: Limit) -> float:
     """The part of a limit that is left: 1 is nothing used, 0 is at the limit or past it."""
     if limit.bound == "max":
-        return max(0.0, 1 - value / limit.value) if limit.value > 0 else 0.0
+        return max(0.0, min(1.0, 1 - value / limit.value)) if limit.value > 0 else 0.0
     return max(0.0, min(1.0, 1 - limit.value / value)) if value > 0 else 0.0
 
 

@@ -49,7 +49,7 @@ def device_rows(cards: Iterable[Scorecard]) -> list[DeviceRow]:
                 DeviceRow(
                     model=model.name,
                     device=model.device or "not loaded",
-                    hardware=card.provenance.processor,
+                    hardware=model.device_name or card.provenance.processor,
                     threads=card.provenance.threads,
                     load_time=_value(load),
                     clip=_value(clip),

@@ -67,11 +67,8 @@ def restrictions(licence: str | None) -> Sequence[Restriction]:
     exception ("WITH ...") takes nothing away here. What is not in the table is "unknown",
     and so is a model without a licence: never free.
     """
-    if licence is None or not licence.strip() or "(" in licence:
-        return ("unknown",)
-    ways = [_all_of(way) for way in _split(licence, "or")]
     # What nobody knows may demand anything, so another way is better.
-    return min(ways, key=lambda way: ("unknown" in way, len(way)))
+    return min(_ways(licence), key=lambda way: ("unknown" in way, len(way)))
 
 
 def flags(licence: str | None) -> Sequence[str]:
@@ -82,9 +79,10 @@ def flags(licence: str | None) -> Sequence[str]:
 def refusal(licence: str | None, rejected: Sequence[Restriction]) -> str | None:
     """Why a use that rejects some restrictions cannot have a model; None where it can.
 
-    A licence that nobody knows may demand what is rejected, so it is refused.
+    A licence that nobody knows may demand what is rejected, so it is refused. Of "A OR B" one
+    that demands nothing of it is enough, even where it demands more of the rest.
     """
-    if not rejected:
+    if not rejected or any({*way}.isdisjoint(("unknown", *rejected)) for way in _ways(licence)):
         return None
     demanded = restrictions(licence)
     hit = [kind for kind in demanded if kind in rejected]
@@ -95,6 +93,13 @@ def refusal(licence: str | None, rejected: Sequence[Restriction]) -> str | None:
             return "no licence is named for it, and this use does not take any licence"
         return f"licence {licence} is not known here, and this use does not take any licence"
     return None
+
+
+def _ways(licence: str | None) -> Sequence[tuple[Restriction, ...]]:
+    """What each of the licences demands that one may choose from."""
+    if licence is None or not licence.strip() or "(" in licence:
+        return [("unknown",)]
+    return [_all_of(way) for way in _split(licence, "or")]
 
 
 def _all_of(expression: str) -> tuple[Restriction, ...]:

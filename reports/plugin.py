@@ -100,6 +100,7 @@ class Collector:
         self._page_failed: str | None = None
         self._unrun: list[str] = []
         self._others_failed: set[str] = set()
+        self._over: set[str] = set()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -119,6 +120,7 @@ class Collector:
             self._others_failed.add(report.nodeid)
         if report.when != "teardown":
             return
+        self._over.add(report.nodeid)
         for name, value in report.user_properties:
             if name == measurements.PROPERTY:
                 found = measurements.from_property(str(value))
@@ -149,13 +151,18 @@ class Collector:
 
     def _crashed(self, report: pytest.TestReport) -> None:
         """An xdist worker died, so its test says nothing itself."""
-        case = case_of_nodeid(report.nodeid, self._config)
+        case = self._cases.get(report.nodeid) or case_of_nodeid(report.nodeid, self._config)
         if case is None:
-            return
-        self._cases[report.nodeid] = case
+            self._others_failed.add(report.nodeid)
+        else:
+            self._ended(report.nodeid, case, str(report.longrepr).strip().splitlines()[-1])
+
+    def _ended(self, nodeid: str, case: Case, message: str) -> None:
+        """A test that came to no end of its own has no figures, which is no pass."""
+        self._over.add(nodeid)
+        self._cases[nodeid] = case
         self._findings.failed.add(case.model)
-        message = str(report.longrepr).strip().splitlines()[-1]
-        self._seen[report.nodeid] = records.Seen(case, "failed", message=message)
+        self._seen[nodeid] = records.Seen(case, "failed", message=message)
         self._findings.measurements += missing_measurements(
             case,
             (),
@@ -164,6 +171,11 @@ class Collector:
             self._config.stash[THRESHOLDS],
             self._config.getoption("gate"),
         )
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module that cannot be read fails the session, also where it goes on."""
+        if report.failed:
+            self._others_failed.add(report.nodeid or "collection")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -175,6 +187,9 @@ class Collector:
                 config.stash[RUN_DIR].rmdir()
             return
         self._refuse_unrun(session)
+        for nodeid, case in [*self._cases.items()]:
+            if nodeid not in self._over:
+                self._ended(nodeid, case, "the session ended before the test did")
         stopped = bool(session.shouldstop or session.shouldfail)
         self._card = self._build(int(session.exitstatus), stopped=stopped)
         folder = run_dir(config)

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from evals.baseline import Baseline
 from evals.cases import Case, missing_measurements
 from evals.evaluation import Evaluation, GateBroken
+from evals.measurement import Verdict
 from evals.stored import Stored
 from evals.thresholds import Gate, Thresholds
 from reports import cost, provenance, records, scorecard
 from reports.assemble import Findings, assemble
 from reports.cost import Prices
-from reports.records import CaseRecord, TaskRecord
+from reports.records import CaseRecord, Outcome, TaskRecord
 from reports.scorecard import Rescored, Scorecard
+
+#: What a file that was damaged, or is of another version, may make a task's `score` raise.
+_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+#: The verdict on figures that a test left out, by what became of it.
+_NO_FIGURE: Mapping[Outcome, Verdict] = {
+    "passed": "error",
+    "failed": "error",
+    "skipped": "not_measured",
+}
 
 
 class NotRescored(ValueError):
@@ -42,6 +53,11 @@ def rescore(
         found = records.read(run, [model.name for model in before.models])
     except ValueError as error:
         raise NotRescored(str(error)) from None
+    if baseline is not None and baseline.path.resolve().parent == run.resolve():
+        # As runs/latest becomes, once the run that was compared with it is over.
+        raise NotRescored(
+            f"{baseline.path}: the baseline is the run itself: name what it was compared with"
+        )
     held_by = gate or before.run.gate
     order = {model.name: index for index, model in enumerate(before.models)}
     wanted = {(m.model, m.task) for m in before.measurements}
@@ -55,6 +71,11 @@ def rescore(
     broken: list[str] = []
     for record in sorted(found, key=lambda record: order[record.model.name]):
         for case in record.cases:
+            if case.facts is None and case.outcome == "passed" and before.run.complete:
+                raise NotRescored(
+                    f"{run / record.model.name / record.task}.json: {record.model.name} on "
+                    f"{case.corpus}: its test passed without keeping what it was scored from"
+                )
             message = _score(run, record, case, findings, thresholds, held_by, baseline)
             if message is not None:
                 findings.failed.add(record.model.name)
@@ -97,16 +118,18 @@ def _score(
     case = Case(record.model.name, kept.tier, record.task, kept.corpus)
     failed = kept.outcome == "failed" and not kept.gate_broken
     title = f"{case.model} on {case.corpus} ({case.task})"
+    why = kept.message or "the test did not get to its figures"
     if kept.facts is None or "contended" not in kept.facts:
         findings.measurements += missing_measurements(
             case,
             (),
-            "not_measured" if kept.outcome == "skipped" else "error",
-            kept.message or "the test did not get to its figures",
+            _NO_FIGURE[kept.outcome],
+            why,
             thresholds,
             gate,
         )
-        return f"{title}:\n  {kept.message}" if kept.outcome == "failed" else None
+        # One that neither failed nor was skipped was interrupted, which is no pass.
+        return f"{title}:\n  {why}" if kept.outcome != "skipped" else None
     stored = Stored(run, case, _renormalized(kept, thresholds), baseline)
     evaluation = Evaluation(
         case,
@@ -121,13 +144,23 @@ def _score(
     )
     try:
         importlib.import_module(f"evals.test_{case.task}").score(evaluation, stored)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ImportError, OSError, RuntimeError, *_UNREADABLE) as error:
+        # RuntimeError: soundfile's, for a sound that is gone.
         raise NotRescored(f"{title} cannot be scored: {type(error).__name__}: {error}") from None
+    said = f"{title}:\n  {kept.message or 'its test failed'}" if failed else None
+    reason = kept.message if failed or kept.outcome == "skipped" else None
+    verdict = _NO_FIGURE[kept.outcome]
     try:
         evaluation.check()
     except GateBroken as error:
-        return str(error)
-    return f"{title}:\n  {kept.message}" if failed else None
+        said = str(error)
+        reason, verdict = (reason if failed else None) or said.splitlines()[0], "error"
+    if reason is not None:
+        # As in a session: what is limited or graded and was not recorded has a row that says so.
+        findings.measurements += missing_measurements(
+            case, evaluation.recorded, verdict, reason, thresholds, gate
+        )
+    return said
 
 
 def _renormalized(kept: CaseRecord, thresholds: Thresholds) -> dict[str, object]:

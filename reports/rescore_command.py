@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from evals.baseline import Baseline, BaselineError, find
 from evals.measurement import Measurement
 from reports import cost, scorecard
 from reports.rescore import NotRescored, rescore
-from reports.scorecard import Scorecard
+from reports.scorecard import Cost, Scorecard
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,8 +22,9 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "rescore",
         help="score a run's predictions again, after thresholds or metrics changed",
         description="Writes the run's scorecard.json anew and keeps the former one beside it, as "
-        "scorecard.1.json and so on. Exit status: 0 where every limit is kept, 1 where one is "
-        "broken or the run cannot be scored, 2 for wrong arguments.",
+        "scorecard.1.json and so on; a page of the run is made anew too. Exit status: 0 where "
+        "every limit is kept, 1 where one is broken, the run was interrupted or cannot be scored, "
+        "2 for wrong arguments.",
     )
     command.add_argument("folder", metavar="RUN", help="a run's folder, such as runs/latest")
     command.add_argument(
@@ -64,6 +66,11 @@ def _rescore(options: argparse.Namespace) -> int:
         before = scorecard.read(run / scorecard.FILE_NAME)
         named = options.baseline or before.baseline
         baseline = Baseline(find(named)) if named else None
+        if before.baseline and not options.baseline and Path(before.baseline).parent.is_symlink():
+            raise BaselineError(
+                f"{before.baseline}: what that was for the run, such as the latest one, may be "
+                "another run by now: name the one to be no worse than"
+            )
         prices = cost.load(Path(options.prices))
         prices.check(options.hardware)
         card, broken = rescore(
@@ -87,9 +94,26 @@ def _rescore(options: argparse.Namespace) -> int:
         print(text)
     if not options.dry_run:
         path = run / scorecard.FILE_NAME
-        path.replace(_free(run))
+        shutil.copy2(path, _free(run))  # so that there is one at any time
         print(f"{scorecard.write(card, run)}: written anew")
-    return card.run.exit_status
+        _write_page(run, audio="--report-audio" in card.provenance.command_line)
+    for problem in card.run.problems:
+        print(problem)
+    if not card.run.complete:
+        print(f"the run was interrupted (exit status {card.run.exit_status}), so it is no pass")
+    return 1 if card.run.exit_status else 0
+
+
+def _write_page(run: Path, *, audio: bool) -> None:
+    """Make the run's page anew, where it has one: it would go on showing the former verdicts."""
+    from reports.page.page import FILE_NAME, write_page  # brings a template engine
+
+    if (run / FILE_NAME).exists():
+        try:
+            print(f"{write_page(run, audio=audio)}: written anew")
+        except Exception as error:  # as in a session, failing at it changes no verdict
+            said = f"{type(error).__name__}: {error}"
+            print(f"{run / FILE_NAME}: shows the former figures still ({said})", file=sys.stderr)
 
 
 def _free(run: Path) -> Path:
@@ -122,10 +146,22 @@ def _changes(before: Scorecard, after: Scorecard) -> list[str]:
         if former is None or (former.grade, former.gate) != (grade.grade, grade.gate):
             was_said = f"{former.grade or '-'} ({former.gate})" if former else "none"
             lines.append(f"{grade.model} grade: {was_said} -> {grade.grade or '-'} ({grade.gate})")
+    spent = {(c.model, c.task, c.corpus): c for c in before.costs}
+    for now_spent in after.costs:
+        past = spent.get((now_spent.model, now_spent.task, now_spent.corpus))
+        if past is None or _price(past) != _price(now_spent):
+            was_spent = _price(past) if past else "none"
+            where = f"{now_spent.model} {now_spent.task} {now_spent.corpus} cost per audio hour"
+            lines.append(f"{where}: {was_spent} -> {_price(now_spent)}")
     if before.recommendation.model != after.recommendation.model:
         was_best, best = before.recommendation.model, after.recommendation.model
         lines.append(f"recommended: {was_best or 'none'} -> {best or 'none'}")
     return lines or ["no figure, verdict or grade has changed"]
+
+
+def _price(cost: Cost) -> str:
+    value = "none" if cost.per_audio_hour is None else f"{cost.per_audio_hour:.4g} {cost.currency}"
+    return f"{value} ({cost.hardware}, {cost.source})"
 
 
 def _said(m: Measurement | None) -> str:

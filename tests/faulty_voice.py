@@ -82,7 +82,7 @@ class FaultyVoice(Adapter):
             raise ModelError("this voice cannot read digits")
         audio = self._espeak.synthesize(text, voice).audio
         if self._fault == "slow":
-            time.sleep(1.2 * audio.seconds)
+            time.sleep(1.1 * audio.seconds)
         samples, rate = audio.samples, audio.sample_rate
         if self._fault in SOUNDS:
             samples = SOUNDS[self._fault](samples, rate)

@@ -20,11 +20,11 @@ FAILING = (*SELECT, "--model=oracle", "--model=always-silent", "--model=absent",
 JUNIT = ("--junitxml=junit.xml",)
 #: What goes wrong in the middle of a session, as a plugin.
 FAULTS = {
-    "interrupts.py": "KeyboardInterrupt",
-    "breaks.py": "RuntimeError('a plugin is broken')",
+    "interrupts.py": ("call", "KeyboardInterrupt"),
+    "breaks.py": ("teardown", "RuntimeError('a plugin is broken')"),
 }
 FAULT = """def pytest_runtest_logreport(report):
-    if report.when == "teardown":
+    if report.when == "{when}":
         raise {error}
 """
 TWICE = """import pytest
@@ -56,8 +56,8 @@ SUMMARIES = {"passes": ".", "nothing": None}
 
 def session(name: str, folder: Path) -> tuple[Path, Done]:
     prepare(folder)
-    for module, error in FAULTS.items():
-        (folder / module).write_text(FAULT.format(error=error), encoding="utf-8")
+    for module, (when, error) in FAULTS.items():
+        (folder / module).write_text(FAULT.format(when=when, error=error), encoding="utf-8")
     (folder / "twice.py").write_text(TWICE, encoding="utf-8")
     (folder / "summary.md").write_text("Said by an earlier command\n", encoding="utf-8")
     summary = SUMMARIES.get(name, "summary.md")
@@ -119,7 +119,12 @@ def test_exit_codes_are_those_of_the_docs(name: str, code: int, ran: Ran) -> Non
 
 def test_interrupted_session_says_so_everywhere(ran: Ran) -> None:
     folder, _ = ran("interrupted")
-    assert card_of(folder)["run"]["complete"] is False
+    card = card_of(folder)
+    assert card["run"]["complete"] is False
+    # Its test did not end, so that nothing is known of it: no pass.
+    assert [grade["gate"] for grade in card["grades"]] == ["fail"]
+    assert {m["verdict"] for m in card["measurements"]} == {"error"}
+    assert "ended before the test did" in card["measurements"][0]["reason"]
     assert "## Model Lab: interrupted (exit status 2)" in (folder / "summary.md").read_text()
 
 

@@ -12,7 +12,8 @@ from evals.evaluation import CONTENDED
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from reports.cost import DEFAULT, Prices, Spent, costs, load, tally
-from reports.scorecard import CorpusRecord, Cost, ModelRecord, Provenance
+from reports.device_table import device_rows
+from reports.scorecard import CorpusRecord, Cost, ModelRecord, Provenance, Run, Scorecard
 
 PRICES = Prices.model_validate(
     {
@@ -237,3 +238,12 @@ def test_the_shipped_table_is_whole() -> None:
         assert row.watts, name
         assert row.match == [pattern.lower() for pattern in row.match]
     assert "whisper-1" in prices.api
+
+
+def test_the_device_table_names_the_accelerator() -> None:
+    """Two GPUs in like machines are two devices, and neither is the processor beside it."""
+    where = machine().model_copy(update={"threads": 1})
+    run = Run.model_construct(id="r")
+    models = [record(device="cuda:0", device_name="NVIDIA L4"), record(name="n")]
+    card = Scorecard.model_construct(run=run, models=models, measurements=[], provenance=where)
+    assert [row.hardware for row in device_rows([card])] == ["NVIDIA L4", "AMD EPYC 7B13"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -11,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import adapters.__main__
 import reports.__main__
 from adapters.catalog import Catalog
+from adapters.engines import resolve_engine
+from evals import thresholds
 from evals.plugin import TASKS
+from reports import cost
 from reports.metric_table import FILE as METRICS_PAGE
 from reports.metric_table import metric_table
 from tests.sessions import ROOT
@@ -164,3 +169,52 @@ def test_every_option_of_ours_is_documented(pytester: pytest.Pytester) -> None:
 def test_the_table_of_metrics_is_fresh() -> None:
     """`python -m reports metrics --write` renews it."""
     assert METRICS_PAGE.read_text(encoding="utf-8") == metric_table()
+
+
+def blocks(page: str) -> Iterator[str]:
+    """The indented blocks of a page."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for found in re.finditer(r"(?:^(?:    .*)?\n)+", text, re.MULTILINE):
+        yield textwrap.dedent(found[0]).strip() + "\n"
+
+
+def block(page: str, beginning: str) -> str:
+    """The only one of them that has a line with this beginning."""
+    (found,) = [b for b in blocks(page) if re.search(rf"^{beginning}", b, re.MULTILINE)]
+    return found
+
+
+def test_example_prices_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text(block("reports.md", "currency:"), encoding="utf-8")
+    assert cost.load(file).find("AMD EPYC") == "our-server"
+
+
+def test_example_use_can_be_read(tmp_path: Path) -> None:
+    whole = yaml.safe_load((ROOT / "thresholds.yaml").read_text(encoding="utf-8"))
+    whole["use_cases"] |= yaml.safe_load(block("reports.md", "use_cases:"))["use_cases"]
+    file = tmp_path / "thresholds.yaml"
+    file.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
+    assert thresholds.load(file).use_cases["in-car"].reject_licences
+
+
+def test_every_use_of_the_file_is_named() -> None:
+    page = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+    assert [name for name in thresholds.load().use_cases if f"`{name}`" not in page] == []
+
+
+def test_every_command_on_runs_is_described() -> None:
+    page = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+    listed = re.findall(r"\{([\w,]+)\}", reports.__main__.command_line().format_help())
+    assert [name for name in listed[0].split(",") if f"`{name}`" not in page] == []
+
+
+def test_example_engine_and_entry_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "my_engine.py").write_text(
+        block("adding-a-model.md", "class MyEngine"), encoding="utf-8"
+    )
+    assert resolve_engine("my_engine.py", tmp_path).tasks() == ("asr",)
+    file = tmp_path / "catalog.yaml"
+    file.write_text(block("adding-a-model.md", "schema_version:"), encoding="utf-8")
+    (model,) = Catalog([file]).select(["my-whisper"])
+    assert model.checkpoint == str(tmp_path / "my-ct2-folder")

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from adapters.located_yaml import ConfigError
 from evals.evaluation import CONTENDED
 from evals.fair_timing import BUSY
-from evals.measurement import Measurement
+from evals.measurement import Limit, Measurement
 from evals.metrics import METRICS
 from evals.thresholds import DEFAULT, LimitSpec, Thresholds, load
-from reports.contest import TIE, Contest, Standing, best, contest
+from reports.contest import TIE, Contest, Standing, best, contest, headroom
 from reports.decision import decision_lines
+from reports.licences import refusal
 from reports.recommendation import recommend, recommend_all
 from reports.reversal import _edges, brink, limit_flips, weight_flips
 from reports.scorecard import Cost, ModelRecord, Recommendation, Scorecard
@@ -513,3 +514,27 @@ def test_few_lines_in_the_terminal() -> None:
         "(l4 at 0.8 EUR per hour, 50% in use; our contract)"
     )
     assert decision_lines(_card(first, costs=[null], licence="MIT")) == []
+
+
+@pytest.mark.parametrize("key", ["robustness/wer_drift/reverb", "smoke/success_rate"])
+def test_a_weighed_task_that_did_not_run_is_asked_for(key: str) -> None:
+    """Without it there is no score, so there is no winner either, and what to run is said."""
+    told = ask(EVEN + SHARP, with_use(weights={"wer": 6, key: 2}))
+    assert told.model is None
+    assert [c.score for c in told.candidates] == [None, None]
+    task = key.partition("/")[0]
+    assert told.to_run == [f"uv run pytest -m {task} --model {m}" for m in ("even", "sharp")]
+
+
+def test_one_licence_of_several_is_enough() -> None:
+    """Whoever may choose takes the one that the use can live with, whatever else it demands."""
+    both = "GPL-3.0-only OR CC-BY-NC-4.0"
+    assert refusal(both, ["copyleft"]) is None
+    assert refusal(both, ["non-commercial"]) is None
+    assert refusal(both, ["copyleft", "attribution"]) is not None
+    assert refusal("GPL-3.0-only OR Our-Own", ["copyleft"]) is not None
+
+
+def test_no_more_than_all_of_a_limit_is_left() -> None:
+    """A drift below 0 is no better than none: scores are from 0 to 1."""
+    assert headroom(-0.01, Limit("max", 0.03, "")) == 1.0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from evals import thresholds as thresholds_file
-from reports import scorecard
+from evals.baseline import Baseline
+from reports import records, scorecard
 from reports.__main__ import main
 from reports.rescore import NotRescored, rescore
 from reports.scorecard import Scorecard
@@ -128,13 +130,21 @@ def _broken_record(run: Path) -> Path:
     return run / "rival/asr.json"
 
 
+def _lost_lines(run: Path) -> Path:
+    file = run / "rival/asr/toy.jsonl"
+    file.write_text("\n".join(file.read_text().splitlines()[:-3]) + "\n")
+    return file
+
+
 def _no_card(run: Path) -> Path:
     (run / "scorecard.json").unlink()
     return run / "scorecard.json"
 
 
 @looks_at("comparison")
-@pytest.mark.parametrize("damage", [_no_record, _no_lines, _broken_line, _broken_record, _no_card])
+@pytest.mark.parametrize(
+    "damage", [_no_record, _no_lines, _lost_lines, _broken_line, _broken_record, _no_card]
+)
 def test_what_is_damaged_is_named(
     run: Path, damage: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,3 +155,103 @@ def test_what_is_damaged_is_named(
     assert main(["rescore", str(run)]) == 1
     assert str(place) in capsys.readouterr().err
     assert kept is None or (run / "scorecard.json").read_bytes() == kept
+
+
+def change_record(run: Path, **parts: object) -> None:
+    """Other parts in the record of the rival's one test of recognition."""
+    (found,) = [r for r in records.read(run, ["rival"]) if r.task == "asr"]
+    (case,) = found.cases
+    changed = found.model_copy(update={"cases": [case.model_copy(update=parts)]})
+    (run / "rival/asr.json").write_text(changed.model_dump_json(), encoding="utf-8")
+
+
+@looks_at("comparison")
+def test_a_limited_figure_that_is_not_there_has_a_row(run: Path, tmp_path: Path) -> None:
+    """The corpus marks no entities, so a limit on these breaks the gate, and a row says of what."""
+    limits = tmp_path / "limits.yaml"
+    head, candidate = thresholds_file.DEFAULT.read_text(encoding="utf-8").split("  candidate:\n")
+    of_wer = "wer: {max: 0.20}"
+    candidate = candidate.replace(of_wer, f"{of_wer}\n        entity_error_rate: {{max: 0.5}}", 1)
+    limits.write_text(f"{head}  candidate:\n{candidate}", encoding="utf-8")
+    card, broken = again(run, limits)
+    assert len(broken) == 1
+    assert "entity_error_rate was not measured" in broken[0]
+    (row,) = [m for m in card.measurements if m.metric == "entity_error_rate"]
+    assert (row.model, row.task, row.verdict, row.gated) == ("rival", "asr", "error", True)
+
+
+@looks_at("comparison")
+def test_the_run_is_no_baseline_of_itself(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As runs/latest becomes when the run is over: every change since would be none."""
+    limits = thresholds_file.DEFAULT
+    with pytest.raises(NotRescored, match="the run itself"):
+        rescore(
+            run, thresholds_file.load(limits), limits, baseline=Baseline(run / "scorecard.json")
+        )
+    other = Path(shutil.copytree(run, run.parent / "other"))
+    (run.parent / "latest").symlink_to("other")
+    recorded = str(run.parent / "latest/scorecard.json")
+    card = scorecard.read(run / "scorecard.json").model_copy(update={"baseline": recorded})
+    scorecard.write(card, run)
+    assert main(["rescore", str(run)]) == 1
+    assert "may be another run by now" in capsys.readouterr().err
+    assert main(["rescore", str(run), "--baseline", str(other)]) == 0
+
+
+@looks_at("comparison")
+def test_a_test_without_facts_is_no_pass(run: Path) -> None:
+    """Interrupted: it fails, and each figure says so. In a whole run: one that nothing can score."""
+    change_record(run, facts=None)
+    with pytest.raises(NotRescored, match=r"rival on toy.*without keeping"):
+        again(run)
+    before = scorecard.read(run / "scorecard.json")
+    stopped = before.run.model_copy(update={"complete": False, "exit_status": 2})
+    scorecard.write(before.model_copy(update={"run": stopped}), run)
+    card, broken = again(run)
+    assert len(broken) == 1
+    assert "None" not in broken[0]
+    assert {grade.model: grade.gate for grade in card.grades} == {"oracle": "pass", "rival": "fail"}
+    assert main(["rescore", str(run)]) == 1
+
+
+@looks_at("comparison")
+def test_a_failure_after_the_test_has_words(run: Path) -> None:
+    """As of a fixture that fails when the test is over, of which nothing is noted."""
+    change_record(run, outcome="failed")
+    _, broken = again(run)
+    assert broken == ["rival on toy (asr):\n  its test failed"]
+
+
+@looks_at("comparison")
+def test_a_sound_that_is_gone_is_named(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A voice's figures are read from its sounds, and soundfile's error is none of the usual."""
+    import soundfile
+
+    from evals import test_asr
+
+    missing = run / "rival/tts/toy/00001-a.wav"
+    monkeypatch.setattr(test_asr, "score", lambda *_: soundfile.read(missing))
+    assert main(["rescore", str(run)]) == 1
+    assert str(missing) in capsys.readouterr().err
+
+
+@looks_at("comparison")
+def test_the_page_and_the_costs_go_with_the_scorecard(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A page that went on showing the former verdicts would be a false one."""
+    page = run / "scorecard.html"
+    page.write_text("former", encoding="utf-8")
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(
+        "schema_version: 1\ncurrency: EUR\nas_of: '2026'\nsource: by hand\nutilisation: 0.5\n"
+        "hardware: {any: {match: ['*'], per: device, price_per_hour: 7}}\n"
+    )
+    assert main(["rescore", str(run), "--prices", str(prices)]) == 0
+    assert page.read_text(encoding="utf-8") != "former"
+    said = capsys.readouterr().out
+    assert re.search(
+        r"oracle asr toy cost per audio hour: .* -> \S+ EUR \(any, by hand, 2026\)", said
+    )
