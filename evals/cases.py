@@ -70,3 +70,9 @@ def missing_measurements(
         if (case.task, case.corpus, key) not in present
         for metric, _, slice_name in [key.partition("/")]
     ]
+
+
+def heading(text: str) -> str:
+    """Of a message its first line, with the next one where the first only announces that."""
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])

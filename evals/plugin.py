@@ -28,7 +28,7 @@ from adapters.process import ModelProcess, Timed, WorkerError
 from evals import thresholds as thresholds_file
 from evals.baseline import Baseline, BaselineError
 from evals.baseline import find as find_baseline
-from evals.cases import ASKED_FOR, Case, missing_measurements
+from evals.cases import ASKED_FOR, Case, heading, missing_measurements
 from evals.evaluation import Evaluation, GateBroken
 from evals.judging import Judge
 from evals.llm_judge import JudgeError, LlmJudge
@@ -331,8 +331,17 @@ def _leave_out_unasked(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def _asks_for(task: str, config: pytest.Config) -> bool:
-    words = set(re.findall(r"\w+", config.option.markexpr or ""))
-    return task in words or f"test_{task}.py" in _named_files(config)
+    return f"test_{task}.py" in _named_files(config) or _marks(task, config.option.markexpr or "")
+
+
+def _marks(task: str, expression: str) -> bool:
+    """Whether -m names the task, and not to leave it out. A wrong one is pytest's to refuse."""
+    if task not in re.findall(r"\w+", expression):
+        return False
+    try:
+        return Expression.compile(expression).evaluate(lambda name, /, **arguments: name == task)
+    except SyntaxError:
+        return True
 
 
 def _named_files(config: pytest.Config) -> set[str]:
@@ -388,7 +397,7 @@ def pytest_runtest_makereport(
     if _CASE in item.stash and call.excinfo is not None and call.when != "teardown":
         verdict: Verdict = "not_measured" if report.skipped else "error"
         message = getattr(call.excinfo.value, "msg", None) or str(call.excinfo.value)
-        message = (message.strip().splitlines() or [call.excinfo.typename])[0]
+        message = heading(message) or call.excinfo.typename
         failure = {"gate": isinstance(call.excinfo.value, GateBroken), "message": message}
         item.user_properties.append((FAILURE_PROPERTY, json.dumps(failure)))
         config = item.config
@@ -652,7 +661,10 @@ def stored(
     return Stored(
         run_dir(pytestconfig),
         evaluation.case,
-        {"contended": evaluation.contended},
+        {
+            "contended": evaluation.contended,
+            "ruled": evaluation.case.corpus in evaluation.thresholds.corpora,
+        },
         baseline=pytestconfig.stash.get(BASELINE, None),
         emit=request.node.user_properties.append,
     )

@@ -11,11 +11,13 @@ from evals.explanation import CONFUSIONS
 from evals.measurement import Measurement
 from evals.thresholds import Thresholds
 from reports.cost import Cell, Prices, Spent, costs
+from reports.evidence import as_the_session
 from reports.grading import grade_models
 from reports.recommendation import recommend_all
 from reports.scorecard import (
     ModelRecord,
     Provenance,
+    Recommendation,
     Rescored,
     Run,
     Scorecard,
@@ -69,14 +71,19 @@ def assemble(
     failed = frozenset(findings.failed)
     licences = {model.name: model.licence for model in models}
     first, every = recommend_all(rows, order, failed, thresholds, licences)
+
+    def to_type(one: Recommendation) -> Recommendation:
+        lines = [as_the_session(line, provenance.command_line) for line in one.to_run]
+        return one.model_copy(update={"to_run": lines})
+
     return Scorecard(
         run=run,
         provenance=provenance,
         models=list(models),
         measurements=rows,
         grades=grade_models(rows, order, thresholds, run.gate, failed),
-        recommendation=first,
-        recommendations=list(every),
+        recommendation=to_type(first),
+        recommendations=[to_type(one) for one in every],
         costs=costs(models, rows, provenance, prices, hardware=hardware, spent=_spent(rows)),
         baseline=baseline,
         word_errors=sorted(findings.word_errors, key=place),

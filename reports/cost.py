@@ -5,10 +5,11 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from adapters import located_yaml
 from adapters.located_yaml import KeyedError
@@ -28,6 +29,10 @@ Cell: TypeAlias = tuple[str, str, str]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _date_as_text(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 class Hardware(_Strict):
@@ -50,7 +55,8 @@ class Prices(_Strict):
 
     schema_version: Literal[1]
     currency: str = Field(min_length=1)
-    as_of: str = Field(min_length=1)
+    #: YAML reads a whole date as one.
+    as_of: Annotated[str, Field(min_length=1), BeforeValidator(_date_as_text)]
     source: str = Field(min_length=1)
     utilisation: Annotated[float, Field(gt=0, le=1)]
     hardware: dict[str, Hardware] = Field(default_factory=dict)

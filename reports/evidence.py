@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 
 from evals.gate import further_utterances
@@ -13,6 +14,22 @@ from reports.reversal import failed_by, share_of_lead, would_win
 #: Kinds of problem that more or fairer evidence may take away.
 SHORT = frozenset({"unclear", "missing", "contended", "busy"})
 _RUN = "uv run pytest -m"
+#: Options of a session that say on what and by what it evaluates.
+_SAME = ("--catalog", "--corpus", "--device", "--hardware", "--prices", "--thresholds", "--threads")
+#: Where a limit is almost the value itself, no corpus that anybody records decides.
+_TOO_MANY = 100_000
+
+
+def as_the_session(line: str, command_line: Sequence[str]) -> str:
+    """A line of `to_run` with the session's own corpora, catalogue and limits."""
+    same: list[str] = []
+    for place, word in enumerate(command_line):
+        name, equals, value = word.partition("=")
+        if name in _SAME and equals:
+            same.append(f"{name}={shlex.quote(value)}")
+        elif name in _SAME and place + 1 < len(command_line):
+            same.append(f"{name}={shlex.quote(command_line[place + 1])}")
+    return line.replace(_RUN, " ".join(["uv run pytest", *same, "-m"]))
 
 
 def to_run(standings: Sequence[Standing], winner: Standing | None, held: Contest) -> Sequence[str]:
@@ -88,6 +105,9 @@ def _for(model: str, problems: Sequence[Problem]) -> Sequence[str]:
     for (task, corpus), found in unclear.items():
         metrics = ", ".join(dict.fromkeys(p.key[1] for p in found if p.key))
         more = max((_further(p) or 0 for p in found), default=0)
+        if more > _TOO_MANY:
+            lines[f"no corpus decides {metrics} on {corpus}: it is almost at its limit"] = None
+            continue
         number = f"about {more:,} more" if more else "more"
         lines[f"{number} like those of {corpus} ({metrics}): {_RUN} {task} --model {model}"] = None
     return list(lines)

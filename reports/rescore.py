@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evals.baseline import Baseline
-from evals.cases import Case, missing_measurements
+from evals.cases import Case, heading, missing_measurements
 from evals.evaluation import Evaluation, GateBroken
 from evals.measurement import Verdict
 from evals.stored import Stored
@@ -154,7 +154,7 @@ def _score(
         evaluation.check()
     except GateBroken as error:
         said = str(error)
-        reason, verdict = (reason if failed else None) or said.splitlines()[0], "error"
+        reason, verdict = (reason if failed else None) or heading(said), "error"
     if reason is not None:
         # As in a session: what is limited or graded and was not recorded has a row that says so.
         findings.measurements += missing_measurements(
@@ -167,6 +167,11 @@ def _renormalized(kept: CaseRecord, thresholds: Thresholds) -> dict[str, object]
     """Its facts, with the normalizer that the thresholds name for the corpus now."""
     facts = dict(kept.facts or {})
     rules = thresholds.corpora.get(kept.corpus)
+    if rules is None and facts.get("ruled"):
+        raise NotRescored(
+            f"{kept.corpus}: the run's thresholds named its normalizer, {facts['normalizer']}, and "
+            f"these name none: add {kept.corpus} under corpora"
+        )
     if rules is not None and "normalizer" in facts:
         facts["normalizer"] = rules.normalizer
     return facts

@@ -88,6 +88,9 @@ def _rescore(options: argparse.Namespace) -> int:
     except (NotRescored, ConfigError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    held_by = before.rescored or before.provenance
+    if card.rescored is not None and card.rescored.thresholds_sha256 != held_by.thresholds_sha256:
+        print(f"limits: {limits}, which are not those that the run was held to")
     for line in _changes(before, card):
         print(line)
     for text in broken:

@@ -247,3 +247,13 @@ def test_the_device_table_names_the_accelerator() -> None:
     models = [record(device="cuda:0", device_name="NVIDIA L4"), record(name="n")]
     card = Scorecard.model_construct(run=run, models=models, measurements=[], provenance=where)
     assert [row.hardware for row in device_rows([card])] == ["NVIDIA L4", "AMD EPYC 7B13"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("2026-11-01", "2026-11-01"), ("2026-11", "2026-11")]
+)
+def test_a_date_may_be_whole(tmp_path: Path, written: str, read: str) -> None:
+    """YAML takes the one for a date and the other for text."""
+    text = DEFAULT.read_text(encoding="utf-8")
+    (tmp_path / "prices.yaml").write_text(text.replace("as_of: 2026-06", f"as_of: {written}"))
+    assert load(tmp_path / "prices.yaml").as_of == read

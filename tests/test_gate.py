@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evals.asr_scores import accuracy, latency, speed
-from evals.cases import Case, missing_measurements
+from evals.cases import Case, heading, missing_measurements
 from evals.evaluation import Evaluation, GateBroken
 from evals.gate import decide
 from evals.measurement import ALL, Figure, Limit, Measurement, Verdict, from_property
@@ -249,3 +249,16 @@ def test_percentiles_by_hand() -> None:
 
 def test_every_metric_a_task_names_exists() -> None:
     assert set().union(*TASK_METRICS.values()) <= set(METRICS)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("one\ntwo", "one"),
+        ("m on c (asr):\n  wer 0.2, at most 0.1\n  cer", "m on c (asr): wer 0.2, at most 0.1"),
+        ("corpus c:", "corpus c:"),
+        ("\n  \n", ""),
+    ],
+)
+def test_a_reason_says_more_than_that_there_is_one(text: str, said: str) -> None:
+    assert heading(text) == said

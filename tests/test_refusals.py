@@ -18,6 +18,8 @@ PLUGINS = [f"-p{name}.plugin" for name in ("adapters", "fixtures", "evals", "rep
         ([f"--corpus={BUILTIN['assistant']}", "-m=asr"], "assistant-manifest holds conversations"),
         ([f"--corpus={BUILTIN['assistant']}", "-m=asr or chat"], None),
         (["--corpus=assistant", "-m=chat"], None),
+        (["--corpus=assistant", "-m=(tts or chat) and not real_e2e"], None),
+        (["--corpus=assistant", "-m=asr and not chat"], "add -m chat"),
         (["--corpus=assistant", str(ROOT / "evals" / "test_chat.py")], None),
     ],
 )  # fmt: skip

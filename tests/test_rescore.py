@@ -255,3 +255,27 @@ def test_the_page_and_the_costs_go_with_the_scorecard(
     assert re.search(
         r"oracle asr toy cost per audio hour: .* -> \S+ EUR \(any, by hand, 2026\)", said
     )
+
+
+@looks_at("comparison")
+def test_other_limits_are_told_apart(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = tmp_path / "limits.yaml"
+    limits.write_bytes(thresholds_file.DEFAULT.read_bytes())
+    assert main(["rescore", str(run), "--thresholds", str(limits)]) == 0
+    assert "limits:" not in capsys.readouterr().out, "the same ones in another place"
+    limits.write_bytes(limits.read_bytes() + b"# a note\n")
+    assert main(["rescore", str(run), "--thresholds", str(limits)]) == 0
+    assert f"limits: {limits}, which are not those" in capsys.readouterr().out
+
+
+@looks_at("comparison")
+def test_a_normalizer_that_no_limits_name_any_more(run: Path) -> None:
+    """Nobody knows any more which one the corpus would have had by itself."""
+    path = run / "rival" / "asr.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["cases"][0]["facts"]["ruled"] = True
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(NotRescored, match="toy: the run's thresholds named its normalizer"):
+        again(run)
