@@ -105,6 +105,16 @@ class Cascade(Adapter):
         parts = {name: _part(name, options[name]) for name in _TASKS}
         return {name: part.engine for name, part in parts.items() if part is not None}
 
+    @classmethod
+    def secrets(cls, options: Options) -> Sequence[str]:
+        parts = (_part(name, options[name]) for name in _TASKS if name in options)
+        return [
+            variable
+            for part in parts
+            if part is not None
+            for variable in part.engine.adapter().secrets(part.options)
+        ]
+
     def load(self, spec: LoadSpec) -> None:
         options = {**self.options, **spec.options}
         self.check(options)

@@ -47,19 +47,28 @@ def check(requested: str) -> None:
         )
 
 
-def place(requested: str, supported: Sequence[str], engine: str) -> Placement:
-    """The device that an engine supporting `supported` kinds gets for a checked request."""
+def place(requested: str, supported: Sequence[str], engine: str, worker: int = 0) -> Placement:
+    """The device that an engine supporting `supported` kinds gets for a checked request.
+
+    worker: which of the processes that share this machine asks, from 0: where the request
+    leaves it open which CUDA device, each gets the next one, and the first again after the last.
+    """
     if "remote" in supported:
         return Placement("remote")  # wherever its server runs, which --device has no say in
     kind = requested.partition(":")[0]
     if kind == "auto":
         for candidate in KINDS:
             if candidate in supported and device_count(candidate):
-                return Placement("cuda:0" if candidate == "cuda" else candidate)
+                return Placement(_own(candidate, worker))
         return Placement("cpu")
     if kind not in supported:
         return Placement("cpu", f"{engine} cannot use {kind}; it ran on cpu")
-    return Placement("cuda:0" if requested == "cuda" else requested)
+    return Placement(_own(requested, worker))
+
+
+def _own(device: str, worker: int) -> str:
+    """`cuda` with the number of the worker's own device; anything else is one already."""
+    return f"cuda:{worker % device_count('cuda')}" if device == "cuda" else device
 
 
 @cache

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
-
-import numpy as np
+from typing import Any, ClassVar
 
 from adapters import hub
+from adapters.faster_whisper_sound import MelInPieces, voice_in_pieces
+from adapters.faster_whisper_windows import RATE, Batches, Stretch, joined, windows
 from adapters.interface import (
     Adapter,
     Audio,
@@ -35,12 +32,7 @@ _COMPUTE_TYPES = (
     "int8_float16",
     "int8_bfloat16",
 )
-_RATE = 16_000
 _CONTEXT = 448
-#: The mel of longer audio is computed in pieces of this many frames (60 s).
-_PIECE_FRAMES = 6000
-#: Frames of 512 samples that the voice detector sees at once (64 s).
-_VOICE_FRAMES = 2000
 #: What the library itself fetches of a repository.
 _PATTERNS = (
     "config.json",
@@ -60,18 +52,15 @@ _SEQUENTIAL: Mapping[str, Sequence[Any]] = {
 }
 
 
-#: A part of the audio, its first sample and the one after its last, as the library has it.
-Stretch: TypeAlias = dict[str, int]
-
-
 class FasterWhisper(Adapter):
     """Whisper checkpoints in CTranslate2's format.
 
     checkpoint: a folder, a size that the library knows ("tiny" ... "large-v3", "turbo",
     "distil-large-v3"), or OWNER/NAME on the Hugging Face hub.
     batch_size: 1 decodes one window after another, each where the one before ended; more
-    decodes that many windows at once, cut at fixed places, or between stretches of speech
-    with vad_filter. Fallback, the thresholds and condition_on_previous_text are for 1 alone.
+    decodes that many windows at once: of several utterances, or of a longer one, which is cut at
+    fixed places, or between stretches of speech with vad_filter. Fallback, the thresholds and
+    condition_on_previous_text are for 1 alone.
     without_timestamps: None is the library's way: with timestamps one by one, since the next
     window starts at the last of them; without in batches, where text after it would be lost.
     temperature: a number, or a list of them: the next is tried where a window's text repeats
@@ -122,7 +111,7 @@ class FasterWhisper(Adapter):
     def load(self, spec: LoadSpec) -> None:
         options = checked_options(self, spec, _COMPUTE_TYPES)
         _check_together(options)
-        from faster_whisper import BatchedInferencePipeline, WhisperModel
+        from faster_whisper import WhisperModel
 
         folder = _folder(spec.checkpoint, spec.revision)
         self.loaded_from = str(folder)
@@ -149,7 +138,7 @@ class FasterWhisper(Adapter):
             options["language"], languages, multilingual=bool(model.model.is_multilingual)
         )
         model.model = _Limited(model.model, options.pop("max_new_tokens"))
-        model.feature_extractor = _MelInPieces(model.feature_extractor)
+        model.feature_extractor = MelInPieces(model.feature_extractor)
         self._batch_size: int = options.pop("batch_size")
         self._chunk_seconds: int | None = options.pop("chunk_length")
         self._vad: bool = options.pop("vad_filter")
@@ -160,7 +149,7 @@ class FasterWhisper(Adapter):
         self._decode = options
         self._seed = spec.seed
         self._model = model
-        self._pipeline = BatchedInferencePipeline(model)
+        self._batches = Batches(model, options, self._batch_size)
 
     def transcribe(self, audio: Audio) -> Transcript:
         import ctranslate2
@@ -168,11 +157,10 @@ class FasterWhisper(Adapter):
         if len(audio.samples) == 0:
             return Transcript("")
         ctranslate2.set_random_seed(self._seed)
-        stretches = self._speech(audio.samples) if self._vad else None
         if self._batch_size > 1:
-            heard, language = self._in_batches(audio.samples, stretches)
+            heard, language = self._batches.of_one(audio.samples, self._windows(audio.samples))
         else:
-            heard, language = self._in_turn(audio.samples, stretches)
+            heard, language = self._in_turn(audio.samples)
         words = tuple(
             Word(w.word.strip(), float(w.start), float(w.end))
             for segment in heard
@@ -180,8 +168,28 @@ class FasterWhisper(Adapter):
         )
         return Transcript("".join(s.text for s in heard).strip(), language, words)
 
+    def transcribe_batch(self, audios: Sequence[Audio]) -> list[Transcript]:
+        heard = [Transcript("") for _ in audios]
+        places: list[int] = []
+        sounds: list[Samples] = []
+        for place, audio in enumerate(audios):
+            found = self._windows(audio.samples) if len(audio.samples) else []
+            if len(found) == 1:
+                places.append(place)
+                sounds.append(joined(audio.samples, found[0]))
+            elif len(audio.samples):
+                heard[place] = self.transcribe(audio)
+        for place, (text, language) in zip(places, self._batches.of_each(sounds), strict=True):
+            heard[place] = Transcript(text, language)
+        return heard
+
     def close(self) -> None:
-        del self._pipeline, self._model
+        del self._batches, self._model
+
+    @classmethod
+    def batch_of(cls, options: Options) -> int:
+        # The library times words by the utterances before them in the batch.
+        return 1 if options["word_timestamps"] else int(options["batch_size"])
 
     @classmethod
     def check(cls, options: Options) -> None:
@@ -215,13 +223,15 @@ class FasterWhisper(Adapter):
             parameters["max_speech_duration_s"] = self._chunk_seconds or 30
         else:
             parameters = dict(given or {})
-        with _voice_in_pieces():
+        with voice_in_pieces():
             found: list[Stretch] = get_speech_timestamps(samples, VadOptions(**parameters))
         return found
 
-    def _in_turn(
-        self, samples: Samples, stretches: list[Stretch] | None
-    ) -> tuple[list[Any], str | None]:
+    def _windows(self, samples: Samples) -> list[list[Stretch]]:
+        stretches = self._speech(samples) if self._vad else None
+        return windows(len(samples), stretches, (self._chunk_seconds or 30) * RATE)
+
+    def _in_turn(self, samples: Samples) -> tuple[list[Any], str | None]:
         """The segments, window by window, and the language.
 
         Speech is cut out and laid end to end as vad_filter of the library does, which takes
@@ -229,65 +239,18 @@ class FasterWhisper(Adapter):
         """
         from faster_whisper.transcribe import restore_speech_timestamps
 
+        stretches = self._speech(samples) if self._vad else None
         if stretches is not None:
             if not stretches:
                 return [], self._decode["language"]
-            samples = _joined(samples, stretches)
+            samples = joined(samples, stretches)
         segments, info = self._model.transcribe(
             samples, chunk_length=self._chunk_seconds, **self._decode
         )
         if stretches is not None:
-            segments = restore_speech_timestamps(segments, stretches, _RATE)
+            segments = restore_speech_timestamps(segments, stretches, RATE)
         # The generator does the work: it must be consumed inside the caller's timer.
         return list(segments), info.language
-
-    def _in_batches(
-        self, samples: Samples, stretches: list[Stretch] | None
-    ) -> tuple[list[Any], str | None]:
-        """The segments of all windows, `batch_size` at a time, and the language.
-
-        The library would compute the features of all windows first; handed over batch
-        by batch they take as much memory for an hour as for a minute.
-        """
-        from faster_whisper.transcribe import restore_speech_timestamps
-
-        heard: list[Any] = []
-        decode = dict(self._decode)
-        windows = _windows(len(samples), stretches, (self._chunk_seconds or 30) * _RATE)
-        for first in range(0, len(windows), self._batch_size):
-            batch = windows[first : first + self._batch_size]
-            inside = [stretch for window in batch for stretch in window]
-            segments, info = self._pipeline.transcribe(
-                _joined(samples, inside),
-                batch_size=self._batch_size,
-                vad_filter=False,
-                clip_timestamps=_clips(batch),
-                **decode,
-            )
-            heard += restore_speech_timestamps(segments, inside, _RATE)
-            decode["language"] = info.language
-        return heard, decode["language"]
-
-
-def _windows(samples: int, stretches: list[Stretch] | None, longest: int) -> list[list[Stretch]]:
-    """What is decoded as one: stretches that have at most `longest` samples together."""
-    if stretches is None:
-        starts = range(0, samples, longest)
-        return [[{"start": start, "end": min(start + longest, samples)}] for start in starts]
-    windows: list[list[Stretch]] = []
-    room = 0
-    for stretch in stretches:
-        length = stretch["end"] - stretch["start"]
-        if length > room:
-            windows.append([])
-            room = longest
-        windows[-1].append(stretch)
-        room -= length
-    return windows
-
-
-def _joined(samples: Samples, stretches: Iterable[Stretch]) -> Samples:
-    return np.concatenate([samples[s["start"] : s["end"]] for s in stretches])
 
 
 class _Limited:
@@ -315,103 +278,6 @@ class _Limited:
             wanted = max(2 * self._most, self._most + prompt - 1)
             options["max_length"] = min(wanted, _CONTEXT)
         return self._model.generate(features, prompts, **options)
-
-
-class _MelInPieces:
-    """The library's feature extractor, whose memory beside the features does not grow.
-
-    The spectrum of an hour takes 15 times the memory of its mel; in pieces, with the
-    one normalization that spans them all, the features are the same.
-    """
-
-    def __init__(self, extractor: Any) -> None:
-        self._extractor = extractor
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._extractor, name)
-
-    def __call__(
-        self, waveform: Samples, padding: int = 160, chunk_length: int | None = None
-    ) -> Any:
-        inner = self._extractor
-        if len(waveform) <= _PIECE_FRAMES * inner.hop_length or padding != inner.hop_length:
-            return inner(waveform, padding, chunk_length)
-        # It keeps the length of its windows, which is all that this is for.
-        inner(waveform[: inner.hop_length], padding, chunk_length)
-        half = inner.n_fft // 2
-        window = np.hanning(inner.n_fft + 1)[:-1].astype(np.float32)
-        frames = (len(waveform) + padding) // inner.hop_length
-        mel: Samples = np.empty((len(inner.mel_filters), frames), np.float32)
-        for first in range(0, frames, _PIECE_FRAMES):
-            last = min(first + _PIECE_FRAMES, frames)
-            start = first * inner.hop_length - half
-            stop = (last - 1) * inner.hop_length + half
-            piece = waveform[max(0, start) : stop]
-            # Mirrored at the beginning, zeros at the end, as the library has it.
-            piece = np.pad(piece, (max(0, -start), 0), mode="reflect")
-            piece = np.pad(piece, (0, stop - start - len(piece)))
-            spectrum = inner.stft(
-                piece,
-                inner.n_fft,
-                inner.hop_length,
-                window=window,
-                center=False,
-                return_complex=True,
-            ).astype(np.complex64)
-            power = inner.mel_filters @ (np.abs(spectrum) ** 2)
-            mel[:, first:last] = np.log10(np.clip(power, 1e-10, None))
-        np.maximum(mel, np.max(mel) - 8.0, out=mel)
-        mel += 4.0
-        mel /= 4.0
-        return mel
-
-
-@contextmanager
-def _voice_in_pieces() -> Iterator[None]:
-    """The library with its voice detector fed in pieces, for the time of a call."""
-    vad: Any = importlib.import_module("faster_whisper.vad")
-    library = vad.get_vad_model
-    vad.get_vad_model = lambda: partial(_voice, library().session)
-    try:
-        yield
-    finally:
-        vad.get_vad_model = library
-
-
-def _voice(session: Any, padded: Samples) -> Samples:
-    """The probability of speech in each frame of 512 samples, shape (frames, 1).
-
-    What the library computes, without its two more copies of the audio: Silero's network
-    sees each frame behind the last 64 samples of the one before, and carries its state on.
-    """
-    frames = padded.reshape(-1, 512)
-    frames[-1, -64:] = 0  # padding, mostly; the library does so
-    before = np.zeros((1, 64), np.float32)
-    hidden = cell = np.zeros((1, 1, 128), np.float32)
-    heard = []
-    for first in range(0, len(frames), _VOICE_FRAMES):
-        block = frames[first : first + _VOICE_FRAMES]
-        behind = np.concatenate([before, block[:-1, -64:]])
-        output, hidden, cell = session.run(
-            None, {"input": np.concatenate([behind, block], axis=1), "h": hidden, "c": cell}
-        )
-        heard.append(output)
-        before = block[-1:, -64:]
-    return np.concatenate(heard)
-
-
-def _clips(windows: Iterable[Iterable[Stretch]]) -> list[dict[str, float]]:
-    """The windows' places, in seconds, when they are laid end to end."""
-
-    def places() -> Iterator[dict[str, float]]:
-        start = 0
-        for window in windows:
-            end = start + sum(stretch["end"] - stretch["start"] for stretch in window)
-            # The library cuts off what follows the whole sample, so not exactly on it.
-            yield {"start": (start + 0.5) / _RATE, "end": (end + 0.5) / _RATE}
-            start = end
-
-    return list(places())
 
 
 def _check_together(options: Mapping[str, Any]) -> None:

@@ -168,6 +168,9 @@ class Adapter(ABC):
     streams: ClassVar[Sequence[str]] = ()
     #: Whether it can work on several windows of audio at once (its option says how many).
     batches: ClassVar[bool] = False
+    #: Variables of the environment that look like secrets and that it needs; the others of that
+    #: kind are kept from its process.
+    environment: ClassVar[Sequence[str]] = ()
     #: The finest times it can give with a transcript: "word", "segment" or None.
     timestamps: ClassVar[str | None] = None
     #: The longest audio that it takes, in seconds; None: hours, in bounded memory.
@@ -175,6 +178,8 @@ class Adapter(ABC):
 
     #: Set by `load` where the checkpoint is only a name: the path that was really loaded.
     loaded_from: str | None = None
+    #: Set by `load` where this checkpoint takes fewer utterances at once than `batch_of` says.
+    most_at_once: int | None = None
 
     @abstractmethod
     def load(self, spec: LoadSpec) -> None:
@@ -212,6 +217,19 @@ class Adapter(ABC):
         return {}
 
     @classmethod
+    def secrets(cls, options: Options) -> Sequence[str]:
+        """The variables of `environment`, and those that options name; `options` are prepared."""
+        return cls.environment
+
+    @classmethod
+    def batch_of(cls, options: Options) -> int:
+        """How many utterances `transcribe_batch` may be given at once; 1: it is never called.
+
+        `options` are complete.
+        """
+        return 1
+
+    @classmethod
     def cached(cls, checkpoint: str, revision: str | None) -> bool | None:
         """Whether a checkpoint that is not a local path is on this machine; None: unknown.
 
@@ -234,6 +252,19 @@ class Transcriber(Protocol):
 
     def transcribe(self, audio: Audio) -> Transcript | Iterator[str]:
         """The words of one utterance, whole or as pieces of text. `audio` is 16 kHz."""
+        ...
+
+
+@runtime_checkable
+class BatchTranscriber(Transcriber, Protocol):
+    """Speech recognition of several utterances in one call, where `Adapter.batch_of` allows it."""
+
+    def transcribe_batch(self, audios: Sequence[Audio]) -> Sequence[Transcript]:
+        """The words of each utterance, in the order given, as `transcribe` would give them.
+
+        `audios` are 16 kHz, at least one and at most `batch_of`. Where it raises, none of them
+        counts as heard: the harness then asks for each alone.
+        """
         ...
 
 

@@ -119,6 +119,11 @@ class OpenAIApi(Adapter):
     def check(cls, options: Options) -> None:
         _check_options(options)
 
+    @classmethod
+    def secrets(cls, options: Options) -> Sequence[str]:
+        named = {**cls.options, **options}["api_key_env"]
+        return [named] if isinstance(named, str) else []
+
     def load(self, spec: LoadSpec) -> None:
         options = {**self.options, **spec.options}
         _check_options(options)

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import execnet
 import numpy as np
 import psutil
 
+from adapters import lifeline, secrets
 from adapters.engines import EngineRef
-from adapters.interface import Audio, LoadSpec, Reply, Speech, Transcript, Turn, Word
+from adapters.interface import (
+    Audio,
+    LoadSpec,
+    ModelError,
+    Reply,
+    Speech,
+    Transcript,
+    Turn,
+    Word,
+)
 from adapters.memory import PeakMemory
 from adapters.worker import Message, Worker
 
@@ -37,6 +49,8 @@ spec.loader.exec_module(module)
 from adapters.worker import serve
 serve(channel)
 """
+#: A new interpreter, and numpy: seconds, also on a busy machine.
+_START_SECONDS = 60.0
 #: Longer audio travels in a file: as a message it would be in memory several times over.
 _INLINE_BYTES = 8_000_000
 
@@ -47,12 +61,13 @@ _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFF
 class WorkerError(Exception):
     """A model failed to do what was asked.
 
-    kind: "refused" (it said why), "raised", "wrong_type", "exited", "crashed"
-    or "hung". After the last three the process is gone.
+    kind: "refused" (it said why), "raised", "wrong_type", "out_of_memory" (the process
+    lives on: less at once may do), "exited", "crashed" or "hung". After the last three the
+    process is gone. The message has no secret of the environment in it.
     """
 
     def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(secrets.redact(message))
         self.kind = kind
 
 
@@ -75,6 +90,10 @@ class Timed(Generic[R]):
     waited_seconds: float | None = None
     joules: float | None = None
     energy_method: str | None = None
+
+
+#: The transcripts of a batch, in the order of its utterances, with what the one call took.
+BatchTimed: TypeAlias = Timed[tuple[Transcript, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +135,14 @@ class _InProcess:
 
 
 class _Gateway:
-    """A worker process behind an execnet gateway."""
+    """A worker process behind an execnet gateway.
 
-    def __init__(self, threads: int, log: Path | None, python: Path | None) -> None:
+    withheld: variables of the environment that the model does not get.
+    """
+
+    def __init__(
+        self, threads: int, log: Path | None, python: Path | None, withheld: Sequence[str] = ()
+    ) -> None:
         # Thread pools read these when their library is imported, so they are set before.
         environment = {
             **_OFFLINE,
@@ -132,12 +156,31 @@ class _Gateway:
         self._group = execnet.Group()
         self._log = log
         self._log_start = log.stat().st_size if log is not None and log.exists() else 0
-        gateway = self._group.makegateway(spec)
-        self._channel = gateway.remote_exec(_BOOTSTRAP)
-        self._channel.send(_PACKAGE)
-        self._channel.send(str(log) if log is not None else "")
-        self._process = psutil.Process(self._receive(60.0)["pid"])
         self.alive = True
+        self._process: psutil.Process | None = None
+        try:
+            with lifeline.deaf_children():
+                gateway = self._group.makegateway(spec)
+            self._channel = gateway.remote_exec(_BOOTSTRAP)
+            self._channel.send(_PACKAGE)
+            self._channel.send(
+                {
+                    "log": str(log) if log is not None else "",
+                    "withheld": list(withheld),
+                    "parent": os.getpid(),
+                    "by_kernel": threading.current_thread() is threading.main_thread(),
+                }
+            )
+            self._process = psutil.Process(self._receive(_START_SECONDS)["pid"])
+        except (execnet.TimeoutError, execnet.RemoteError, EOFError, OSError) as error:
+            self._kill()
+            what = "hung" if isinstance(error, execnet.TimeoutError) else "exited"
+            raise WorkerError(
+                what, f"the worker did not start: {type(error).__name__}: {error}"
+            ) from None
+        except BaseException:
+            self._kill()
+            raise
 
     def ask(self, request: Message, limit_seconds: float) -> Message:
         try:
@@ -145,17 +188,27 @@ class _Gateway:
             return self._receive(limit_seconds)
         except self._channel.TimeoutError:
             self._kill()
+            option = "--load-time-limit" if request["op"] == "load" else "--time-limit"
             raise WorkerError(
                 "hung",
                 f"no answer to {request['op']!r} within {limit_seconds:g} s, so the worker was "
-                "killed (--time-limit sets the seconds allowed)",
+                f"killed ({option} sets the seconds allowed)",
             ) from None
         except (EOFError, OSError):
             raise self._obituary(request["op"]) from None
+        except execnet.RemoteError as error:  # an answer that cannot be sent, say
+            self._kill()
+            raise WorkerError("exited", f"the worker gave up: {error}") from None
+        except BaseException:
+            # Ctrl-C, say: the answer is still to come, and would be taken for the next one's.
+            self._kill()
+            raise
 
     def stop(self) -> None:
         self.alive = False
         self._group.terminate(timeout=2.0)
+        if self._log is not None:
+            secrets.redact_file(self._log, self._log_start)
 
     def _receive(self, limit_seconds: float) -> Message:
         answer: Message = self._channel.receive(timeout=limit_seconds)
@@ -163,15 +216,17 @@ class _Gateway:
 
     def _kill(self) -> None:
         try:
-            for child in self._process.children(recursive=True):
-                child.kill()
-            self._process.kill()
+            if self._process is not None:
+                for child in self._process.children(recursive=True):
+                    child.kill()
+                self._process.kill()
         except psutil.NoSuchProcess:
             pass
         self.stop()
 
     def _obituary(self, op: str) -> WorkerError:
         """Why the process is gone, as far as its exit status and its last words tell."""
+        assert self._process is not None
         try:
             status = self._process.wait(timeout=5.0)
         except (psutil.TimeoutExpired, psutil.NoSuchProcess):
@@ -200,9 +255,10 @@ class ModelProcess:
 
     After `load`: load_seconds and load_memory say what it took, load_waited_seconds how
     long it waited for a CPU, loaded_from the path where a checkpoint that was only a name
-    was found.
+    was found; batch_size how many utterances `transcribe_batch` takes (1: it is not for it).
 
-    time_limit: seconds that any one call may take; loading may take ten times as long.
+    time_limit: seconds that any one call may take. load_time_limit: that loading may take; None
+    is ten times as long.
     log: where the worker's output goes.
     python: the interpreter of the environment to run in; None means the harness's own.
     """
@@ -214,6 +270,7 @@ class ModelProcess:
         *,
         isolated: bool = True,
         time_limit: float = 120.0,
+        load_time_limit: float | None = None,
         log: Path | None = None,
         python: Path | None = None,
     ) -> None:
@@ -223,6 +280,7 @@ class ModelProcess:
         self.spec = spec
         self._isolated = isolated
         self._time_limit = time_limit
+        self._load_time_limit = 10 * time_limit if load_time_limit is None else load_time_limit
         self._log = log
         self._python = python
         self._transport: _Transport | None = None
@@ -230,6 +288,7 @@ class ModelProcess:
         self.load_waited_seconds: float | None = None
         self.device_name: str | None = None
         self.loaded_from: str | None = None
+        self.batch_size = 1
         self.load_memory = MemoryPeaks(PeakMemory(0, ""))
 
     @property
@@ -244,9 +303,7 @@ class ModelProcess:
         self.close()
         if self._log is not None:
             self._log.parent.mkdir(parents=True, exist_ok=True)
-        self._transport = (
-            _Gateway(self.spec.threads, self._log, self._python) if self._isolated else _InProcess()
-        )
+        self._transport = self._started() if self._isolated else _InProcess()
         answer = self._ask(
             {
                 "op": "load",
@@ -254,8 +311,9 @@ class ModelProcess:
                 "file": self.engine.file,
                 "spec": {**asdict(self.spec), "options": dict(self.spec.options)},
             },
-            10 * self._time_limit,
+            self._load_time_limit,
         )
+        self.batch_size = answer["batch_size"]
         self.load_seconds = answer["seconds"]
         self.device_name = answer["device_name"]
         self.load_waited_seconds = answer["waited_seconds"]
@@ -265,14 +323,30 @@ class ModelProcess:
 
     def transcribe(self, audio: Audio) -> Timed[Transcript]:
         """Recognize one utterance. Raises WorkerError."""
-        with _sent(audio) as sound:
+        with _sent([audio]) as sound:
             answer = self._ask({"op": "transcribe", **sound})
-        words = tuple(Word(*word) for word in answer["words"])
-        transcript = Transcript(answer["text"], answer["language"], words)
         return Timed(
-            transcript,
+            _transcript(answer),
             answer["seconds"],
             answer["first_token_seconds"],
+            waited_seconds=answer["waited_seconds"],
+            joules=answer["joules"],
+            energy_method=answer["energy_method"],
+        )
+
+    def transcribe_batch(self, audios: Sequence[Audio]) -> BatchTimed:
+        """Recognize utterances of one sample rate in one call. Raises WorkerError for all of them.
+
+        The times are the call's. As many as `batch_size` says, at most.
+        """
+        rates = {audio.sample_rate for audio in audios}
+        if len(rates) != 1:
+            raise ValueError(f"a batch of audio at one rate is expected, not at {sorted(rates)} Hz")
+        with _sent(audios) as sound:
+            answer = self._ask({"op": "transcribe_batch", **sound})
+        return Timed(
+            tuple(_transcript(row) for row in answer["transcripts"]),
+            answer["seconds"],
             waited_seconds=answer["waited_seconds"],
             joules=answer["joules"],
             energy_method=answer["energy_method"],
@@ -335,6 +409,13 @@ class ModelProcess:
         finally:
             transport.stop()
 
+    def _started(self) -> _Gateway:
+        try:
+            needed = self.engine.adapter().secrets(self.spec.options)
+        except ModelError as error:
+            raise WorkerError("refused", str(error)) from None
+        return _Gateway(self.spec.threads, self._log, self._python, secrets.withheld(needed))
+
     def _ask(self, request: Message, limit_seconds: float | None = None) -> Message:
         if self._transport is None or not self._transport.alive:
             raise WorkerError("exited", "the worker is not running")
@@ -349,22 +430,35 @@ def _memory(answer: Message) -> MemoryPeaks:
     return MemoryPeaks(PeakMemory(*answer["host"]), PeakMemory(*device) if device else None)
 
 
+def _transcript(row: Message) -> Transcript:
+    words = tuple(Word(*word) for word in row["words"])
+    return Transcript(row["text"], row["language"], words)
+
+
 def _sound(audio: Audio) -> Message:
     samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
     return {"samples": samples.tobytes(), "sample_rate": audio.sample_rate}
 
 
 @contextmanager
-def _sent(audio: Audio) -> Iterator[Message]:
-    """The audio as part of a request; long audio in a file that goes with the block."""
-    samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
-    if samples.nbytes <= _INLINE_BYTES:
-        yield _sound(audio)
+def _sent(audios: Sequence[Audio]) -> Iterator[Message]:
+    """Audio of one rate, end to end, as part of a request; where it is long together, in a file
+    that goes with the block.
+    """
+    sounds = [np.ascontiguousarray(audio.samples, dtype=np.float32) for audio in audios]
+    parts: Message = {
+        "sample_rate": audios[0].sample_rate,
+        "lengths": [len(sound) for sound in sounds],
+    }
+    if sum(sound.nbytes for sound in sounds) <= _INLINE_BYTES:
+        yield {"samples": b"".join(sound.tobytes() for sound in sounds), **parts}
         return
     with tempfile.TemporaryDirectory(prefix="model-lab-") as folder:
         file = Path(folder) / "audio.f32"
-        samples.tofile(file)
-        yield {"file": str(file), "sample_rate": audio.sample_rate}
+        with file.open("wb") as stream:
+            for sound in sounds:
+                sound.tofile(stream)
+        yield {"file": str(file), **parts}
 
 
 def _received(answer: Message) -> Audio:

@@ -64,10 +64,12 @@ class TextResponder(Adapter):
         if dtype == "auto":
             dtype = "bfloat16" if spec.device.startswith("cuda") else "float32"
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            # No code of a checkpoint runs, and nobody is asked whether it may.
+            local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **local)
             model, report = transformers.AutoModelForCausalLM.from_pretrained(
                 folder,
-                local_files_only=True,
+                **local,
                 dtype=getattr(torch, dtype),
                 use_safetensors=True,  # a pickle could run anything
                 output_loading_info=True,

@@ -11,7 +11,7 @@ import importlib
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -60,6 +60,8 @@ _NEVER_HEARD = re.compile(r"(^|\.)masked_spec_embed$")
 
 _SEQ2SEQ = ("moonshine", "speech_to_text", "speech-encoder-decoder")
 _TRANSDUCERS = ("parakeet_rnnt", "parakeet_tdt")
+#: CTC models in which masked silence changes nothing, where the front end normalizes by layer.
+_MASKING = ("wav2vec2", "hubert", "wavlm")
 
 _ALWAYS = {"compute_type", "chunk_seconds", "attn_implementation", "trust_remote_code"}
 _TAKES: Mapping[str, set[str]] = {
@@ -90,7 +92,10 @@ class TransformersAsr(Adapter):
     other; a number (up to 30) cuts overlapping windows and joins their tokens instead. CTC
     models always work on overlapping windows, the other kinds on windows that end where
     it is quiet; for these None means 30.
-    batch_size: overlapping windows at once.
+    batch_size: overlapping windows at once; and where there are none, utterances at once, of
+    Whisper (up to 30 s, at temperature 0, without word_timestamps) and of those CTC models that can
+    mask the silence behind the shorter ones. With others that changes what is heard, so that
+    they get one utterance at a time.
     attn_implementation: "eager", "sdpa" or another of the library's; None is its own choice.
     trust_remote_code: run the Python code that comes with the checkpoint.
 
@@ -139,17 +144,27 @@ class TransformersAsr(Adapter):
 
         torch.set_num_threads(spec.threads)
         self._recognizer = _load(folder, spec, options)
+        self.most_at_once = self._recognizer.most_at_once()
 
     def transcribe(self, audio: Audio) -> Transcript:
         if len(audio.samples) == 0:
             return Transcript("")
-        samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
-        if len(samples) < _SHORTEST:
-            samples = np.pad(samples, (0, _SHORTEST - len(samples)))
-        return self._recognizer.hear(samples)
+        return self._recognizer.hear(_long_enough(audio))
+
+    def transcribe_batch(self, audios: Sequence[Audio]) -> list[Transcript]:
+        heard = [Transcript("") for _ in audios]
+        places = [place for place, audio in enumerate(audios) if len(audio.samples)]
+        sounds = [_long_enough(audios[place]) for place in places]
+        for place, transcript in zip(places, self._recognizer.hear_each(sounds), strict=True):
+            heard[place] = transcript
+        return heard
 
     def close(self) -> None:
         del self._recognizer
+
+    @classmethod
+    def batch_of(cls, options: Options) -> int:
+        return int(options["batch_size"])
 
     @classmethod
     def cached(cls, checkpoint: str, revision: str | None) -> bool | None:
@@ -169,6 +184,11 @@ class TransformersAsr(Adapter):
         if not _has(Path(folder), (*_FILES[-2:], *_PICKLES)):
             raise ModelError(f"{checkpoint}: the hub has no weights that transformers reads")
         return folder
+
+
+def _long_enough(audio: Audio) -> Samples:
+    samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
+    return np.pad(samples, (0, max(0, _SHORTEST - len(samples))))
 
 
 def _find(checkpoint: str, revision: str | None) -> Path:
@@ -353,8 +373,6 @@ def _check_fit(kind: str, name: str, options: Options) -> None:
     """Refuse options that would do nothing for this kind of checkpoint."""
     chunk = options["chunk_seconds"]
     if kind == "whisper":
-        if options["batch_size"] > 1 and chunk is None:
-            raise ModelError("batch_size above 1 needs overlapping windows: set chunk_seconds")
         if options["condition_on_previous_text"] and chunk is not None:
             raise ModelError(
                 "overlapping windows (chunk_seconds) do not see the text before them: "
@@ -416,6 +434,9 @@ def _without_numbers(key: str) -> str:
 class _Recognizer(ABC):
     """A loaded checkpoint and the way in which its kind hears."""
 
+    #: Samples that it hears at once.
+    _window = 0
+
     def __init__(self, parts: _Parts) -> None:
         self.parts = parts
         self.model = parts.model
@@ -426,6 +447,25 @@ class _Recognizer(ABC):
     @abstractmethod
     def hear(self, samples: Samples) -> Transcript:
         """The words in 16 kHz audio of any length that is not 0."""
+
+    def most_at_once(self) -> int:
+        """How many utterances may be heard at once without hearing anything else for it."""
+        return 1
+
+    def hear_each(self, sounds: Sequence[Samples]) -> Sequence[Transcript]:
+        """The words of each utterance; those of at most a window, `most_at_once` at a time."""
+        size = self.most_at_once()
+        short = [p for p, sound in enumerate(sounds) if size > 1 and len(sound) <= self._window]
+        heard: dict[int, Transcript] = {}
+        for first in range(0, len(short), size):
+            places = short[first : first + size]
+            together = self._together([sounds[place] for place in places])
+            heard.update(zip(places, together, strict=True))
+        return [heard[p] if p in heard else self.hear(sound) for p, sound in enumerate(sounds)]
+
+    def _together(self, sounds: Sequence[Samples]) -> Iterable[Transcript]:
+        """What `hear` hears, of utterances of at most a window each, in one call of the model."""
+        return [self.hear(sound) for sound in sounds]
 
     def features(self, sounds: Sequence[Samples], **how: Any) -> dict[str, Any]:
         """What the model takes, on its device and in its precision."""
@@ -529,6 +569,30 @@ class _Whisper(_Recognizer):
         if self.options["chunk_seconds"] is not None:
             return self._overlapping(samples)
         return self._one_after_the_other(samples)
+
+    def most_at_once(self) -> int:
+        # What is sampled hangs on what was sampled before, and a window's words on its batch.
+        alone = self._sampled or self.options["word_timestamps"]
+        overlapping = self.options["chunk_seconds"] is not None
+        return 1 if alone or overlapping else int(self.options["batch_size"])
+
+    def _together(self, sounds: Sequence[Samples]) -> Iterator[Transcript]:
+        out = self.model.generate(
+            **self.features(sounds, return_attention_mask=True),
+            **self._generate,
+            **self._spoken(self.options["language"]),
+            return_timestamps=not self.options["without_timestamps"],
+            return_segments=True,
+        )
+        for segments in out["segments"]:
+            language = self.options["language"]
+            if language is None and segments:
+                language = self._language_of(segments[0])
+            text = "".join(
+                self.tokenizer.decode(segment["tokens"].tolist(), skip_special_tokens=True)
+                for segment in segments
+            )
+            yield Transcript(text.strip(), language and _language_code(language))
 
     def _spoken(self, language: str | None) -> dict[str, Any]:
         """The language and task for the library, which refuses both for English models."""
@@ -666,6 +730,23 @@ class _Ctc(_Recognizer):
         self._margin = max(1, round(seconds * _RATE / 6 / self._hop)) * self._hop
         self._window = max(round(seconds * _RATE / self._hop) * self._hop, 3 * self._margin)
 
+    def most_at_once(self) -> int:
+        config = self.model.config
+        masks = (
+            config.model_type in _MASKING
+            # Normalized over time, the front end hears how long the silence is.
+            and getattr(config, "feat_extract_norm", None) == "layer"
+            and not getattr(config, "add_adapter", False)
+            and getattr(self.extractor, "return_attention_mask", False)
+        )
+        return int(self.options["batch_size"]) if masks else 1
+
+    def _together(self, sounds: Sequence[Samples]) -> Iterator[Transcript]:
+        for sound, row in zip(sounds, self._frames(sounds, padding=True), strict=True):
+            heard = row[: int(self.model._get_feat_extract_output_lengths(len(sound)))]
+            times = [i * self._hop / _RATE for i in range(len(heard))]
+            yield self._transcript(heard, [*times, len(sound) / _RATE])
+
     def hear(self, samples: Samples) -> Transcript:
         tokens: list[int] = []
         times: list[float] = []
@@ -679,7 +760,10 @@ class _Ctc(_Recognizer):
                 for i in range(skip // self._hop, stop):
                     tokens.append(row[i])
                     times.append((start + i * self._hop) / _RATE)
-        times.append(len(samples) / _RATE)
+        return self._transcript(tokens, [*times, len(samples) / _RATE])
+
+    def _transcript(self, tokens: list[int], times: Sequence[float]) -> Transcript:
+        """The text of the frames' tokens; times: where each frame begins, and where all end."""
         text = self.tokenizer.decode(tokens).strip()
         if not self.options["word_timestamps"]:
             return Transcript(text)
@@ -697,12 +781,12 @@ class _Ctc(_Recognizer):
             yield starts[first : min(first + size, len(starts) - 1)]
         yield starts[-1:]
 
-    def _frames(self, sounds: Sequence[Samples]) -> list[list[int]]:
-        """The likeliest token of each frame; the sounds are of one length."""
+    def _frames(self, sounds: Sequence[Samples], **how: Any) -> list[list[int]]:
+        """The likeliest token of each frame; the sounds are of one length, or padded to be."""
         import torch
 
         with torch.inference_mode():
-            logits = self.model(**self.features(sounds)).logits
+            logits = self.model(**self.features(sounds, **how)).logits
         rows: list[list[int]] = logits.argmax(dim=-1).tolist()
         return rows
 

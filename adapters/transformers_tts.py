@@ -28,6 +28,8 @@ from adapters.whisper_options import one_line
 
 _WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
 _PICKLES = ("pytorch_model.bin", "pytorch_model-*-of-*.bin")
+#: No code of a checkpoint runs, and nobody is asked whether it may.
+_LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 #: What `from_pretrained` reads, and Bark's voices.
 _FILES = ("*.json", "*.txt", "*.model", "speaker_embeddings/*.npy", *_WEIGHTS)
 
@@ -257,9 +259,9 @@ def _load(folder: Path, spec: LoadSpec, options: Options) -> _Speaker:
     _check_fit(kind, name, options)
     speaker.prepare(name)
     with _told(name, "config.json"):
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(folder, **_LOCAL)
     with _told(name, "the tokenizer"):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **_LOCAL)
     speaker.check_tokenizer(tokenizer, config, name)
     model = _model(getattr(transformers, speaker.library), folder, name, options)
     parts = _Parts(kind, name, model.to(spec.device).eval(), tokenizer, options, folder)

@@ -11,20 +11,24 @@ import faulthandler
 import importlib.metadata
 import os
 import platform
+import signal
+import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from adapters import lifeline, out_of_memory
 from adapters.accelerators import Accelerator, accelerator
 from adapters.energy import EnergyMeter, device_name
 from adapters.importing import load_adapter
 from adapters.interface import (
     Adapter,
     Audio,
+    BatchTranscriber,
     Converser,
     LoadSpec,
     ModelError,
@@ -87,6 +91,7 @@ class Worker:
         self._operations: Mapping[str, Callable[[Message], Message]] = {
             "load": self._load,
             "transcribe": self._transcribe,
+            "transcribe_batch": self._transcribe_batch,
             "synthesize": self._synthesize,
             "reply": self._reply,
             "memory": self._peak_memory,
@@ -96,17 +101,24 @@ class Worker:
 
     def handle(self, request: Message) -> Message:
         """The answer to one request; an exception becomes an `error` message."""
+        answer = self._tried(request)
+        if answer.get("error") == "out_of_memory":
+            out_of_memory.free()  # now that the exception is gone, and with it what it held
+        return answer
+
+    def _tried(self, request: Message) -> Message:
         try:
             return self._operations[request["op"]](request)
-        except ModelError as error:
-            return {"error": "refused", "message": str(error)}
         except WrongTypeError as error:
             return {"error": "wrong_type", "message": str(error)}
         except (Exception, SystemExit) as error:
-            # sys.exit() in an engine would end the thread that execnet runs, not tell anyone.
-            traceback.print_exc()
-            kind = "exited" if isinstance(error, SystemExit) else "raised"
-            return {"error": kind, "message": _describe(error)}
+            kind = _kind(error)
+            if kind != "refused":
+                traceback.print_exc()
+            return {
+                "error": kind,
+                "message": str(error) if isinstance(error, ModelError) else _describe(error),
+            }
 
     def _load(self, request: Message) -> Message:
         adapter = load_adapter(request["engine"], request["file"])()
@@ -126,6 +138,7 @@ class Worker:
             "seconds": seconds,
             "waited_seconds": waited,
             "loaded_from": adapter.loaded_from,
+            "batch_size": _batch_size(adapter, spec),
             "device_name": device_name(spec.device),
             **self._peak_memory({"reset": True}),
         }
@@ -133,12 +146,7 @@ class Worker:
     def _transcribe(self, request: Message) -> Message:
         transcriber = self._expect(Transcriber, "transcribe")
         audio = _audio(request)
-        longest = transcriber.longest_audio
-        if longest is not None and audio.seconds > longest:
-            raise ModelError(
-                f"the audio lasts {audio.seconds:.1f} s and {type(transcriber).__name__} takes at "
-                f"most {longest:g} s: split the utterance"
-            )
+        _check_length(transcriber, audio)
         first: float | None = None
         clock = _Clock(self._device, self._wait, self._energy)
         heard = transcriber.transcribe(audio)
@@ -152,17 +160,28 @@ class Worker:
                 pieces.append(piece)
             heard = Transcript("".join(pieces).strip())
         times = clock.whole()
-        if not isinstance(heard, Transcript) or not isinstance(heard.text, str):
+        _check_transcript(heard, "transcribe() gave")
+        return {**times, "first_token_seconds": first, **_row(heard)}
+
+    def _transcribe_batch(self, request: Message) -> Message:
+        transcriber = self._expect(BatchTranscriber, "transcribe_batch")
+        audios = _audios(request)
+        for audio in audios:
+            _check_length(transcriber, audio)
+        clock = _Clock(self._device, self._wait, self._energy)
+        heard = transcriber.transcribe_batch(audios)
+        times = clock.whole()
+        if not isinstance(heard, Sequence) or isinstance(heard, str):
             raise WrongTypeError(
-                f"transcribe() gave {_type_of(heard)}; a Transcript with text is expected"
+                f"transcribe_batch() gave {_type_of(heard)}; a list of Transcripts is expected"
             )
-        return {
-            **times,
-            "first_token_seconds": first,
-            "text": heard.text,
-            "language": heard.language,
-            "words": _words(heard.words),
-        }
+        if len(heard) != len(audios):
+            raise WrongTypeError(
+                f"transcribe_batch() gave {len(heard)} transcripts for {len(audios)} utterances"
+            )
+        for transcript in heard:
+            _check_transcript(transcript, "transcribe_batch() gave, among others,")
+        return {**times, "transcripts": [_row(transcript) for transcript in heard]}
 
     def _synthesize(self, request: Message) -> Message:
         synthesizer = self._expect(Synthesizer, "synthesize")
@@ -282,6 +301,39 @@ def _audio(message: Message) -> Audio:
     return Audio(samples, message["sample_rate"])
 
 
+def _audios(message: Message) -> list[Audio]:
+    """The sounds of a batch, which travel as one, laid end to end."""
+    whole = _audio(message)
+    ends = np.cumsum(message["lengths"])
+    return [Audio(part, whole.sample_rate) for part in np.split(whole.samples, ends[:-1])]
+
+
+def _check_length(transcriber: Adapter, audio: Audio) -> None:
+    longest = transcriber.longest_audio
+    if longest is not None and audio.seconds > longest:
+        raise ModelError(
+            f"the audio lasts {audio.seconds:.1f} s and {type(transcriber).__name__} takes at "
+            f"most {longest:g} s: split the utterance"
+        )
+
+
+def _check_transcript(heard: Any, who: str) -> None:
+    if not isinstance(heard, Transcript) or not isinstance(heard.text, str):
+        raise WrongTypeError(f"{who} {_type_of(heard)}; a Transcript with text is expected")
+
+
+def _row(heard: Transcript) -> Message:
+    return {"text": heard.text, "language": heard.language, "words": _words(heard.words)}
+
+
+def _batch_size(adapter: Adapter, spec: LoadSpec) -> int:
+    """How many utterances the loaded model may be given at once."""
+    if not isinstance(adapter, BatchTranscriber):
+        return 1
+    size = adapter.batch_of({**adapter.options, **spec.options})
+    return size if adapter.most_at_once is None else min(size, adapter.most_at_once)
+
+
 def _check_audio(audio: Any, who: str) -> None:
     if not isinstance(audio, Audio):
         raise WrongTypeError(f"{who} {_type_of(audio)}; an Audio is expected")
@@ -308,11 +360,22 @@ def _words(words: Any) -> list[tuple[str, float, float]]:
 
 
 def serve(channel: Any) -> None:
-    """The worker's main loop: one answer for each request, until the channel closes."""
-    log = channel.receive()
-    if log:
+    """The worker's main loop: one answer for each request, until the channel closes.
+
+    The first message: "log", where output goes, or ""; "withheld", the variables that the model
+    must not see; "parent", the process id of the harness; "by_kernel", as `lifeline.tie_to` has
+    it.
+    """
+    told = channel.receive()
+    if threading.current_thread() is threading.main_thread():
+        # Ctrl-C goes to the whole group: the harness decides what comes of it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lifeline.tie_to(told["parent"], by_kernel=told["by_kernel"])
+    for name in told["withheld"]:
+        os.environ.pop(name, None)
+    if told["log"]:
         # What engines print, and the stack of a segfault, go to the model's log.
-        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        file = os.open(told["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(file, 1)
         os.dup2(file, 2)
     faulthandler.enable(file=2)  # not sys.stderr: execnet may have replaced it
@@ -324,6 +387,15 @@ def serve(channel: Any) -> None:
         except EOFError:
             return
         channel.send(worker.handle(request))
+
+
+def _kind(error: BaseException) -> str:
+    if out_of_memory.is_out_of_memory(error):
+        return "out_of_memory"
+    if isinstance(error, ModelError):
+        return "refused"
+    # sys.exit() in an engine would end the thread that execnet runs, not tell anyone.
+    return "exited" if isinstance(error, SystemExit) else "raised"
 
 
 def _describe(error: BaseException) -> str:

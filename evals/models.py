@@ -16,7 +16,7 @@ from adapters.devices import Placement, place
 from adapters.engines import EngineRef
 from adapters.interface import Audio, LoadSpec, ModelError, Options, Reply, Speech, Transcript, Turn
 from adapters.memory import PeakMemory
-from adapters.process import ModelProcess, Timed, WorkerError
+from adapters.process import BatchTimed, ModelProcess, Timed, WorkerError
 from evals.environments import EnvironmentFailed, environment
 from evals.fair_timing import timed_once
 from evals.measurement import Figure
@@ -34,9 +34,13 @@ class Settings:
     threads: int = 1
     seed: int = 0
     time_limit: float = 120.0
+    #: None is ten times `time_limit`.
+    load_time_limit: float | None = None
     isolated: bool = True
     #: Build an environment for an engine that is not installed here.
     environments: bool = False
+    #: Which of the processes that share the machine this is, from 0.
+    worker: int = 0
     #: Told, in a line, what takes long.
     say: Callable[[str], None] = lambda text: None
 
@@ -128,6 +132,15 @@ class LoadedModel:
     def transcribe(self, audio: Audio) -> Timed[Transcript]:
         """Recognize one utterance of 16 kHz audio. Raises WorkerError."""
         return self._process.transcribe(audio)
+
+    @property
+    def batch_size(self) -> int:
+        """How many utterances `transcribe_batch` takes at once; 1: it is not for this model."""
+        return self._process.batch_size
+
+    def transcribe_batch(self, audios: Sequence[Audio]) -> BatchTimed:
+        """Recognize utterances of 16 kHz audio in one call. Raises WorkerError for all of them."""
+        return self._process.transcribe_batch(audios)
 
     def synthesize(self, text: str, voice: Mapping[str, Any] | None = None) -> Timed[Speech]:
         """Speak one utterance. Raises WorkerError."""
@@ -283,7 +296,9 @@ def running(
     log: where the process's output goes. models: as for `load_spec`.
     Raises WorkerError where it cannot be loaded.
     """
-    placement = place(settings.device, entry.engine.adapter().devices, entry.engine.name)
+    placement = place(
+        settings.device, entry.engine.adapter().devices, entry.engine.name, settings.worker
+    )
     refusal = entry.engine.refusal(placement.device, entry.options)
     if refusal is not None:
         raise WorkerError("refused", refusal)
@@ -297,6 +312,7 @@ def running(
         spec,
         isolated=settings.isolated,
         time_limit=settings.time_limit,
+        load_time_limit=settings.load_time_limit,
         log=log,
         python=python,
     )

@@ -43,6 +43,7 @@ def _each(subjects: list[Subject]) -> pytest.MarkDecorator:
 each = _each(SUBJECTS)
 each_that_hears = _each([s for s in SUBJECTS if "asr" in s.tasks])
 each_that_understands = _each([s for s in SUBJECTS if s.hears])
+each_that_batches = _each([s for s in SUBJECTS if s.options.get("batch_size", 1) > 1])
 each_that_speaks = _each([s for s in SUBJECTS if "tts" in s.tasks])
 
 
@@ -160,6 +161,7 @@ def test_declarations(engine: str) -> None:
     assert set(adapter.devices) <= {*KINDS, "remote"}
     assert set(adapter.streams) <= set(ref.tasks())
     assert adapter.timestamps in (None, "word", "segment")
+    assert adapter.batch_of(adapter.options) == 1
     for restriction in adapter.restrictions:
         assert restriction.device in adapter.devices
         assert restriction.option in adapter.options
@@ -210,6 +212,19 @@ def test_hears_right(
     subject: Subject, process: ModelProcess, clip: tuple[Utterance, Audio]
 ) -> None:
     assert process.transcribe(clip[1]).result.text == clip[0].text
+
+
+@each_that_batches
+def test_a_batch_is_each_alone(
+    subject: Subject, process: ModelProcess, clip: tuple[Utterance, Audio]
+) -> None:
+    assert process.batch_size == subject.options["batch_size"]
+    half = Audio(clip[1].samples[: len(clip[1].samples) // 2], SAMPLE_RATE)
+    audios = [half, _silence(1.0), clip[1]]
+    alone = [process.transcribe(audio).result for audio in audios]
+    timed = process.transcribe_batch(audios)
+    assert list(timed.result) == alone
+    assert timed.seconds > 0
 
 
 @each_that_speaks

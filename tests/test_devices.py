@@ -69,11 +69,29 @@ def test_placement(
 
 
 @pytest.mark.parametrize(
+    ("requested", "devices"),
+    [
+        ("auto", ["cuda:0", "cuda:1", "cuda:0"]),
+        ("cuda", ["cuda:0", "cuda:1", "cuda:0"]),
+        ("cuda:1", ["cuda:1", "cuda:1", "cuda:1"]),
+        ("cpu", ["cpu", "cpu", "cpu"]),
+    ],
+)
+def test_workers_have_devices_of_their_own(
+    machine: dict[str, int], requested: str, devices: list[str]
+) -> None:
+    machine["cuda"] = 2
+    placed = [place(requested, ("cuda", "cpu"), "toy", worker) for worker in range(3)]
+    assert placed == [Placement(device) for device in devices]
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--threads", "0"], "--threads: at least 1"),
         (["--time-limit", "-1"], "--time-limit: a positive number"),
         (["--time-limit", "nan"], "--time-limit: a positive number"),
+        (["--load-time-limit", "0"], "--load-time-limit: a positive number"),
     ],
 )
 def test_impossible_numbers(pytester: pytest.Pytester, arguments: list[str], says: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from adapters import faster_whisper
 from adapters.faster_whisper import FasterWhisper
+from adapters.faster_whisper_sound import VOICE_FRAMES, voice_in_pieces
 from adapters.interface import Audio, LoadSpec, ModelError
 from fixtures.audio import SAMPLE_RATE
 from fixtures.micro_whisper import expand
@@ -195,6 +196,70 @@ def test_batches_are_longer_than_a_window_without_vad(load: Load) -> None:
     assert [len(prompts) for prompts in seen.prompts] == [2, 1]
 
 
+def _utterances() -> list[Audio]:
+    """Of several lengths: the beginning, nothing, longer than a window, silence, the clip."""
+    samples = clip().samples
+    most = Audio(samples[: len(samples) * 3 // 4], SAMPLE_RATE)
+    nothing = Audio(samples[:0], SAMPLE_RATE)
+    silence = Audio(np.zeros(2 * SAMPLE_RATE, np.float32), SAMPLE_RATE)
+    return [most, nothing, tiled(35), silence, clip()]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"without_timestamps": None},
+        {"without_timestamps": False},
+        {"language": None},
+        {"beam_size": 3, "initial_prompt": "the kitchen", "hotwords": "lights"},
+        {"max_new_tokens": 2},
+        {"chunk_length": 3},
+        {"vad_filter": True},
+        {"vad_filter": True, "language": None},
+    ],
+    ids=str,
+)
+def test_a_batch_of_utterances_is_each_alone(load: Load, options: dict[str, Any]) -> None:
+    adapter = load(batch_size=3, **options)
+    audios = _utterances()
+    alone = [adapter.transcribe(audio) for audio in audios]
+    assert adapter.transcribe_batch(audios) == alone
+    assert len({transcript.text for transcript in alone}) > 1
+
+
+def test_utterances_are_decoded_together(load: Load) -> None:
+    adapter = load(batch_size=3)
+    seen = _recorded(adapter)
+    adapter.transcribe_batch([clip()] * 7)
+    assert [len(prompts) for prompts in seen.prompts] == [3, 3, 1]
+
+
+def test_each_utterance_has_its_language(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Encoded once where all speak one; each prompt begins with its own."""
+    adapter = load(batch_size=4, language=None)
+    tokens = ["<|en|>", "<|de|>", "<|en|>"]
+    number = {t: adapter._model.hf_tokenizer.token_to_id(t) for t in tokens}
+    if number["<|de|>"] is None:  # the micro Whisper's tokenizer knows English alone
+        tokens = ["<|en|>"] * 3
+    seen = _recorded(adapter)
+    monkeypatch.setattr(
+        seen, "detect_language", lambda encoded: [[(t, 1.0)] for t in tokens], raising=False
+    )
+    heard = adapter.transcribe_batch([clip()] * 3)
+    assert [transcript.language for transcript in heard] == [t[2:-2] for t in tokens]
+    found = [prompt[1] for prompts in seen.prompts for prompt in prompts]
+    assert sorted(found) == sorted(number[t] for t in tokens)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [({}, 1), ({"batch_size": 4}, 4), ({"batch_size": 4, "word_timestamps": True}, 1)],
+)
+def test_how_many_at_once(options: dict[str, Any], size: int) -> None:
+    assert FasterWhisper.batch_of({**FasterWhisper.options, **options}) == size
+
+
 @pytest.mark.parametrize("batch_size", [1, 4])
 @pytest.mark.parametrize("parameters", [None, {"min_silence_duration_ms": 500, "threshold": 0.4}])
 def test_vad_is_the_library_s(
@@ -361,11 +426,11 @@ def test_voice_in_pieces_is_the_library_s(load: Load) -> None:
     samples = _with_pauses().samples
     padded = np.pad(samples, (0, 512 - len(samples) % 512))
     whole = library()(padded.copy())
-    with faster_whisper._voice_in_pieces():
+    with voice_in_pieces():
         assert vad.get_vad_model is not library
         ours = vad.get_vad_model()(padded.copy())
     assert vad.get_vad_model is library
-    assert len(padded) // 512 > faster_whisper._VOICE_FRAMES
+    assert len(padded) // 512 > VOICE_FRAMES
     np.testing.assert_allclose(ours, whole, rtol=0, atol=1e-6)
 
 

@@ -293,6 +293,45 @@ def test_overlapping_windows_go_in_batches(whisper: Path, speech: Samples) -> No
     assert texts != {hear(whisper, speech).text}
 
 
+def _utterances(clip: Samples) -> list[Audio]:
+    """Of several lengths: the beginning, nothing, silence, the clip, longer than a window."""
+    half, silence = clip[: len(clip) // 2], np.zeros(2 * RATE, np.float32)
+    return [Audio(s, RATE) for s in (half, clip[:0], silence, clip, np.tile(clip, 12))]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"language": "en"},
+        {"without_timestamps": False},
+        {"beam_size": 2, "language": "en"},
+        {"logprob_threshold": -1.0, "no_speech_threshold": 0.6},
+    ],
+    ids=str,
+)
+def test_whisper_hears_in_a_batch_what_it_hears_alone(
+    whisper: Path, clip: Samples, options: dict[str, Any]
+) -> None:
+    adapter = loaded(whisper, batch_size=3, max_new_tokens=30, **options)
+    assert adapter.most_at_once == 3
+    audios = _utterances(clip)
+    assert len(audios[-1].samples) > 30 * RATE
+    alone = [adapter.transcribe(audio) for audio in audios]
+    calls = calls_of(adapter)
+    assert adapter.transcribe_batch(audios) == alone
+    assert len(calls[0]["input_features"]) == 3
+    assert alone[3].text == "turn the bathroom lights white"
+
+
+@pytest.mark.parametrize(
+    "options", [{"chunk_seconds": 20}, {"word_timestamps": True}, {"temperature": 0.5}], ids=str
+)
+def test_where_a_batch_would_be_heard_differently_there_is_none(
+    whisper: Path, options: dict[str, Any]
+) -> None:
+    assert loaded(whisper, batch_size=3, **options).most_at_once == 1
+
+
 def test_overlapping_windows_time_words(whisper: Path, speech: Samples) -> None:
     said = hear(whisper, speech, language="en", chunk_seconds=8, batch_size=3, word_timestamps=True)
     assert [word.text for word in said.words] == said.text.split()
@@ -344,6 +383,45 @@ def test_ctc_batches_change_nothing_but_the_speed(wav2vec2: Path, speech: Sample
         batched.transcribe(Audio(speech, RATE)).text == alone.transcribe(Audio(speech, RATE)).text
     )
     assert max(sizes) == 4
+
+
+def _masking(folder: Path, kind: str = "Wav2Vec2") -> Path:
+    """A checkpoint that was trained with masks, as the large ones are."""
+    tiny_transformers.wav2vec2(
+        folder, kind, feat_extract_norm="layer", conv_bias=True, do_stable_layer_norm=True
+    )
+    file = folder / "preprocessor_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "return_attention_mask": True}))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["Wav2Vec2", "Hubert", "WavLM"])
+@pytest.mark.parametrize("words", [False, True])
+def test_ctc_hears_in_a_batch_what_it_hears_alone(
+    tmp_path: Path, clip: Samples, kind: str, words: bool
+) -> None:
+    adapter = loaded(_masking(tmp_path, kind), batch_size=3, word_timestamps=words)
+    assert adapter.most_at_once == 3
+    audios = _utterances(clip)
+    sizes: list[int] = []
+    alone = [adapter.transcribe(audio) for audio in audios]
+    adapter._recognizer.model.register_forward_pre_hook(
+        lambda _, given, named: sizes.append(len(named["input_values"])), with_kwargs=True
+    )
+    assert adapter.transcribe_batch(audios) == alone
+    assert sizes[0] == 3
+    assert any(len(transcript.text) > 20 for transcript in alone)
+
+
+def test_ctc_without_masks_hears_one_at_a_time(
+    wav2vec2: Path, parakeet: Path, clip: Samples
+) -> None:
+    """What silence does to it is not masked: as long as the batch's longest, it is heard."""
+    for folder in (wav2vec2, parakeet):
+        adapter = loaded(folder, batch_size=3)
+        assert adapter.most_at_once == 1
+        audios = _utterances(clip)
+        assert adapter.transcribe_batch(audios) == [adapter.transcribe(a) for a in audios]
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2", "parakeet"])
@@ -465,7 +543,7 @@ def test_relatives_hear_any_length(kind: str, tmp_path: Path, clip: Samples) -> 
         ({"compute_type": "int8"}, "option compute_type"),
         ({"chunk_seconds": 0.5}, "option chunk_seconds"),
         ({"chunk_seconds": 31}, "hears 30 s at once"),
-        ({"batch_size": 2}, "set chunk_seconds"),
+        ({"batch_size": 0}, "option batch_size"),
         ({"chunk_seconds": 20, "condition_on_previous_text": True}, "do not see the text"),
         ({"attn_implementation": "telepathy"}, "telepathy"),
         ({"trust_remote_code": "yes"}, "option trust_remote_code"),

@@ -71,6 +71,8 @@ def toy_corpus(
 SENTENCE = "thank you for watching"
 #: How `looping` ends: the last LOOP_WORDS words, LOOPS times more.
 LOOP_WORDS, LOOPS = 2, 5
+#: The last word of what `apart` hears in a batch.
+APART = "together"
 
 
 def shuffled(text: str, seed: int) -> str:
@@ -88,6 +90,10 @@ class Toy(Adapter):
     `first`, counted over all utterances from 1, and from there on one in `every`, with an x at
     its end). Right at a price: `slow` (sleeps `slow_seconds` in each utterance, not in sound
     without text), `leaking` (keeps `leak_mb` of memory more from each).
+    batch_size: utterances at once. More than `room` at once (0: no bound) run out of memory, as
+    torch and the interpreter say it: `memory` is "torch", "python", or "refusal" for an
+    adapter that makes a sentence of it. In mode `apart` what it hears in a batch of more than
+    one has another last word (APART); in mode `loses` a batch has an answer too few.
     """
 
     options: ClassVar[Options] = {
@@ -99,7 +105,14 @@ class Toy(Adapter):
         "every": 10,
         "slow_seconds": 0.05,
         "leak_mb": 1,
+        "batch_size": 1,
+        "room": 0,
+        "memory": "torch",
     }
+
+    @classmethod
+    def batch_of(cls, options: Options) -> int:
+        return int(options["batch_size"])
 
     def load(self, spec: LoadSpec) -> None:
         self._options = spec.options
@@ -109,6 +122,8 @@ class Toy(Adapter):
             raise ModelError("the toy checkpoint is broken")
         if spec.options["mode"] == "dies-loading":
             os._exit(7)
+        if spec.options["mode"] == "hangs-loading":
+            time.sleep(3600)
         self._words = self._counter()
 
     @staticmethod
@@ -128,6 +143,26 @@ class Toy(Adapter):
             return self._fault(text)
         return Transcript(text)
 
+    def transcribe_batch(self, audios: Sequence[Audio]) -> Sequence[Transcript]:
+        if 0 < self._options["room"] < len(audios):
+            raise self._out_of_memory(len(audios))
+        heard = [self.transcribe(audio) for audio in audios]
+        if self._options["mode"] == "apart" and len(audios) > 1:
+            return [Transcript(" ".join([*h.text.split()[:-1], APART])) for h in heard]
+        if self._options["mode"] == "loses":
+            return heard[1:]
+        return heard
+
+    def _out_of_memory(self, size: int) -> Exception:
+        if self._options["memory"] == "python":
+            return MemoryError()
+        found = RuntimeError(f"CUDA out of memory. Tried to allocate {size}.00 GiB")
+        if self._options["memory"] == "torch":
+            return found
+        refusal = ModelError("the toy cannot hear so much")
+        refusal.__cause__ = found
+        return refusal
+
     def _fault(self, text: str) -> Transcript:
         mode = self._options["mode"]
         if mode == "raises":
@@ -145,6 +180,10 @@ class Toy(Adapter):
             ctypes.string_at(0)
         if mode == "hangs":
             time.sleep(3600)
+        if mode == "seizes":
+            # With the interpreter's lock held, so that no other thread of Python runs.
+            print("seized", flush=True)
+            ctypes.PyDLL(None).sleep(3600)
         if mode == "silent":
             return Transcript("")
         if mode == "drops":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.contract.subject import Made, Subject, overwrite, remove, truncate
+from tests.contract.transformers_asr import malicious_pickle
 from tests.tiny_chat import chat_model
 
 
@@ -24,6 +25,7 @@ SUBJECTS = [
         damages={
             "no weights": (remove("model.safetensors"), "model.safetensors|weights|load"),
             "half the weights": (truncate("model.safetensors"), "cannot load"),
+            "malicious pickle": (malicious_pickle, "cannot load"),
             "no template": (remove("chat_template.jinja"), "chat template"),
             "another config": (overwrite("config.json"), "cannot load"),
         },
