@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from itertools import islice
 
-from evals.error_rate import Counts, character_counts, counts_of
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.error_rate import Chunks, Counts, character_counts, counts_of, word_chunks
 from evals.normalizers import normalizer
 from evals.predictions import Prediction
 
-if TYPE_CHECKING:
-    from jiwer import AlignmentChunk
+#: Predictions whose texts are in memory at once where a corpus is scored.
+BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Aligned:
     normalizer: str
     references: Sequence[str]
     hypotheses: Sequence[str]
-    chunks: Sequence[Sequence[AlignmentChunk]]
+    chunks: Chunks
 
     @cached_property
     def words(self) -> Counts:
@@ -49,6 +52,11 @@ class Aligned:
     def characters(self) -> Counts:
         """Shape (n, 4), over characters, spaces included."""
         return character_counts(self.references, self.hypotheses)
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Shape (n,): whether there is an answer, however wrong."""
+        return np.array([p.error is None for p in self.predictions], bool)
 
     @property
     def speakers(self) -> list[str] | None:
@@ -69,17 +77,21 @@ class Aligned:
                 )
 
 
-def align(predictions: Sequence[Prediction], normalizer_name: str) -> Aligned:
-    """Normalize with the normalizer of that name and align with jiwer."""
+def align(predictions: Iterable[Prediction], normalizer_name: str) -> Aligned:
+    """Normalize with the normalizer of that name and align with jiwer; all of it in memory."""
     normalize = normalizer(normalizer_name)
-    references = [normalize(p.reference) for p in predictions]
-    hypotheses = [normalize(p.hypothesis) for p in predictions]
-    chunks: Sequence[Sequence[AlignmentChunk]] = ()
-    if references:
-        import jiwer
+    kept = tuple(predictions)
+    references = [normalize(p.reference) for p in kept]
+    hypotheses = [normalize(p.hypothesis) for p in kept]
+    chunks = word_chunks(references, hypotheses)
+    return Aligned(kept, normalizer_name, references, hypotheses, chunks)
 
-        chunks = jiwer.process_words(references, hypotheses).alignments
-    return Aligned(predictions, normalizer_name, references, hypotheses, chunks)
+
+def in_batches(predictions: Iterable[Prediction], normalizer_name: str) -> Iterator[Aligned]:
+    """The predictions in order, BATCH of them aligned at a time, each seen once and let go."""
+    left = iter(predictions)
+    while some := tuple(islice(left, BATCH)):
+        yield align(some, normalizer_name)
 
 
 def speakers_of(predictions: Sequence[Prediction]) -> list[str] | None:

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.alignment import Aligned, align, speakers_of
+from evals.counted import Counted, Scored
 from evals.energy_use import energy_use
-from evals.entities import Missed, entities, numbers
 from evals.error_rate import Counts, total
 from evals.fair_timing import marked, share_waited
-from evals.hallucination import loops
 from evals.intervals import Floats, proportion_interval, ratio_interval
 from evals.measurement import Figure
-from evals.orthography import has_capitals, has_marks, orthography
 from evals.predictions import Prediction
+from evals.table import Table
+from evals.timings import Timings
 
 PERCENTILES = (50, 95, 99)
 
 
 def accuracy(
-    predictions: Sequence[Prediction], normalizer_name: str, *, seed: int = 0
+    predictions: Iterable[Prediction], normalizer_name: str, *, seed: int = 0
 ) -> Mapping[str, Figure]:
-    """`accuracy_of` the predictions, aligned under a normalizer."""
-    return accuracy_of(align(predictions, normalizer_name), seed=seed)
+    """`accuracy_of` the predictions, counted under a normalizer."""
+    return accuracy_of(Counted(predictions, normalizer_name), seed=seed)
 
 
-def accuracy_of(aligned: Aligned, *, seed: int = 0) -> Mapping[str, Figure]:
+def accuracy_of(scored: Scored, *, seed: int = 0) -> Mapping[str, Figure]:
     """WER, CER, MER, WIL, the share of utterances with an error or an answer, and the edits.
 
     Intervals: bootstrap over speakers where the corpus names at least two, else
     over utterances; Wilson's for the success rate.
     """
-    words, speakers = aligned.words, aligned.speakers
-    predictions = aligned.predictions
-    n = len(predictions)
+    words, speakers = scored.words, scored.speakers
+    n = len(words)
     edits = total(words)
     errors, length = _errors_and_length(words)
-    answered = sum(p.error is None for p in predictions)
+    answered = int(np.count_nonzero(scored.answered))
     wrong = (errors > 0).astype(float)
     return {
         "wer": _rate(words, speakers, seed, "words"),
-        "cer": _rate(aligned.characters, speakers, seed, "characters"),
+        "cer": _rate(scored.characters, speakers, seed, "characters"),
         "mer": _share(
             errors,
             errors + words[:, 0],
@@ -64,51 +62,48 @@ def accuracy_of(aligned: Aligned, *, seed: int = 0) -> Mapping[str, Figure]:
     }
 
 
-def details(aligned: Aligned, *, seed: int = 0) -> Mapping[str, Figure]:
+def details(table: Table, *, seed: int = 0) -> Mapping[str, Figure]:
     """Loops; numbers, marked entities, capitals and punctuation where the references have any."""
-    speakers = aligned.speakers
-    raw = [p.reference for p in aligned.predictions]
-    looping = sum(map(loops, aligned.references, aligned.hypotheses))
-    figures: dict[str, Figure] = {"loops": Figure(looping, len(raw))}
-    for name, missed in (
-        ("number_error_rate", numbers(aligned)),
-        ("entity_error_rate", entities(aligned)),
+    figures = {"loops": Figure(table.looping, len(table.words))}
+
+    def add(name: str, part: Counts, whole: Counts, otherwise: str) -> None:
+        figures[name] = _share(part, whole.astype(float), table.speakers, seed, otherwise)
+
+    for name, (missed, every) in (
+        ("number_error_rate", table.numbers.T),
+        ("entity_error_rate", table.entities.T),
     ):
-        if missed.total.sum():
-            figures[name] = _missed(missed, speakers, seed)
-    if not (has_capitals(raw) or has_marks(raw)):
-        return figures
-    written = orthography(aligned.predictions)
-    nothing = "no word was heard right"
-    if has_capitals(raw):
-        figures["casing_error_rate"] = _share(
-            written.casing_errors, written.cased_words, speakers, seed, nothing
-        )
-    if has_marks(raw):
-        figures["punctuation_error_rate"] = _share(
-            written.punctuation_errors, written.marks, speakers, seed, nothing
-        )
+        if every.sum():
+            add(name, missed, every, "there is none to hear")
+    casing, cased, punctuation, marks = table.orthography.T
+    if table.written.has_capitals:
+        add("casing_error_rate", casing, cased, _NONE_RIGHT)
+    if table.written.has_marks:
+        add("punctuation_error_rate", punctuation, marks, _NONE_RIGHT)
     return figures
 
 
-def speed(predictions: Sequence[Prediction], *, seed: int = 0) -> Mapping[str, Figure]:
+def speed(predictions: Iterable[Prediction], *, seed: int = 0) -> Mapping[str, Figure]:
+    """`speed_of` the predictions."""
+    return speed_of(Timings(predictions), seed=seed)
+
+
+def speed_of(timings: Timings, *, seed: int = 0) -> Mapping[str, Figure]:
     """RTF, RTFx and the latency of whole utterances, over those that were answered.
 
-    RTF = sum of processing seconds / sum of audio seconds; RTFx is its inverse. All are
-    marked busy where the engine waited for a CPU for more than BUSY_SHARE of its time.
+    RTF = sum of processing seconds / sum of audio seconds; RTFx is its inverse. The latency of an
+    utterance that was answered together with others is that of their call, which it waits for.
+    All are marked busy where the engine waited for a CPU for more than BUSY_SHARE of its time.
     """
-    done = [(p.processing_seconds, p) for p in predictions if p.processing_seconds is not None]
-    seconds = np.array([s for s, _ in done])
-    audio = np.array([p.audio_seconds for _, p in done])
-    speakers = speakers_of([p for _, p in done])
-    n = len(done)
+    seconds, audio = timings.processing, timings.audio
+    n = len(seconds)
     spent, heard = float(seconds.sum()), float(audio.sum())
     if n == 0 or spent <= 0 or heard <= 0:
         reason = "no utterance was answered"
         names = ["rtf", "rtfx", *(f"latency_p{p}" for p in PERCENTILES)]
         return {name: Figure(None, n, reason=reason) for name in names}
-    waited = [p.waited_seconds for _, p in done]
-    share = share_waited(seconds, waited)
+    speakers = timings.speakers
+    share = share_waited(seconds, timings.waited)
     totals = {
         "rtf": Figure(
             spent / heard,
@@ -124,21 +119,17 @@ def speed(predictions: Sequence[Prediction], *, seed: int = 0) -> Mapping[str, F
     return {
         **{name: marked(figure, share) for name, figure in totals.items()},
         "processing_time": marked(Figure(spent, n), share),
-        **energy_use((p.audio_seconds, p.joules, p.energy_method) for _, p in done),
-        **latency(seconds, waited),
-        **_first_token([p for _, p in done]),
+        **energy_use(timings.energy),
+        **latency(timings.calls, timings.waited_in_calls),
+        **_first_token(timings),
     }
 
 
-def _first_token(predictions: Sequence[Prediction]) -> Mapping[str, Figure]:
+def _first_token(timings: Timings) -> Mapping[str, Figure]:
     """Of engines that stream; one without text has no first token, and no time until it."""
-    streamed = [p for p in predictions if p.first_token_seconds is not None]
-    if not streamed:
+    times, waited = timings.first_tokens
+    if not len(times):
         return {}
-    times = np.array([p.first_token_seconds for p in streamed], float)
-    shares = [share_waited([p.processing_seconds], [p.waited_seconds]) for p in streamed]
-    # Nobody tells when within its call an engine waited, so: all the time alike.
-    waited = [None if s is None else s * t for s, t in zip(shares, times, strict=True)]
     return _percentiles("first_token", (50, 95), times, waited, share_waited(times, waited))
 
 
@@ -176,25 +167,22 @@ def _percentiles(
 
 
 _NO_WORDS = "the references hold no words"
+_NONE_RIGHT = "no word was heard right"
 
 
 def _errors_and_length(counts: Counts) -> tuple[Floats, Floats]:
     return counts[:, 1:].sum(axis=1).astype(float), counts[:, :3].sum(axis=1).astype(float)
 
 
-def _rate(counts: Counts, speakers: list[str] | None, seed: int, what: str) -> Figure:
+def _rate(counts: Counts, speakers: Sequence[Hashable] | None, seed: int, what: str) -> Figure:
     errors, length = _errors_and_length(counts)
     return _share(errors, length, speakers, seed, f"the references hold no {what}")
-
-
-def _missed(missed: Missed, speakers: list[str] | None, seed: int) -> Figure:
-    return _share(missed.missed, missed.total, speakers, seed, "there is none to hear")
 
 
 def _share(
     part: Floats | Counts,
     whole: Floats,
-    speakers: list[str] | None,
+    speakers: Sequence[Hashable] | None,
     seed: int,
     otherwise: str,
     *,

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from evals.alignment import Aligned, align
 from evals.cases import Case
 from evals.comparison import NotComparable, Worsened, changes, worsened
+from evals.counted import Counted, Scored
 from evals.evaluation import Evaluation
+from evals.lines import Lines
 from evals.measurement import Figure
-from evals.predictions import read_predictions
+from evals.predictions import Prediction
 
 #: Where `python -m reports promote` keeps the runs that have a name.
 FOLDER = "baselines"
@@ -93,7 +94,7 @@ class Baseline:
         """The models that it has figures of."""
         return frozenset(row.model for row in self._card.measurements)
 
-    def compare(self, case: Case, content_hash: str, after: Aligned) -> Comparison:
+    def compare(self, case: Case, content_hash: str, after: Scored) -> Comparison:
         """Raises NotComparable where the baseline is of another corpus, normalizer or task."""
         normalizer = self._normalizer(case)
         if normalizer is None:
@@ -110,7 +111,7 @@ class Baseline:
             raise NotComparable(f"it was scored with {normalizer}, now with {after.normalizer}")
         file = self.path.parent / case.model / case.task / f"{case.corpus}.jsonl"
         try:
-            before = align(read_predictions(file), normalizer)
+            before = Counted(Lines(file, Prediction), normalizer)
         except (OSError, ValueError) as error:
             raise NotComparable(f"its predictions cannot be read: {error}") from None
         return Comparison(changes(before, after), worsened(before, after))
@@ -122,7 +123,7 @@ class Baseline:
 
 
 def held_to_baseline(
-    evaluation: Evaluation, baseline: Baseline, content_hash: str, after: Aligned
+    evaluation: Evaluation, baseline: Baseline, content_hash: str, after: Scored
 ) -> None:
     """Record each change since the baseline against its margin, and attach what got worse.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.alignment import Aligned
+from evals.counted import Scored
 from evals.error_rate import Counts
 from evals.intervals import Floats, difference_interval
 from evals.measurement import Figure
@@ -32,7 +32,7 @@ class Worsened:
     errors_after: int
 
 
-def changes(before: Aligned, after: Aligned, *, seed: int = 0) -> Mapping[str, Figure]:
+def changes(before: Scored, after: Scored, *, seed: int = 0) -> Mapping[str, Figure]:
     """After minus before, by the names in CHANGES, each with its paired interval.
 
     Rates have one denominator, the references', so their difference is a ratio of sums and
@@ -41,8 +41,7 @@ def changes(before: Aligned, after: Aligned, *, seed: int = 0) -> Mapping[str, F
     """
     _refuse_unpaired(before, after)
     clusters = after.speakers
-    n = len(after.predictions)
-    ones = np.ones(n)
+    ones = np.ones(len(after.words))
 
     def of_counts(old: Counts, new: Counts, nothing: str) -> Figure:
         errors, before = (counts[:, 1:].sum(axis=1).astype(float) for counts in (new, old))
@@ -50,9 +49,7 @@ def changes(before: Aligned, after: Aligned, *, seed: int = 0) -> Mapping[str, F
         return _difference(errors - before, whole, clusters, seed, nothing)
 
     wrong, wrong_before = ((a.words[:, 1:].sum(axis=1) > 0) * 1.0 for a in (after, before))
-    answered, answered_before = (
-        np.array([float(p.error is None) for p in a.predictions]) for a in (after, before)
-    )
+    answered, answered_before = (a.answered.astype(float) for a in (after, before))
     figures = (
         of_counts(before.words, after.words, "words"),
         of_counts(before.characters, after.characters, "characters"),
@@ -62,23 +59,20 @@ def changes(before: Aligned, after: Aligned, *, seed: int = 0) -> Mapping[str, F
     return dict(zip(CHANGES, figures, strict=True))
 
 
-def worsened(before: Aligned, after: Aligned) -> list[Worsened]:
+def worsened(before: Scored, after: Scored) -> list[Worsened]:
     """The utterances that got worse, the worst first, then in the corpus's order."""
     _refuse_unpaired(before, after)
     old, new = (a.words[:, 1:].sum(axis=1) for a in (before, after))
-    order = np.argsort(old - new, kind="stable")
-    return [
-        Worsened(
-            after.predictions[i].id,
-            after.predictions[i].reference,
-            before.predictions[i].hypothesis,
-            after.predictions[i].hypothesis,
-            int(old[i]),
-            int(new[i]),
+    # Their texts are read again: those of a whole corpus are not kept for the few that are shown.
+    worse = [
+        (place, Worsened(now.id, now.reference, was.hypothesis, now.hypothesis, int(o), int(n)))
+        for place, (was, now, o, n) in enumerate(
+            zip(before.predictions, after.predictions, old, new, strict=True)
         )
-        for i in order
-        if new[i] > old[i]
+        if n > o
     ]
+    worse.sort(key=lambda found: (found[1].errors_before - found[1].errors_after, found[0]))
+    return [found for _, found in worse]
 
 
 def _difference(
@@ -91,14 +85,14 @@ def _difference(
     return Figure(float(change.sum()) / total, n, interval)
 
 
-def _refuse_unpaired(before: Aligned, after: Aligned) -> None:
+def _refuse_unpaired(before: Scored, after: Scored) -> None:
     if before.normalizer != after.normalizer:
         raise NotComparable(f"normalizer {before.normalizer} before, {after.normalizer} now")
-    old = [(p.id, p.reference) for p in before.predictions]
-    new = [(p.id, p.reference) for p in after.predictions]
-    if old == new:
-        return
-    if len(old) != len(new):
-        raise NotComparable(f"{len(old)} utterances before, {len(new)} now")
-    place = next(i for i in range(len(old)) if old[i] != new[i])
-    raise NotComparable(f"utterance {place + 1} was {old[place][0]!r}, now {new[place][0]!r}")
+    sizes = len(before.words), len(after.words)
+    if sizes[0] != sizes[1]:
+        raise NotComparable(f"{sizes[0]} utterances before, {sizes[1]} now")
+    for place, (was, now) in enumerate(
+        zip(before.predictions, after.predictions, strict=True), start=1
+    ):
+        if (was.id, was.reference) != (now.id, now.reference):
+            raise NotComparable(f"utterance {place} was {was.id!r}, now {now.id!r}")

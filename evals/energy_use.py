@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping
 
 from evals.measurement import Figure
@@ -13,10 +14,16 @@ def energy_use(answers: Iterable[tuple[float, float | None, str | None]]) -> Map
     Joules per second of audio are watts, and so are watt-hours per hour. Answers that were
     not counted are left out of both sums. The figure's reason says who counted.
     """
-    counted = [(audio, joules, method) for audio, joules, method in answers if joules is not None]
-    audio = sum(seconds for seconds, _, _ in counted)
-    if not counted or audio <= 0:
+    counted = array("d")
+    audio = array("d")
+    methods: set[str] = set()
+    for seconds, joules, method in answers:
+        if joules is not None:
+            audio.append(seconds)
+            counted.append(joules)
+            methods.add(method or "unknown")
+    length = sum(audio)
+    if not counted or length <= 0:
         return {}
-    methods = " and ".join(sorted({method or "unknown" for _, _, method in counted}))
-    watts = sum(joules for _, joules, _ in counted) / audio
-    return {"energy": Figure(watts, len(counted), reason=f"counted by {methods}")}
+    who = " and ".join(sorted(methods))
+    return {"energy": Figure(sum(counted) / length, len(counted), reason=f"counted by {who}")}

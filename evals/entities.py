@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,47 +14,40 @@ from evals.normalizers import normalizer
 ENTITIES = "entities"
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """Per utterance, shape (n,): how many there are to hear, and how many were not heard."""
+def numbers(aligned: Aligned) -> NDArray[np.int32]:
+    """Shape (n, 2): words with a digit that did not come out as they are, and all such words.
 
-    missed: NDArray[np.float64]
-    total: NDArray[np.float64]
-
-
-def numbers(aligned: Aligned) -> Missed:
-    """Words of the reference with a digit, and those that did not come out as they are.
-
-    whisper-english writes numbers, amounts and ordinals in digits whichever way they
-    were written; the other normalizers leave number words, which then do not count.
+    Both are of the reference. whisper-english writes numbers, amounts and ordinals in digits
+    whichever way they were written; the other normalizers leave number words, which then do not
+    count.
     """
-    missed, total = [], []
-    for index in range(len(aligned.predictions)):
-        edits = [e for e in aligned.edits(index) if e.reference and _has_digit(e.reference)]
-        total.append(len(edits))
-        missed.append(sum(not edit.is_hit for edit in edits))
-    return Missed(np.array(missed, float), np.array(total, float))
+    rows = []
+    for index, reference in enumerate(aligned.references):
+        # Most texts hold no digit, and which words they were heard as is not wanted then.
+        edits = aligned.edits(index) if _has_digit(reference) else ()
+        told = [e for e in edits if e.reference and _has_digit(e.reference)]
+        rows.append((sum(not edit.is_hit for edit in told), len(told)))
+    return np.array(rows, np.int32).reshape(-1, 2)
 
 
-def entities(aligned: Aligned) -> Missed:
-    """The entities that the manifest marks, and those not in the hypothesis word for word.
+def entities(aligned: Aligned) -> NDArray[np.int32]:
+    """Shape (n, 2): entities not in the hypothesis word for word, and all that are marked.
 
     Both are normalized like the text. One that is marked twice must be heard twice; a word
     counts for one entity only.
     """
     normalize = normalizer(aligned.normalizer)
-    missed, total = [], []
+    rows = []
     for prediction, hypothesis in zip(aligned.predictions, aligned.hypotheses, strict=True):
         wanted = [normalize(str(e)).split() for e in prediction.metadata.get(ENTITIES, ())]
         wanted = sorted((words for words in wanted if words), key=len, reverse=True)
         heard: list[str | None] = list(hypothesis.split())
-        total.append(len(wanted))
-        missed.append(sum(not _take(words, heard) for words in wanted))
-    return Missed(np.array(missed, float), np.array(total, float))
+        rows.append((sum(not _take(words, heard) for words in wanted), len(wanted)))
+    return np.array(rows, np.int32).reshape(-1, 2)
 
 
 def _has_digit(word: str) -> bool:
-    return any(letter.isdigit() for letter in word)
+    return any(map(str.isdigit, word))
 
 
 def _take(words: Sequence[str], heard: list[str | None]) -> bool:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evals.cases import Case
+from evals.conditions import WHY, touched
 from evals.gate import decide, further_utterances
 from evals.measurement import ALL, MISSING, Figure, Limit, Measurement, Verdict, limit_key
 from evals.metrics import METRICS
 from evals.thresholds import Gate, Thresholds
-
-CONTENDED = "contended"
 
 
 class GateBroken(AssertionError):
@@ -26,15 +25,14 @@ class Evaluation:
     emit: takes each measurement the moment it is recorded.
     note: takes what belongs in the report beside the measurements: a name, and data for JSON.
     margins: the limits of the changes since the baseline, where the baseline has this model.
-    contended: other processes of the session shared the machine, so that
-    speed is shown but never gates.
+    conditions: that the run was made under; speed is then shown but never gates.
     """
 
     case: Case
     thresholds: Thresholds
     gate: Gate
     emit: Callable[[Measurement], None]
-    contended: bool = False
+    conditions: Sequence[str] = ()
     note: Callable[[str, Any], None] = lambda name, data: None
     margins: Mapping[str, Limit] = field(default_factory=dict)
     recorded: list[Measurement] = field(default_factory=list)
@@ -54,11 +52,11 @@ class Evaluation:
             reason = figure.reason
             conditions = figure.conditions
             gated = bool(limits) and self.gate != "off"
-            if self.contended and METRICS[metric].is_speed:
-                conditions = (CONTENDED,)
+            if unfair := touched(metric, self.conditions):
+                conditions = unfair
                 if limit is not None and figure.value is not None:
                     verdict, gated = "inconclusive", False
-                    reason = "other pytest-xdist workers shared the machine; rerun without -n"
+                    reason = WHY[unfair[0]]
             self._add(
                 Measurement(
                     model=self.case.model,

@@ -4,43 +4,31 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from evals.alignment import Aligned
-from evals.confusions import confusions
-from evals.error_rate import total, word_counts
 from evals.evaluation import Evaluation
 from evals.measurement import WORST_SLICE, Figure
-from evals.normalizers import NORMALIZERS, normalizer
 from evals.slices import slices
+from evals.table import Table
 
 #: The name under which word confusions travel in user_properties.
 CONFUSIONS = "model_lab.confusions"
 
 
-def explain(evaluation: Evaluation, aligned: Aligned) -> None:
+def explain(evaluation: Evaluation, table: Table) -> None:
     """Record the WER of each part and under each other normalizer, and attach the confusions.
 
     `worst_slice_wer` can be limited, and the WER of a part by its name ("wer/category=timer").
     """
-    by_part = slices(aligned)
+    by_part = slices(table, table.parts)
     for name, figure in by_part.rates().items():
-        evaluation.record({"wer": figure}, normalizer=aligned.normalizer, slice_name=name)
+        evaluation.record({"wer": figure}, normalizer=table.normalizer, slice_name=name)
     worst = by_part.worst()
     if worst is not None:
         name, figure = worst
-        evaluation.record({WORST_SLICE: figure}, normalizer=aligned.normalizer, slice_name=name)
+        evaluation.record({WORST_SLICE: figure}, normalizer=table.normalizer, slice_name=name)
     else:
         missing = Figure(None, 0, reason="the corpus has no parts of ten utterances or more")
-        evaluation.record({WORST_SLICE: missing}, normalizer=aligned.normalizer)
-    for name in NORMALIZERS:
-        if name != aligned.normalizer:
-            evaluation.record({"wer_by_normalizer": _under(aligned, name)}, normalizer=name)
-    evaluation.attach(CONFUSIONS, [asdict(c) for c in confusions(aligned)])
-
-
-def _under(aligned: Aligned, name: str) -> Figure:
-    normalize = normalizer(name)
-    counts = word_counts(
-        [normalize(p.reference) for p in aligned.predictions],
-        [normalize(p.hypothesis) for p in aligned.predictions],
-    )
-    return Figure(total(counts).rate, len(counts))
+        evaluation.record({WORST_SLICE: missing}, normalizer=table.normalizer)
+    n = len(table.words)
+    for name, edits in table.under.items():
+        evaluation.record({"wer_by_normalizer": Figure(edits.rate, n)}, normalizer=name)
+    evaluation.attach(CONFUSIONS, [asdict(c) for c in table.confusions.most()])

@@ -25,8 +25,12 @@ def share_waited(
     seconds: Sequence[float | None] | NDArray[np.float64], waited: Sequence[float | None]
 ) -> float | None:
     """Sum of the seconds waited / sum of the seconds, over the calls that know both."""
-    known = [(s, w) for s, w in zip(seconds, waited, strict=True) if s and w is not None]
-    return sum(w for _, w in known) / sum(s for s, _ in known) if known else None
+    spent = lost = 0.0
+    for s, w in zip(seconds, waited, strict=True):
+        if s and w is not None:
+            spent += s
+            lost += w
+    return lost / spent if spent else None
 
 
 def marked(figure: Figure, *shares: float | None) -> Figure:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
 
-from evals.alignment import align
-from evals.intervals import CONFIDENCE, difference_interval, proportion_interval
+from evals.alignment import Edit, in_batches
+from evals.intervals import CONFIDENCE, Floats, difference_interval, proportion_interval
 from evals.measurement import Figure
 from evals.normalizers import normalizer
 from evals.predictions import Prediction
@@ -91,7 +93,7 @@ _UNSPACED = re.compile(
 
 
 def hallucination(
-    predictions: Sequence[Prediction], normalizer_name: str, *, seed: int = 0
+    predictions: Iterable[Prediction], normalizer_name: str, *, seed: int = 0
 ) -> Mapping[str, Figure]:
     """The figures of the hallucination task.
 
@@ -103,49 +105,97 @@ def hallucination(
     inserted before the first that was heard right, and after the last; where none was,
     all are leading.
     """
-    normalize = normalizer(normalizer_name)
-    spoken = [bool(words_of(normalize(p.reference))) for p in predictions]
-    silent = [p for p, words in zip(predictions, spoken, strict=True) if not words]
-    ends = [
-        p
-        for p, words in zip(predictions, spoken, strict=True)
-        if words and p.category == SPEECH_ENDS
-    ]
+    everything, silent, ends = _Heard(), _Silent(), _Ends()
+    for aligned in in_batches(predictions, normalizer_name):
+        for index, prediction in enumerate(aligned.predictions):
+            reference, hypothesis = aligned.references[index], aligned.hypotheses[index]
+            everything.add(prediction, reference, hypothesis, normalizer_name)
+            if not words_of(reference):
+                silent.add(prediction, hypothesis)
+            elif prediction.category == SPEECH_ENDS:
+                ends.add(prediction, list(aligned.edits(index)))
+    return {**silent.figures(seed), **everything.figures(), **ends.figures()}
 
-    def figures(
-        names: Sequence[str],
-        what: str,
-        rows: Sequence[Prediction],
-        of: Callable[[Sequence[Prediction]], Sequence[Figure]],
-    ) -> Mapping[str, Figure]:
-        unanswered = sum(p.error is not None for p in rows)
-        reason = f"{unanswered} of {len(rows)} were not answered" if unanswered else None
-        if not rows:
-            reason = f"the corpus holds no {what}"
+
+@dataclass
+class _Rows:
+    """What was counted of some of the utterances."""
+
+    n: int = 0
+    unanswered: int = 0
+
+    def count(self, prediction: Prediction) -> None:
+        self.n += 1
+        self.unanswered += prediction.error is not None
+
+    def reason(self, what: str) -> str | None:
+        """Why there are no figures of them."""
+        if not self.n:
+            return f"the corpus holds no {what}"
+        return f"{self.unanswered} of {self.n} were not answered" if self.unanswered else None
+
+    def counts(self, what: str, **counts: int) -> Mapping[str, Figure]:
+        reason = self.reason(what)
+        return {
+            name: Figure(None, self.n, reason=reason) if reason else Figure(count, self.n)
+            for name, count in counts.items()
+        }
+
+
+@dataclass
+class _Heard(_Rows):
+    """All utterances: repeated, and known."""
+
+    looped: int = 0
+    known: int = 0
+
+    def add(self, prediction: Prediction, reference: str, hypothesis: str, name: str) -> None:
+        self.count(prediction)
+        self.looped += loops(reference, hypothesis)
+        self.known += phantoms(reference, hypothesis, name)
+
+    def figures(self) -> Mapping[str, Figure]:
+        return self.counts("utterances", loops=self.looped, phantom_phrases=self.known)
+
+
+@dataclass
+class _Silent(_Rows):
+    """Non-speech: the words heard in each clip, and how long it is."""
+
+    words: array[float] = field(default_factory=lambda: array("d"))
+    minutes: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, prediction: Prediction, hypothesis: str) -> None:
+        self.count(prediction)
+        self.words.append(len(words_of(hypothesis)))
+        self.minutes.append(prediction.audio_seconds / 60)
+
+    def figures(self, seed: int) -> Mapping[str, Figure]:
+        reason = self.reason("non-speech")
         if reason:
-            return {name: Figure(None, len(rows), reason=reason) for name in names}
-        return dict(zip(names, of(rows), strict=True))
+            missing = Figure(None, self.n, reason=reason)
+            return {"hallucinated_words_per_minute": missing, "hallucination_rate": missing}
+        per_minute, rate = _in_non_speech(np.array(self.words), np.array(self.minutes), seed)
+        return {"hallucinated_words_per_minute": per_minute, "hallucination_rate": rate}
 
-    return {
-        **figures(
-            ("hallucinated_words_per_minute", "hallucination_rate"),
-            "non-speech",
-            silent,
-            lambda rows: _in_non_speech(rows, normalizer_name, seed),
-        ),
-        **figures(
-            ("loops", "phantom_phrases"),
-            "utterances",
-            predictions,
-            lambda rows: _repeated_and_known(rows, normalizer_name),
-        ),
-        **figures(
-            ("leading_insertions", "trailing_insertions"),
-            "speech between non-speech",
-            ends,
-            lambda rows: _at_the_ends(rows, normalizer_name),
-        ),
-    }
+
+@dataclass
+class _Ends(_Rows):
+    """Speech between non-speech: what was inserted before it, and after."""
+
+    leading: int = 0
+    trailing: int = 0
+
+    def add(self, prediction: Prediction, edits: Sequence[Edit]) -> None:
+        self.count(prediction)
+        hits = [place for place, edit in enumerate(edits) if edit.is_hit]
+        first, last = (hits[0], hits[-1]) if hits else (len(edits), len(edits))
+        self.leading += sum(edit.reference is None for edit in edits[:first])
+        self.trailing += sum(edit.reference is None for edit in edits[last + 1 :])
+
+    def figures(self) -> Mapping[str, Figure]:
+        what = "speech between non-speech"
+        return self.counts(what, leading_insertions=self.leading, trailing_insertions=self.trailing)
 
 
 def loops(reference: str, hypothesis: str) -> bool:
@@ -155,6 +205,8 @@ def loops(reference: str, hypothesis: str) -> bool:
     times, at least LEAST_WORDS words in all; where the reference repeats the same
     sequence, by as many more than it does ("nine nine nine" is no loop where it was said).
     """
+    if reference == hypothesis:
+        return False
     said, heard = words_of(reference), words_of(hypothesis)
     for size in range(1, min(MOST_WORDS, len(heard) // LEAST_REPEATS) + 1):
         needed = max(LEAST_REPEATS, math.ceil(LEAST_WORDS / size))
@@ -186,13 +238,8 @@ def words_of(text: str) -> list[str]:
     return [w for w in _UNSPACED.sub(r" \1 ", text).split() if any(c.isalnum() for c in w)]
 
 
-def _in_non_speech(
-    rows: Sequence[Prediction], normalizer_name: str, seed: int
-) -> tuple[Figure, Figure]:
-    normalize = normalizer(normalizer_name)
-    words = np.array([len(words_of(normalize(p.hypothesis))) for p in rows], float)
-    minutes = np.array([p.audio_seconds / 60 for p in rows])
-    n, total = len(rows), float(minutes.sum())
+def _in_non_speech(words: Floats, minutes: Floats, seed: int) -> tuple[Figure, Figure]:
+    n, total = len(words), float(minutes.sum())
     clips = int(np.count_nonzero(words))
     rate = Figure(clips / n, n, proportion_interval(clips, n))
     if total <= 0:
@@ -206,26 +253,6 @@ def _in_non_speech(
         # word in each, which is the least that the next one would have.
         ci = (0.0, -math.log((1 - CONFIDENCE) / 2) / total)
     return Figure(float(words.sum()) / total, n, ci), rate
-
-
-def _repeated_and_known(rows: Sequence[Prediction], normalizer_name: str) -> tuple[Figure, Figure]:
-    normalize = normalizer(normalizer_name)
-    pairs = [(normalize(p.reference), normalize(p.hypothesis)) for p in rows]
-    looped = sum(loops(*pair) for pair in pairs)
-    known = sum(phantoms(*pair, normalizer_name) for pair in pairs)
-    return Figure(looped, len(rows)), Figure(known, len(rows))
-
-
-def _at_the_ends(rows: Sequence[Prediction], normalizer_name: str) -> tuple[Figure, Figure]:
-    aligned = align(rows, normalizer_name)
-    leading = trailing = 0
-    for index in range(len(rows)):
-        edits = list(aligned.edits(index))
-        hits = [place for place, edit in enumerate(edits) if edit.is_hit]
-        first, last = (hits[0], hits[-1]) if hits else (len(edits), len(edits))
-        leading += sum(edit.reference is None for edit in edits[:first])
-        trailing += sum(edit.reference is None for edit in edits[last + 1 :])
-    return Figure(leading, len(rows)), Figure(trailing, len(rows))
 
 
 def _runs(words: Sequence[str], size: int) -> Iterator[tuple[int, int]]:

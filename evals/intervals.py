@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -244,9 +243,21 @@ def _quantiles(t: Floats, tail: float) -> tuple[float, float]:
     return float(ordered[k - 1]), float(ordered[len(t) - k])
 
 
-@lru_cache(maxsize=8)
 def _draws(n: int, seed: int, resamples: int) -> NDArray[np.float32]:
     """Shape (resamples, n): how often each unit is drawn; the same for every metric and model."""
+    key = n, seed, resamples
+    if key not in _LAST_DRAWN:
+        # Up to 40 MB. Intervals over the same units are made one after the other, so the last
+        # are kept, and are gone before others are made.
+        _LAST_DRAWN.clear()
+        _LAST_DRAWN[key] = _drawn(*key)
+    return _LAST_DRAWN[key]
+
+
+_LAST_DRAWN: dict[tuple[int, int, int], NDArray[np.float32]] = {}
+
+
+def _drawn(n: int, seed: int, resamples: int) -> NDArray[np.float32]:
     rng = np.random.default_rng(seed)
     counts = np.empty((resamples, n), np.float32)
     step = max(1, 1_000_000 // n)

@@ -17,8 +17,8 @@ from typing import Literal, TypeAlias
 from adapters.interface import LoadSpec, ModelError, Options, Reply, Turn
 from adapters.openai_api import OpenAIApi
 from evals import llm_judge_prompt as prompt
+from evals.lines import LineFile
 from evals.llm_judge_prompt import Asked
-from evals.predictions import LineFile
 from evals.replied import Replied
 from fixtures.dialogues import Dialogues
 
@@ -185,12 +185,16 @@ def judge_answers(
 ) -> Sequence[Judged]:
     """One verdict per line, in order, appended to `file` as made.
 
-    lines: of spoken turns. After some failed requests in a row the rest is not judged either,
-    so that a server that is down costs no time-out per turn.
+    lines: of spoken turns; those that `file` has verdicts of are left. After some failed
+    requests in a row the rest is not judged either, so that a server that is down costs no
+    time-out per turn.
     """
     found: list[Judged] = []
     failures = 0
     for line, asked in questions(lines, dialogues):
+        if line.id in file:
+            advance()
+            continue
         verdict: Said
         said = reason = None
         if line.error is not None:

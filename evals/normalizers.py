@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeAlias
 
+from evals.whisper_english import whisper_english
 from fixtures.corpus import Corpus
 from fixtures.sentences import Sentences
 
@@ -16,10 +17,8 @@ Normalizer: TypeAlias = Callable[[str], str]
 
 #: The names, the stricter towards the end: each keeps more of what was written.
 NORMALIZERS = ("whisper-english", "whisper-basic", "lower", "none")
-
-
-#: whisper-normalizer spells these out, OpenAI's own does not, and published WERs used that one.
-_NOT_OPENAIS = ("kinda", "sorta", "dunno", "cause")
+#: Texts that a normalizer remembers: a few megabytes of sentences.
+_KNOWN = 4_096
 
 
 @cache
@@ -30,12 +29,7 @@ def normalizer(name: str) -> Normalizer:
     in whisper-normalizer; "lower" folds case, "none" leaves the text as it is.
     """
     if name == "whisper-english":
-        from whisper_normalizer.english import EnglishTextNormalizer
-
-        english = EnglishTextNormalizer()
-        for word in _NOT_OPENAIS:
-            english.replacers.pop(rf"\b{word}\b", None)
-        return _cached(english)
+        return _cached(whisper_english())
     if name == "whisper-basic":
         from whisper_normalizer.basic import BasicTextNormalizer
 
@@ -54,10 +48,17 @@ def normalizer_of(corpus: Corpus | Sentences) -> str:
     English has its own, all other languages share one. Raises ValueError where the rows
     name several, or one that does not exist.
     """
-    named = {str(u.metadata[KEY]) for u in corpus if KEY in u.metadata}
+    # One pass: a corpus may be read from disk each time that it is gone through.
+    named: set[str] = set()
+    silent = False
+    for utterance in corpus:
+        if KEY in utterance.metadata:
+            named.add(str(utterance.metadata[KEY]))
+        else:
+            silent = True
     if not named:
         return "whisper-english" if corpus.language == "en" else "whisper-basic"
-    if len(named) > 1 or any(KEY not in u.metadata for u in corpus):
+    if silent or len(named) > 1:
         raise ValueError(f"its rows do not agree on one {KEY}: {', '.join(sorted(named))}")
     (name,) = named
     normalizer(name)  # refuses a name that is none
@@ -65,12 +66,9 @@ def normalizer_of(corpus: Corpus | Sentences) -> str:
 
 
 def _cached(normalize: Normalizer) -> Normalizer:
-    # Every model is scored on the same references, several times.
-    known: dict[str, str] = {}
-
+    # A good model's texts are their references, and every model is scored on the same of these.
+    @lru_cache(maxsize=_KNOWN)
     def lookup(text: str) -> str:
-        if text not in known:
-            known[text] = normalize(text).strip()
-        return known[text]
+        return normalize(text).strip()
 
     return lookup

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.error_rate import word_chunks
 from evals.predictions import Prediction
 
 #: A word with its apostrophes and hyphens, and the marks that follow it.
@@ -16,36 +16,28 @@ _WORD = re.compile(r"([^\W_]+(?:['’\-][^\W_]+)*)([^\w\s]*)")  # noqa: RUF001 -
 _MARKS = frozenset(".,?!:;…。、？！،؟")  # noqa: RUF001 - full-width and Arabic marks are meant
 
 
-@dataclass(frozen=True, slots=True)
-class Orthography:
-    """Per utterance, shape (n,): errors, and what they are a share of.
+def orthography(predictions: Sequence[Prediction]) -> NDArray[np.int32]:
+    """Shape (n, 4), of the raw texts: errors, and what they are a share of.
 
-    casing: words heard right but for a capital, of all words heard right that have letters
-    with two cases. punctuation: marks wrong, missed or added, of the reference's marks. Both
-    look only at words that are right, so that a word error is not counted again here.
+    Casing errors, cased words: words heard right but for a capital, of all words heard right
+    that have letters with two cases. Punctuation errors, marks: marks wrong, missed or added, of
+    the reference's marks. All are of words that are right, so that a word error is not counted
+    again here.
     """
-
-    casing_errors: NDArray[np.float64]
-    cased_words: NDArray[np.float64]
-    punctuation_errors: NDArray[np.float64]
-    marks: NDArray[np.float64]
-
-
-def orthography(predictions: Sequence[Prediction]) -> Orthography:
-    """Capitals and marks of the raw texts, aligned without them."""
-    import jiwer
-
+    words = []
+    for p in predictions:
+        said = _words(p.reference)
+        words.append((said, said if p.hypothesis == p.reference else _words(p.hypothesis)))
+    plain = [tuple(" ".join(w.casefold() for w, _ in side) for side in both) for both in words]
     rows = []
-    for prediction in predictions:
-        said, heard = _words(prediction.reference), _words(prediction.hypothesis)
+    for (said, heard), chunks in zip(
+        words, word_chunks([a for a, _ in plain], [b for _, b in plain]), strict=True
+    ):
         pairs: list[tuple[tuple[str, str], tuple[str, str]]] = []
-        if said and heard:
-            plain = [" ".join(word.casefold() for word, _ in side) for side in (said, heard)]
-            (chunks,) = jiwer.process_words([plain[0]], [plain[1]]).alignments
-            for chunk in chunks:
-                if chunk.type == "equal":
-                    ours = said[chunk.ref_start_idx : chunk.ref_end_idx]
-                    pairs += zip(ours, heard[chunk.hyp_start_idx : chunk.hyp_end_idx], strict=True)
+        for chunk in chunks:
+            if chunk.type == "equal":
+                ours = said[chunk.ref_start_idx : chunk.ref_end_idx]
+                pairs += zip(ours, heard[chunk.hyp_start_idx : chunk.hyp_end_idx], strict=True)
         cased = [(a, b) for (a, _), (b, _) in pairs if a.lower() != a.upper()]
         rows.append(
             (
@@ -55,19 +47,26 @@ def orthography(predictions: Sequence[Prediction]) -> Orthography:
                 sum(bool(a) for (_, a), _ in pairs),
             )
         )
-    table = np.array(rows, float).reshape(-1, 4)
-    return Orthography(*table.T)
+    return np.array(rows, np.int32).reshape(-1, 4)
 
 
-def has_capitals(texts: Sequence[str]) -> bool:
-    """Whether the references tell capitals from small letters."""
-    joined = "".join(texts)
-    return joined not in (joined.lower(), joined.upper())
+class Written:
+    """How references are written, so far: whether capitals and marks in them say anything."""
 
+    def __init__(self) -> None:
+        self._has_small = self._has_large = self.has_marks = False
 
-def has_marks(texts: Sequence[str]) -> bool:
-    """Whether the references are punctuated at all."""
-    return any(mark in text for text in texts for mark in _MARKS)
+    def add(self, texts: Iterable[str]) -> None:
+        """The next references."""
+        for text in texts:
+            self._has_large = self._has_large or text != text.lower()
+            self._has_small = self._has_small or text != text.upper()
+            self.has_marks = self.has_marks or not _MARKS.isdisjoint(text)
+
+    @property
+    def has_capitals(self) -> bool:
+        """Whether they tell capitals from small letters."""
+        return self._has_large and self._has_small
 
 
 def _words(text: str) -> list[tuple[str, str]]:

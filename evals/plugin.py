@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,25 +20,35 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from adapters.catalog import Model
+from adapters.devices import place
 from adapters.engines import resolve_engine
 from adapters.interface import Audio, LoadSpec, Turn
 from adapters.located_yaml import ConfigError
 from adapters.plugin import CATALOG, MODELS
 from adapters.process import ModelProcess, Timed, WorkerError
+from adapters.secrets import redactor
 from evals import thresholds as thresholds_file
 from evals.baseline import Baseline, BaselineError
 from evals.baseline import find as find_baseline
 from evals.cases import ASKED_FOR, Case, heading, missing_measurements
+from evals.conditions import CONTENDED, conditions_of
 from evals.evaluation import Evaluation, GateBroken
+from evals.identity import Identity, model_identity, plain
 from evals.judging import Judge
+from evals.lines import NotWritten
 from evals.llm_judge import JudgeError, LlmJudge
 from evals.measurement import Measurement, Verdict
 from evals.models import LoadedModel, Settings, interpreter, running
 from evals.normalizers import normalizer_of
+from evals.on_demand import OnDemand, on_demand
+from evals.parts import WHOLE, Part
+from evals.ray_cluster import ClusterError, connected
+from evals.recognizing import Here, OnRay, Recognizer
 from evals.robustness import subset
-from evals.run_dir import reserve
+from evals.runs.plugin import SESSION, SHARD, run_dir, worker_count, worker_number
 from evals.speaker_similarity import DEFAULT as ENCODER
-from evals.stored import Stored
+from evals.stored import PROPERTY as STORED
+from evals.stored import Maker, NotResumed, Stored
 from evals.thresholds import Gate, Thresholds
 from evals.tts_scores import Listeners
 from fixtures.audio import SAMPLE_RATE, load_audio
@@ -51,14 +61,18 @@ from fixtures.sentences import Sentences
 from fixtures.sources import CorpusSource
 from fixtures.spoken_turns import spoken_turns
 
+#: The run that a session makes: its folder, resuming it, sharing it out.
+pytest_plugins = ["evals.runs.plugin"]
+
 THRESHOLDS: pytest.StashKey[Thresholds] = pytest.StashKey()
-RUN_DIR: pytest.StashKey[Path] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
 #: The name under which a corpus's provenance travels in user_properties.
 CORPUS_PROPERTY = "model_lab.corpus"
 JUDGES: pytest.StashKey[list[Model]] = pytest.StashKey()
 #: The name of the user property that says why a test did not pass.
 FAILURE_PROPERTY = "model_lab.failure"
+#: Errors whose message says all that there is to say.
+_SAY_IT_ALL = (GateBroken, ClusterError, CorpusError, NotResumed, NotWritten, WorkerError)
 DEFAULT_JUDGE = "faster-whisper-micro"
 LLM_JUDGE: pytest.StashKey[LlmJudge] = pytest.StashKey()
 LISTENERS: pytest.StashKey[Listeners] = pytest.StashKey()
@@ -77,7 +91,12 @@ TASKS = {
     "hallucination": "words heard where nobody spoke (runs only where it is asked for)",
 }
 #: The fixture by which a test gets its model, and the task that the model must do.
-_MODEL_FIXTURES = {"transcriber": "asr", "tts_model": "tts", "chat_model": "chat"}
+_MODEL_FIXTURES = {
+    "transcriber": "asr",
+    "recognizer": "asr",
+    "tts_model": "tts",
+    "chat_model": "chat",
+}
 #: The fixture by which a test gets its corpus, and the task whose corpora those are.
 _CORPUS_FIXTURES = {
     "checked_corpus": "asr",
@@ -153,12 +172,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many utterances the robustness task puts through each condition (default: 40)",
     )
-    group.addoption(
-        "--runs-dir",
-        metavar="PATH",
-        default="runs",
-        help="where runs are written (default: runs/)",
-    )
 
 
 @pytest.hookimpl(trylast=True)  # after adapters.plugin, whose catalogue it needs
@@ -190,10 +203,7 @@ def pytest_configure(config: pytest.Config) -> None:
             f"--thresholds: {config.getoption('thresholds')}: models.{unknown[0]}: no model of "
             "that name in the catalogue (mistyped, or is a --catalog missing?)"
         )
-    worker_input: Mapping[str, Any] | None = getattr(config, "workerinput", None)
-    if worker_input is not None:
-        config.stash[RUN_DIR] = Path(worker_input["model_lab_run_dir"])
-    elif sys.stdout.isatty() and sys.stderr.isatty():
+    if not hasattr(config, "workerinput") and sys.stdout.isatty() and sys.stderr.isatty():
         # A copy, made before tests run: pytest then captures the original.
         terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
         config.stash[_TERMINAL] = terminal
@@ -253,19 +263,6 @@ def _refuse_unheld(config: pytest.Config) -> None:
         )
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Under xdist the controller reserves the run and tells its workers."""
-    node.workerinput["model_lab_run_dir"] = str(run_dir(node.config))
-
-
-def run_dir(config: pytest.Config) -> Path:
-    """The session's run folder, made the first time that somebody needs it."""
-    if RUN_DIR not in config.stash:
-        config.stash[RUN_DIR] = reserve(Path(config.getoption("runs_dir")).resolve())
-    return config.stash[RUN_DIR]
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`-m asr` selects none of the harness's own tests, so their modules are not even read.
 
@@ -299,6 +296,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             found = sources(metafunc.config, task)
             ids = [source.name for source in found]
             metafunc.parametrize(name, found, ids=ids, indirect=True, scope="session")
+    workers = worker_count(metafunc.config)
+    if workers > 1 and _is_shared_out(metafunc.fixturenames):
+        shares = [Part(number, workers) for number in range(1, workers + 1)]
+        ids = [f"{share.number}of{share.of}" for share in shares]
+        metafunc.parametrize("part", shares, ids=ids, indirect=True, scope="session")
+
+
+def _is_shared_out(fixtures: Sequence[str]) -> bool:
+    """Whether processes can share a test's work: what it does is one thing per utterance."""
+    return "corpus" in fixtures and bool({"transcriber", "recognizer"} & set(fixtures))
 
 
 @pytest.hookimpl(trylast=True)
@@ -365,7 +372,8 @@ def case_of_nodeid(nodeid: str, config: pytest.Config) -> Case | None:
         for source in sources(config, task):
             # As pytest writes it in an id.
             name = source.name.encode("unicode_escape").decode("ascii")
-            if parameters in (f"{model.name}-{name}", f"{name}-{model.name}"):
+            whole = re.sub(r"-\d+of\d+$", "", parameters)
+            if whole in (f"{model.name}-{name}", f"{name}-{model.name}"):
                 return _case(model, task, source)
     return None
 
@@ -391,7 +399,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that did not get to its figures leaves rows that say so, and why."""
     report = yield
-    if call.excinfo is not None and isinstance(call.excinfo.value, GateBroken):
+    if call.excinfo is not None and isinstance(call.excinfo.value, _SAY_IT_ALL):
         # The reader needs the limits that were broken, not the way through the harness.
         report.longrepr = str(call.excinfo.value)
     if _CASE in item.stash and call.excinfo is not None and call.when != "teardown":
@@ -424,6 +432,8 @@ def settings(pytestconfig: pytest.Config) -> Settings:
         threads=pytestconfig.getoption("threads"),
         time_limit=pytestconfig.getoption("time_limit"),
         isolated=pytestconfig.getoption("isolation") == "process",
+        worker=worker_number(pytestconfig),
+        load_time_limit=pytestconfig.getoption("load_time_limit"),
         seed=pytestconfig.getoption("seed"),
         environments=pytestconfig.getoption("envs"),
         say=lambda text: _say(pytestconfig, text),
@@ -457,8 +467,8 @@ def clip(speaker: Speaker) -> Audio:
 @pytest.fixture(scope="session")
 def model(
     request: pytest.FixtureRequest, settings: Settings, pytestconfig: pytest.Config
-) -> Iterator[LoadedModel]:
-    """One model after another: loaded, and closed before the next."""
+) -> Iterator[OnDemand]:
+    """One model after another: loaded when a test needs it, and closed before the next."""
     entry: Model = request.param
     models = pytestconfig.stash[CATALOG].models
     missing = entry.engine.missing(entry.options, models)
@@ -469,29 +479,73 @@ def model(
             pytest.fail(f"{entry.name}: {missing}", pytrace=False)
         pytest.skip(f"{entry.name}: {missing}")
     log = run_dir(pytestconfig) / entry.name / f"worker{_worker_suffix(pytestconfig)}.log"
+    with on_demand(entry.name, lambda: running(entry, settings, log, models)) as demand:
+        yield demand
+
+
+@pytest.fixture
+def transcriber(
+    model: OnDemand, clip: Audio, stored: Stored, request: pytest.FixtureRequest
+) -> LoadedModel | None:
+    """A model that does speech recognition, warm; None where there is nothing left to do."""
+    return _warm(model, "asr", lambda loaded: loaded.transcribe(clip), stored, request)
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config) -> Iterator[None]:
+    """The Ray cluster, joined or started once for the session."""
     try:
-        with running(entry, settings, log, models) as loaded:
-            yield loaded
-    except WorkerError as error:
-        pytest.fail(f"{entry.name} cannot be loaded: {error}", pytrace=False)
+        with connected(pytestconfig.getoption("ray_address")):
+            yield
+    except ClusterError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture
-def transcriber(model: LoadedModel, clip: Audio, request: pytest.FixtureRequest) -> LoadedModel:
-    """A model that does speech recognition, warm."""
-    return _warm(model, "asr", lambda: model.transcribe(clip), request)
+def recognizer(
+    model: OnDemand, stored: Stored, request: pytest.FixtureRequest, pytestconfig: pytest.Config
+) -> Recognizer | None:
+    """What recognizes a corpus, here or on a cluster; None where there is nothing left to do."""
+    if pytestconfig.getoption("executor") == "local":
+        transcriber: LoadedModel | None = request.getfixturevalue("transcriber")
+        return Here(transcriber) if transcriber is not None else None
+    if stored.was_finished:
+        request.node.user_properties.extend(stored.properties)
+        return None
+
+    request.getfixturevalue("cluster")
+
+    def told(row: tuple[str, str]) -> None:
+        request.node.user_properties.append(row)
+        stored.made_by(row)
+
+    return OnRay(
+        request.node.callspec.params["model"],
+        request.getfixturevalue("settings"),
+        pytestconfig.stash[CATALOG].models,
+        request.getfixturevalue("clip"),
+        run_dir(pytestconfig),
+        address=pytestconfig.getoption("ray_address"),
+        replicas=pytestconfig.getoption("ray_replicas"),
+        told=told,
+    )
 
 
 @pytest.fixture
-def tts_model(model: LoadedModel, request: pytest.FixtureRequest) -> LoadedModel:
-    """A model that speaks, warm."""
-    return _warm(model, "tts", lambda: model.synthesize(CLIP_TEXT), request)
+def tts_model(
+    model: OnDemand, stored: Stored, request: pytest.FixtureRequest
+) -> LoadedModel | None:
+    """A model that speaks, warm; None where there is nothing left to do."""
+    return _warm(model, "tts", lambda loaded: loaded.synthesize(CLIP_TEXT), stored, request)
 
 
 @pytest.fixture
-def chat_model(model: LoadedModel, clip: Audio, request: pytest.FixtureRequest) -> LoadedModel:
-    """A model that answers speech, warm."""
-    return _warm(model, "chat", lambda: model.reply([Turn("user", None, clip)]), request)
+def chat_model(
+    model: OnDemand, clip: Audio, stored: Stored, request: pytest.FixtureRequest
+) -> LoadedModel | None:
+    """A model that answers speech, warm; None where there is nothing left to do."""
+    turns = [Turn("user", None, clip)]
+    return _warm(model, "chat", lambda loaded: loaded.reply(turns), stored, request)
 
 
 @pytest.fixture(scope="session")
@@ -533,14 +587,31 @@ def _judge(
 
 
 def _warm(
-    model: LoadedModel, task: str, call: Callable[[], Timed[Any]], request: pytest.FixtureRequest
-) -> LoadedModel:
-    request.node.user_properties.append(model.as_property())
+    model: OnDemand,
+    task: str,
+    call: Callable[[LoadedModel], Timed[Any]],
+    stored: Stored,
+    request: pytest.FixtureRequest,
+) -> LoadedModel | None:
+    if stored.was_finished:
+        request.node.user_properties.extend(stored.properties)
+        return None
+    if request.config.getoption("executor") != "local":
+        pytest.skip(f"{model.name}: not measured: a cluster runs the asr task alone")
     try:
-        model.warm_up(task, call)
+        loaded = model()
     except WorkerError as error:
-        pytest.fail(f"{model.name} fails on its first clip: {error}", pytrace=False)
-    return model
+        pytest.fail(f"{model.name} cannot be loaded: {error}", pytrace=False)
+    row = loaded.as_property()
+    request.node.user_properties.append(row)
+    try:
+        stored.made_by(row)
+        loaded.warm_up(task, lambda: call(loaded))
+    except NotResumed as error:
+        pytest.fail(f"--resume: {error}", pytrace=False)
+    except WorkerError as error:
+        pytest.fail(f"{loaded.name} fails on its first clip: {error}", pytrace=False)
+    return loaded
 
 
 @pytest.fixture(scope="session")
@@ -649,25 +720,78 @@ def evaluation(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> E
         emit=emit,
         note=lambda name, data: item.user_properties.append((name, json.dumps(data))),
         margins=thresholds.margins(case.task) if known and case.model in known.models else {},
-        contended=hasattr(pytestconfig, "workerinput"),
+        conditions=[CONTENDED] if _shares_machines(pytestconfig) else [],
     )
+
+
+def _shares_machines(config: pytest.Config) -> bool:
+    """Whether other processes of the session, or nobody knows what on a cluster, run beside it."""
+    return hasattr(config, "workerinput") or config.getoption("executor") != "local"
+
+
+@pytest.fixture(scope="session")
+def part(request: pytest.FixtureRequest) -> Part:
+    """Of each corpus, what this process of the session does."""
+    share: Part = getattr(request, "param", WHOLE)
+    return share
 
 
 @pytest.fixture
 def stored(
-    evaluation: Evaluation, request: pytest.FixtureRequest, pytestconfig: pytest.Config
+    evaluation: Evaluation,
+    part: Part,
+    settings: Settings,
+    request: pytest.FixtureRequest,
+    pytestconfig: pytest.Config,
 ) -> Stored:
     """What the run keeps of this model on this task and corpus."""
-    return Stored(
-        run_dir(pytestconfig),
-        evaluation.case,
+    run, case = run_dir(pytestconfig), evaluation.case
+
+    def told(facts: Mapping[str, Any]) -> None:
+        evaluation.conditions = conditions_of(facts)
+        row = {**asdict(case), "facts": facts}
+        request.node.user_properties.append((STORED, json.dumps(row, allow_nan=False)))
+
+    kept = Stored(
+        run,
+        case,
         {
-            "contended": evaluation.contended,
-            "ruled": evaluation.case.corpus in evaluation.thresholds.corpora,
+            "unfair": list(evaluation.conditions),
+            "ruled": case.corpus in evaluation.thresholds.corpora,
         },
         baseline=pytestconfig.stash.get(BASELINE, None),
-        emit=request.node.user_properties.append,
+        told=told,
+        part=part,
+        shard=pytestconfig.stash[SHARD],
+        maker=Maker(_identity(case, settings, request), pytestconfig.stash[SESSION], redactor()),
     )
+    try:
+        kept.resume()
+    except ValueError as error:
+        pytest.fail(f"--resume {run}: {error}", pytrace=False)
+    return kept
+
+
+def _identity(case: Case, settings: Settings, request: pytest.FixtureRequest) -> Identity:
+    """What the test's lines are made by, and of what."""
+    config: pytest.Config = request.config
+    entry: Model = request.node.callspec.params["model"]
+    device = place(settings.device, entry.engine.adapter().devices, entry.engine.name).device
+    identity: dict[str, Any] = {
+        "model": model_identity(entry, settings, device),
+        "shard": str(config.stash[SHARD]),
+    }
+    for name in _CORPUS_FIXTURES:
+        content = name.removeprefix("checked_")
+        if content in request.fixturenames:
+            identity["corpus"] = request.getfixturevalue(content).content_hash
+    if "fewer" in request.fixturenames:
+        identity["utterances"] = config.getoption("robustness_utterances")
+    if "judges" in request.fixturenames:
+        judges = config.stash[JUDGES]
+        identity["judges"] = {j.name: model_identity(j, settings, device) for j in judges}
+    as_json: Identity = plain(identity)
+    return as_json
 
 
 @pytest.fixture

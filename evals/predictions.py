@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TextIO, TypeVar
+from typing import Any
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from evals.lines import LineFile, read_lines
+
+__all__ = ["LineFile", "Prediction", "PredictionFile", "read_lines", "read_predictions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,11 @@ class Prediction:
     it the utterance begins, in s.
     joules: what the device drew in the processing seconds, counted by energy_method ("nvml" or
     "rapl"); None where no counter can be read.
+    index: its place in the corpus, from 0, in whatever order the lines were made.
+    batch_seconds: of the call that answered batch_size utterances at once, which is how long
+    this one took to come; processing_seconds is then its share, by length. None for a call of its
+    own.
+    attempts: how often it was tried, where the model's process died over it.
     """
 
     id: str
@@ -47,34 +51,10 @@ class Prediction:
     offset: float | None = None
     joules: float | None = None
     energy_method: str | None = None
-
-
-T = TypeVar("T", bound="DataclassInstance")
-
-
-class LineFile(Generic[T]):
-    """Appends lines as they are made, each flushed before the next one is begun."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: TextIO = path.open("x", encoding="utf-8")
-
-    def append(self, line: T) -> None:
-        """Write one line."""
-        self._file.write(json.dumps(asdict(line), ensure_ascii=False, allow_nan=False) + "\n")
-        self._file.flush()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
+    index: int | None = None
+    batch_seconds: float | None = None
+    batch_size: int | None = None
+    attempts: int = 1
 
 
 PredictionFile = LineFile[Prediction]
@@ -83,17 +63,3 @@ PredictionFile = LineFile[Prediction]
 def read_predictions(path: Path) -> Sequence[Prediction]:
     """The predictions in a file. Raises ValueError naming the line that is not one."""
     return read_lines(path, Prediction)
-
-
-def read_lines(path: Path, kind: type[T]) -> Sequence[T]:
-    """What a `LineFile` of that kind wrote. Raises ValueError naming the line that is none."""
-    found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if not line:
-            continue
-        try:
-            found.append(kind(**json.loads(line)))
-        except (TypeError, ValueError) as error:
-            what = kind.__name__.lower()
-            raise ValueError(f"{path}:{number}: not a {what}: {error}") from None
-    return found

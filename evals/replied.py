@@ -19,6 +19,7 @@ class Replied:
     engine's call alone; waited_seconds: of these, without a CPU that others held.
     first_token_seconds, first_audio_seconds: until the first text to show, and audio to play.
     heard: the name of each judge to what it heard of the spoken answer; unheard: why it did not.
+    index, attempts: as in `Prediction`.
     """
 
     id: str
@@ -41,6 +42,8 @@ class Replied:
     understood: str | None = None
     heard: Mapping[str, str] = field(default_factory=dict)
     unheard: Mapping[str, str] = field(default_factory=dict)
+    index: int | None = None
+    attempts: int = 1
 
     def as_spoken(self) -> Spoken:
         """The answer as a sentence that a voice was to say."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from evals.alignment import align, speakers_of
+import numpy as np
+
+from evals.counted import Counted
 from evals.error_rate import total
 from evals.intervals import difference_interval, ratio_interval
 from evals.measurement import Figure
@@ -19,8 +21,8 @@ _SHOWN = 5
 
 
 def drifts(
-    clean: Sequence[Prediction],
-    perturbed: Mapping[str, Sequence[Prediction]],
+    clean: Collection[Prediction],
+    perturbed: Mapping[str, Collection[Prediction]],
     normalizer_name: str,
     *,
     seed: int = 0,
@@ -40,17 +42,19 @@ def drifts(
     ]
     if problems:
         raise ValueError("\n".join(problems))
-    speakers = speakers_of(clean)
-    before = align(clean, normalizer_name).words
+    base = Counted(clean, normalizer_name)
+    before = base.words
+    place = {p.id: index for index, p in enumerate(clean)}
     lengths = before[:, :3].sum(axis=1).astype(float)
     clean_errors = before[:, 1:].sum(axis=1).astype(float)
-    failed = sum(p.error is not None for p in clean)
+    n, words = len(before), int(lengths.sum())
+    failed = n - int(np.count_nonzero(base.answered))
     figures: dict[str, Mapping[str, Figure]] = {}
     for condition, predictions in perturbed.items():
-        by_id = {p.id: p for p in predictions}
-        after = align([by_id[p.id] for p in clean], normalizer_name).words
+        counts = Counted(predictions, normalizer_name).words
+        after = np.zeros_like(before)
+        after[[place[p.id] for p in predictions]] = counts
         errors = after[:, 1:].sum(axis=1).astype(float)
-        n, words = len(clean), int(lengths.sum())
         if not words:
             empty = Figure(None, n, reason="the references hold no words")
             figures[condition] = {"wer": empty, "wer_drift": empty}
@@ -58,7 +62,7 @@ def drifts(
         drift = Figure(
             (total(after).errors - total(before).errors) / words,
             n,
-            difference_interval(errors - clean_errors, lengths, speakers, seed=seed),
+            difference_interval(errors - clean_errors, lengths, base.speakers, seed=seed),
         )
         if failed:
             drift = Figure(
@@ -68,7 +72,7 @@ def drifts(
             "wer": Figure(
                 total(after).errors / words,
                 n,
-                ratio_interval(errors, lengths, speakers, seed=seed),
+                ratio_interval(errors, lengths, base.speakers, seed=seed),
             ),
             "wer_drift": drift,
         }
@@ -111,7 +115,7 @@ def subset(corpus: Corpus, n: int, *, seed: int = 0) -> Corpus:
 
 
 def _mismatches(
-    condition: str, clean: Sequence[Prediction], perturbed: Sequence[Prediction]
+    condition: str, clean: Collection[Prediction], perturbed: Collection[Prediction]
 ) -> list[str]:
     """What keeps the two from being compared utterance by utterance, a line each."""
     wrong = []

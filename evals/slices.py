@@ -9,11 +9,13 @@ Holm's procedure (Holm 1979).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
-from evals.alignment import Aligned
+from evals.counted import Scored
 from evals.intervals import CONFIDENCE, Floats, chance_below, ratio_interval
 from evals.measurement import Figure
 from evals.predictions import Prediction
@@ -38,23 +40,36 @@ class Part:
         return f"{self.key}={self.value}"
 
 
-def parts(predictions: Sequence[Prediction]) -> list[Part]:
-    """Every part by every key: speaker, category, length, and whatever else the manifest says.
+class Parts:
+    """Which utterances share a value of a key: speaker, category, length, or the manifest's own."""
 
-    A key that all utterances share, or hardly any two, is left out.
-    """
-    found: dict[tuple[str, str], list[int]] = {}
-    for index, prediction in enumerate(predictions):
-        for key, value in _labels(prediction):
-            found.setdefault((key, value), []).append(index)
-    values: dict[str, int] = {}
-    for key, _ in found:
-        values[key] = values.get(key, 0) + 1
-    return [
-        Part(key, value, members)
-        for (key, value), members in found.items()
-        if 1 < values[key] <= min(MOST_VALUES, len(predictions) / 2)
-    ]
+    def __init__(self, predictions: Iterable[Prediction] = ()) -> None:
+        self._members: dict[str, dict[str, array[int]]] = {}
+        self._order: list[tuple[str, str]] = []
+        self._seen = 0
+        self.add(predictions)
+
+    def add(self, predictions: Iterable[Prediction]) -> None:
+        """The next predictions."""
+        for prediction in predictions:
+            for key, value in _labels(prediction):
+                values = self._members.setdefault(key, {})
+                if value not in values:
+                    if len(values) > MOST_VALUES:
+                        continue  # too many already: who has this one is not wanted
+                    values[value] = array("i")
+                    self._order.append((key, value))
+                values[value].append(self._seen)
+            self._seen += 1
+
+    def all(self) -> list[Part]:
+        """As they first appeared. A key that all share, or hardly any two, is left out."""
+        most = min(MOST_VALUES, self._seen / 2)
+        return [
+            Part(key, value, self._members[key][value])
+            for key, value in self._order
+            if 1 < len(self._members[key]) <= most
+        ]
 
 
 def _labels(prediction: Prediction) -> Iterator[tuple[str, str]]:
@@ -77,25 +92,23 @@ class Slices:
     parts: Sequence[Part]
     errors: Floats
     words: Floats
-    speakers: Sequence[str] | None
+    speakers: Sequence[Hashable] | None
 
     def rates(self) -> Mapping[str, Figure]:
         """Part name to its WER."""
-        return {part.name: self._figure(part) for part in self.parts}
+        return {part.name: figure for part, figure, _ in self._known}
 
     def worst(self) -> tuple[str, Figure] | None:
         """The part with the highest WER, and an interval for how bad the worst is.
 
         None where no part has FEWEST utterances and a reference word.
         """
-        judged = [(part, self._figure(part)) for part in self._judged()]
-        known = [(part, figure) for part, figure in judged if figure.value is not None]
-        if not known:
+        judged = [row for row in self._known if self._is_judged(row[0])]
+        if not judged:
             return None
-        part, worst = max(known, key=lambda pair: pair[1].value or 0.0)
-        each = 1 - (1 - CONFIDENCE) / len(known)
-        lows = [self._interval(p, each) for p, _ in known]
-        highs = [figure.ci for _, figure in known]
+        part, worst, _ = max(judged, key=lambda row: row[1].value or 0.0)
+        lows = [low for _, _, low in judged]
+        highs = [figure.ci for _, figure, _ in judged]
         ci = None
         if all(lows) and all(highs):
             ci = (max(i[0] for i in lows if i), max(i[1] for i in highs if i))
@@ -112,7 +125,26 @@ class Slices:
         return broken
 
     def _judged(self) -> list[Part]:
-        return [p for p in self.parts if len(p.members) >= FEWEST and self.words[p.members].sum()]
+        return [part for part in self.parts if self._is_judged(part)]
+
+    def _is_judged(self, part: Part) -> bool:
+        return len(part.members) >= FEWEST and bool(self.words[part.members].sum())
+
+    @cached_property
+    def _known(self) -> Sequence[tuple[Part, Figure, tuple[float, float] | None]]:
+        """Each part with its figure, and its interval at the confidence that Bonferroni leaves.
+
+        Both intervals of a part at once, since they are made of the same draws.
+        """
+        each = 1 - (1 - CONFIDENCE) / max(1, len(self._judged()))
+        return [
+            (
+                part,
+                self._figure(part),
+                self._interval(part, each) if self._is_judged(part) else None,
+            )
+            for part in self.parts
+        ]
 
     def _figure(self, part: Part) -> Figure:
         words = float(self.words[part.members].sum())
@@ -131,16 +163,16 @@ class Slices:
         members = part.members
         return chance_below(self.errors[members], self.words[members], limit, self._clusters(part))
 
-    def _clusters(self, part: Part) -> list[str] | None:
+    def _clusters(self, part: Part) -> list[Hashable] | None:
         return [self.speakers[i] for i in part.members] if self.speakers is not None else None
 
 
-def slices(aligned: Aligned) -> Slices:
+def slices(scored: Scored, parts: Sequence[Part]) -> Slices:
     """The word errors of a model's predictions by part."""
-    counts = aligned.words
+    counts = scored.words
     return Slices(
-        parts(aligned.predictions),
+        parts,
         counts[:, 1:].sum(axis=1).astype(float),
         counts[:, :3].sum(axis=1).astype(float),
-        aligned.speakers,
+        scored.speakers,
     )

@@ -18,7 +18,7 @@ class Spoken:
     that can be played; None where the engine does not stream.
     heard: the name of each judge to what it heard, raw. heard_recording: the same of the person's
     recording. unheard: judges that should have heard and did not, and why.
-    joules, energy_method: as in `Prediction`.
+    joules, energy_method, index, attempts: as in `Prediction`.
     """
 
     id: str
@@ -39,3 +39,5 @@ class Spoken:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     joules: float | None = None
     energy_method: str | None = None
+    index: int | None = None
+    attempts: int = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from adapters.process import Timed
 from evals.asking import ask_each
 from evals.judging import Judge
 from evals.kept_audio import file_name, keep, listen
+from evals.lines import LineFile
 from evals.models import LoadedModel
-from evals.predictions import LineFile
 from evals.spoken import Spoken
 from fixtures.audio import SAMPLE_RATE
 from fixtures.sentences import Sentence, Sentences
@@ -28,24 +28,28 @@ def synthesize_corpus(
     *,
     contended: bool = False,
     advance: Callable[[], None] = lambda: None,
-) -> Sequence[Spoken]:
+) -> None:
     """One `Spoken` per sentence, in order, appended to `file` as made; the audio is kept beside it.
 
-    run: the run's folder, which the audio's file names are relative to. A sentence that the
-    model fails on is a line with its error.
+    Sentences that `file` has already are left. run: the run's folder, which the audio's file
+    names are relative to. A sentence that the model fails on is a line with its error.
     """
     folder = file.path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    lines: list[Spoken] = []
-    answers = ask_each(model, sentences, lambda sentence: model.synthesize(sentence.text))
-    for number, (sentence, answer) in enumerate(answers, start=1):
-        line = _line(sentence, answer, judges, folder / file_name(number, sentence.id), run)
-        if contended:
-            line = replace(line, contended=True)
-        file.append(line)
-        lines.append(line)
+
+    def missing() -> Iterator[tuple[int, Sentence]]:
+        for index, sentence in enumerate(sentences):
+            if sentence.id in file:
+                advance()
+            else:
+                yield index, sentence
+
+    for asked in ask_each(model, missing(), lambda one: model.synthesize(one[1].text)):
+        index, sentence = asked.item
+        name = folder / file_name(index + 1, sentence.id)
+        line = _line(sentence, asked.answer, judges, name, run)
+        file.append(replace(line, contended=contended, index=index, attempts=asked.attempts))
         advance()
-    return lines
 
 
 def _line(

@@ -6,21 +6,20 @@ from collections.abc import Callable
 
 import pytest
 
-from evals.alignment import align
-from evals.asr_scores import accuracy_of, details, speed
+from evals.asr_scores import accuracy_of, details, speed_of
 from evals.baseline import held_to_baseline
 from evals.evaluation import Evaluation
 from evals.explanation import explain
-from evals.models import LoadedModel
 from evals.predictions import Prediction
+from evals.recognizing import Recognizer
 from evals.stored import Stored
-from evals.transcription import transcribe_corpus
+from evals.table import tabulate
 from fixtures.corpus import Corpus
 
 
 @pytest.mark.asr
 def test_corpus(
-    transcriber: LoadedModel,
+    recognizer: Recognizer | None,
     corpus: Corpus,
     scoring: str,
     evaluation: Evaluation,
@@ -28,33 +27,30 @@ def test_corpus(
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every utterance once; all figures are recorded before any limit is asserted."""
-    transcriber.start_peak()
-    with stored.lines(Prediction) as file:
-        transcribe_corpus(
-            transcriber,
-            corpus,
-            file,
-            contended=evaluation.contended,
-            advance=progress(len(corpus)),
+    if recognizer is not None:  # else an earlier session has heard it all
+        mine = stored.share(corpus)
+        with stored.lines(Prediction) as file:
+            recognizer.predict(
+                mine, file, advance=progress(len(mine)), contended=stored.is_contended
+            )
+        stored.keep(
+            normalizer=scoring,
+            content_hash=corpus.content_hash,
+            observed=recognizer.observed(),
         )
-    stored.keep(
-        normalizer=scoring,
-        content_hash=corpus.content_hash,
-        observed={**transcriber.cold_figures(), **transcriber.memory_figures()},
-    )
 
-    score(evaluation, stored)
-    evaluation.check()
+    if stored.is_whole:  # else other processes are at work on the rest
+        score(evaluation, stored)
+        evaluation.check()
 
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the predictions to figures."""
-    predictions = stored.read(Prediction)
-    aligned = align(predictions, stored.normalizer)
-    evaluation.record(accuracy_of(aligned), normalizer=stored.normalizer)
-    evaluation.record(details(aligned), normalizer=stored.normalizer)
-    evaluation.record(speed(predictions))
+    table = tabulate(stored.read(Prediction), stored.normalizer)
+    evaluation.record(accuracy_of(table), normalizer=stored.normalizer)
+    evaluation.record(details(table), normalizer=stored.normalizer)
+    evaluation.record(speed_of(table.timings))
     evaluation.record(stored.figures())
-    explain(evaluation, aligned)
+    explain(evaluation, table)
     if stored.baseline is not None:
-        held_to_baseline(evaluation, stored.baseline, stored.facts["content_hash"], aligned)
+        held_to_baseline(evaluation, stored.baseline, stored.facts["content_hash"], table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ from evals.chat_scores import (
 from evals.conversation import converse
 from evals.evaluation import Evaluation
 from evals.judging import Judge
+from evals.lines import read_lines
 from evals.llm_judge import Judged, LlmJudge, judge_answers
 from evals.models import LoadedModel
-from evals.predictions import LineFile, read_lines
 from evals.replied import Replied
 from evals.stored import Stored
 from evals.tts_scores import clips, ratings
@@ -29,7 +30,7 @@ from fixtures.dialogues import Dialogues, read_dialogues
 
 @pytest.mark.chat
 def test_dialogues(
-    chat_model: LoadedModel,
+    chat_model: LoadedModel | None,
     dialogues: Dialogues,
     user_sounds: Mapping[str, Path],
     dialogue_scoring: str,
@@ -41,40 +42,39 @@ def test_dialogues(
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every dialogue spoken, then typed; all figures are recorded before any limit is asserted."""
-    advance = progress((3 if llm_judge else 2) * dialogues.turns)
-    chat_model.start_peak()
-    with stored.lines(Replied) as file:
-
-        def held(*, typed: bool) -> Sequence[Replied]:
-            return converse(
+    if chat_model is not None:  # else an earlier session has held them all
+        advance = progress((3 if llm_judge else 2) * dialogues.turns)
+        chat_model.start_peak()
+        with stored.lines(Replied) as file:
+            hold = partial(
+                converse,
                 chat_model,
                 dialogues,
                 user_sounds,
                 judges,
                 file,
                 stored.run,
-                typed=typed,
-                contended=evaluation.contended,
+                contended=stored.is_contended,
                 advance=advance,
             )
-
-        spoken = held(typed=False)
-        observed = {**chat_model.cold_figures(), **chat_model.memory_figures()}
-        held(typed=True)
-    if llm_judge is not None:
-        with LineFile[Judged](_verdicts(stored)) as verdicts:
-            judge_answers(llm_judge, spoken, dialogues, verdicts, advance=advance)
-    expected = stored.path().with_suffix(f".dialogues{dialogues.path.suffix}")
-    expected.write_bytes(dialogues.path.read_bytes())
-    sounds = clips([line.as_spoken() for line in spoken], stored.run)
-    stored.keep(
-        normalizer=dialogue_scoring,
-        content_hash=dialogues.content_hash,
-        dialogues=expected.name,
-        judges=[judge.name for judge in judges],
-        observed=observed,
-        listened=ratings(sounds, rated_clips),  # takes a library, and long
-    )
+            hold(typed=False)
+            observed = {**chat_model.cold_figures(), **chat_model.memory_figures()}
+            hold(typed=True)
+        spoken = [line for line in stored.read(Replied) if not line.typed]
+        if llm_judge is not None:
+            with stored.line_file(_verdicts(stored)) as verdicts:
+                judge_answers(llm_judge, spoken, dialogues, verdicts, advance=advance)
+        expected = stored.path().with_suffix(f".dialogues{dialogues.path.suffix}")
+        expected.write_bytes(dialogues.path.read_bytes())
+        sounds = clips([line.as_spoken() for line in spoken], stored.run)
+        stored.keep(
+            normalizer=dialogue_scoring,
+            content_hash=dialogues.content_hash,
+            dialogues=expected.name,
+            judges=[judge.name for judge in judges],
+            observed=observed,
+            listened=ratings(sounds, rated_clips),  # takes a library, and long
+        )
 
     score(evaluation, stored)
     evaluation.check()
@@ -82,7 +82,7 @@ def test_dialogues(
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the answers and what was expected of them to figures."""
-    replies = stored.read(Replied)
+    replies = [*stored.read(Replied)]
     lines = [line for line in replies if not line.typed]
     typed = [line for line in replies if line.typed]
     dialogues = read_dialogues(stored.path().with_name(stored.facts["dialogues"]), recordings=False)

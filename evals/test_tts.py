@@ -31,7 +31,7 @@ from fixtures.sentences import Sentences
 
 @pytest.mark.tts
 def test_sentences(
-    tts_model: LoadedModel,
+    tts_model: LoadedModel | None,
     sentences: Sentences,
     text_scoring: str,
     judges: Sequence[Judge],
@@ -42,33 +42,34 @@ def test_sentences(
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every sentence once; the audio is kept, and all figures are recorded before any limit."""
-    tts_model.start_peak()
-    with stored.lines(Spoken) as file:
-        lines = synthesize_corpus(
-            tts_model,
-            sentences,
-            judges,
-            file,
-            stored.run,
-            contended=evaluation.contended,
-            advance=progress(len(sentences)),
+    if tts_model is not None:  # else an earlier session has had it all spoken
+        tts_model.start_peak()
+        with stored.lines(Spoken) as file:
+            synthesize_corpus(
+                tts_model,
+                sentences,
+                judges,
+                file,
+                stored.run,
+                contended=stored.is_contended,
+                advance=progress(len(sentences)),
+            )
+        observed = {**tts_model.cold_figures(), **tts_model.memory_figures()}
+        sounds = clips([*stored.read(Spoken)], stored.run)
+        stored.keep(
+            normalizer=text_scoring,
+            content_hash=sentences.content_hash,
+            judges=[judge.name for judge in judges],
+            observed=observed,
+            # They take networks, libraries and people's recordings, which need not be there later.
+            listened={
+                **intonation(sounds),
+                **ratings(sounds, rated_clips),
+                **naturalness(sounds, rated_clips, listeners.utmos),
+                **similarity(sounds, sentences),
+                **speaker_similarity(sounds, sentences, listeners.speakers, rated_clips),
+            },
         )
-    observed = {**tts_model.cold_figures(), **tts_model.memory_figures()}
-    sounds = clips(lines, stored.run)
-    stored.keep(
-        normalizer=text_scoring,
-        content_hash=sentences.content_hash,
-        judges=[judge.name for judge in judges],
-        observed=observed,
-        # They take networks, libraries and people's recordings, which need not be there later.
-        listened={
-            **intonation(sounds),
-            **ratings(sounds, rated_clips),
-            **naturalness(sounds, rated_clips, listeners.utmos),
-            **similarity(sounds, sentences),
-            **speaker_similarity(sounds, sentences, listeners.speakers, rated_clips),
-        },
-    )
 
     score(evaluation, stored)
     evaluation.check()
@@ -76,7 +77,7 @@ def test_sentences(
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From what was said, and what recognizers heard of it, to figures."""
-    lines = stored.read(Spoken)
+    lines = [*stored.read(Spoken)]
     evaluation.record(tts_speed(lines))
     evaluation.record(stored.figures())
     judges = stored.facts["judges"]

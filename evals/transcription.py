@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from adapters.interface import Audio, Transcript
-from adapters.process import Timed
-from evals.asking import ask_each
+from adapters.process import BatchTimed, Timed, WorkerError
+from evals.ahead import ahead
+from evals.asking import Answered, Patience, ask_once
+from evals.batching import batches
 from evals.models import LoadedModel
 from evals.predictions import Prediction, PredictionFile
-from fixtures.audio import SAMPLE_RATE, Samples
+from fixtures.audio import SAMPLE_RATE, AudioError, Samples
 from fixtures.corpus import Corpus, Utterance
+from fixtures.rows import CorpusError
+
+#: Utterances that are decoded before the model is ready for them, and the bytes that they may take.
+_AHEAD = 16
+_AHEAD_BYTES = 64_000_000
+#: Batches of like length are picked from so many batches' worth of utterances...
+_LOOK_AHEAD = 8
+#: ...that last no longer than this together: 115 MB.
+_HELD_SECONDS = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An utterance with its sound."""
+
+    utterance: Utterance
+    audio: Audio
+
+
+@dataclass
+class Asking:
+    """How a model is asked: how many utterances at once, and how often it has died."""
+
+    size: int
+    patience: Patience = field(default_factory=Patience)
 
 
 def transcribe_corpus(
@@ -21,38 +49,131 @@ def transcribe_corpus(
     contended: bool = False,
     advance: Callable[[], None] = lambda: None,
     sound: Callable[[Utterance], Samples] = Utterance.load,
-) -> Sequence[Prediction]:
-    """One prediction per utterance, in the corpus's order, appended to `file` as made.
+) -> None:
+    """One prediction for each utterance that `file` has none of, appended as made.
 
-    An utterance on which the model fails is a prediction with its error, and so are those that
-    are not tried after it died too often.
-    sound: what is heard of an utterance, shape (n,) at 16 kHz.
+    They come in the corpus's order, or in batches of like length where the model takes several
+    utterances at once. One on which the model fails is a prediction with its error, and so are
+    those that are not tried after it died too often.
+    sound: what is heard of an utterance, shape (n,) at 16 kHz. Raises CorpusError for audio that
+    cannot be read any more.
     """
 
-    def heard() -> Iterator[tuple[Utterance, Audio]]:
+    def missing() -> Iterator[Heard]:
         for utterance in corpus:
-            yield utterance, Audio(sound(utterance), SAMPLE_RATE)
+            if utterance.id in file:
+                continue
+            try:
+                samples = sound(utterance)
+            except AudioError as error:
+                where = f"{corpus.manifest}:{utterance.line}: {utterance.path}"
+                raise CorpusError(f"{where} {error}") from None
+            yield Heard(utterance, Audio(samples, SAMPLE_RATE))
 
-    predictions: list[Prediction] = []
-    for (utterance, audio), answer in ask_each(
-        model, heard(), lambda pair: model.transcribe(pair[1])
-    ):
-        prediction = _prediction(utterance, audio, answer, contended)
-        file.append(prediction)
-        predictions.append(prediction)
+    for _ in range(file.begun):
         advance()
-    return predictions
+    decoded = ahead(missing(), most=_AHEAD, size=_bytes, most_bytes=_AHEAD_BYTES)
+    try:
+        for prediction in transcribe_all(model, decoded, contended=contended):
+            file.append(prediction)
+            advance()
+    finally:
+        decoded.close()
 
 
-def _prediction(
-    utterance: Utterance, audio: Audio, answer: Timed[Transcript] | str, contended: bool
+def transcribe_all(
+    model: LoadedModel,
+    utterances: Iterable[Heard],
+    *,
+    contended: bool = False,
+    asking: Asking | None = None,
+) -> Iterator[Prediction]:
+    """A prediction for each utterance, as it is made.
+
+    asking: how the model has been asked before, where these are not the first of a corpus.
+    """
+    asking = asking or Asking(max(1, model.batch_size))
+    if asking.size == 1:
+        for heard in utterances:
+            yield _alone(model, heard, asking, contended)
+        return
+    for batch in batches(
+        utterances,
+        size=lambda: asking.size,
+        seconds=lambda heard: heard.audio.seconds,
+        look_ahead=_LOOK_AHEAD * asking.size,
+        most_seconds=_HELD_SECONDS,
+    ):
+        yield from _together(model, batch, asking, contended)
+
+
+def _alone(model: LoadedModel, heard: Heard, asking: Asking, contended: bool) -> Prediction:
+    return prediction_of(
+        ask_once(model, heard, lambda one: model.transcribe(one.audio), asking.patience), contended
+    )
+
+
+def _together(
+    model: LoadedModel, batch: Sequence[Heard], asking: Asking, contended: bool
+) -> Iterator[Prediction]:
+    """The predictions of a batch; of halves of it where memory runs out, else one by one."""
+    if len(batch) == 1 or asking.patience.over is not None:
+        for heard in batch:
+            yield _alone(model, heard, asking, contended)
+        return
+    try:
+        if not model.alive:
+            model.restart()
+        answer = model.transcribe_batch([heard.audio for heard in batch])
+    except WorkerError as failure:
+        if failure.kind == "out_of_memory":
+            half = (len(batch) + 1) // 2
+            asking.size = min(asking.size, half)
+            for smaller in (batch[:half], batch[half:]):
+                yield from _together(model, smaller, asking, contended)
+        else:
+            # Whose fault it is shows when each is asked alone.
+            for heard in batch:
+                yield _alone(model, heard, asking, contended)
+        return
+    asking.patience.survived()
+    for heard, timed in zip(batch, _shared_out(answer, batch), strict=True):
+        yield prediction_of(Answered(heard, timed), contended, answer.seconds, len(batch))
+
+
+def _shared_out(answer: BatchTimed, batch: Sequence[Heard]) -> Iterator[Timed[Transcript]]:
+    """Of a call's time and energy, each utterance's by its length, so that sums stay the call's."""
+    seconds = [heard.audio.seconds for heard in batch]
+    total = sum(seconds)
+    for transcript, length in zip(answer.result, seconds, strict=True):
+        share = length / total if total else 1 / len(batch)
+        yield Timed(
+            transcript,
+            answer.seconds * share,
+            waited_seconds=_times(answer.waited_seconds, share),
+            joules=_times(answer.joules, share),
+            energy_method=answer.energy_method,
+        )
+
+
+def _times(value: float | None, share: float) -> float | None:
+    return None if value is None else value * share
+
+
+def prediction_of(
+    asked: Answered[Heard, Transcript],
+    contended: bool,
+    batch_seconds: float | None = None,
+    batch_size: int | None = None,
 ) -> Prediction:
+    """The line of an answer. batch_seconds: of the call, where it answered batch_size at once."""
+    utterance, answer = asked.item.utterance, asked.answer
     timed = answer if isinstance(answer, Timed) else None
     return Prediction(
         id=utterance.id,
         reference=utterance.text,
         hypothesis=timed.result.text if timed else "",
-        audio_seconds=audio.seconds,
+        audio_seconds=asked.item.audio.seconds,
         processing_seconds=timed.seconds if timed else None,
         error=answer if isinstance(answer, str) else None,
         speaker=utterance.speaker,
@@ -65,4 +186,12 @@ def _prediction(
         offset=utterance.offset,
         joules=timed.joules if timed else None,
         energy_method=timed.energy_method if timed else None,
+        index=utterance.index,
+        batch_seconds=batch_seconds,
+        batch_size=batch_size,
+        attempts=asked.attempts,
     )
+
+
+def _bytes(heard: Heard) -> int:
+    return heard.audio.samples.nbytes

@@ -20,7 +20,7 @@ from evals.optional import LibraryMissing, NotMeasured
 from evals.predictions import Prediction
 from evals.reference_similarity import ReferenceSimilarity, reference_similarity
 from evals.signal_quality import SignalQuality, signal_quality
-from evals.slices import FEWEST, slices
+from evals.slices import FEWEST, Parts, slices
 from evals.speaker_similarity import encoder
 from evals.spoken import Spoken
 from evals.voice_analysis import pitch, spread_cents
@@ -127,7 +127,7 @@ def by_part(lines: Sequence[Spoken], judge: str, normalizer_name: str) -> Mappin
         for line in lines
         if judge in line.heard
     ]
-    found = slices(align(known, normalizer_name))
+    found = slices(align(known, normalizer_name), Parts(known).all())
     named = [p for p in found.parts if len(p.members) >= FEWEST and p.key != "duration"]
     return replace(found, parts=named).rates()
 

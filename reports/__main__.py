@@ -13,6 +13,7 @@ from reports import (
     device_command,
     history_command,
     html_command,
+    merge_command,
     metric_table,
     rescore_command,
     scorecard,
@@ -50,6 +51,7 @@ def command_line() -> argparse.ArgumentParser:
     html_command.add_command(commands)
     compare_command.add_command(commands)
     history_command.add_command(commands)
+    merge_command.add_command(commands)
     device_command.add_command(commands)
     return parser
 

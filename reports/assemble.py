@@ -73,6 +73,8 @@ def assemble(
     first, every = recommend_all(rows, order, failed, thresholds, licences)
 
     def to_type(one: Recommendation) -> Recommendation:
+        if run.shard is not None:
+            return _withheld(one, run.shard)
         lines = [as_the_session(line, provenance.command_line) for line in one.to_run]
         return one.model_copy(update={"to_run": lines})
 
@@ -91,6 +93,19 @@ def assemble(
         sensitivity=flips(rows),
         rescored=rescored,
     )
+
+
+def _withheld(one: Recommendation, shard: str) -> Recommendation:
+    """Nothing is recommended on a part of a corpus."""
+    update = {
+        "model": None,
+        "runner_up": None,
+        "reason": f"this is shard {shard} of the corpus alone",
+        "decided_by": [],
+        "would_change": [],
+        "to_run": ["uv run python -m reports merge RUN RUN..."],
+    }
+    return one.model_copy(update=update)
 
 
 def _spent(rows: Sequence[Measurement]) -> dict[Cell, Spent]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evals.comparison import NotComparable
-from evals.evaluation import CONTENDED
+from evals.conditions import UNGATED
 from evals.measurement import ALL, WORST_SLICE, Measurement
 from evals.metrics import METRICS
 from evals.thresholds import Thresholds
@@ -221,5 +221,5 @@ def _conditions(m: Measurement | None, side: Side) -> tuple[str, ...]:
     if m is None:
         return ()
     # Memory is the model's own, but a session that shared the machine says so of all its times.
-    shared = [c for c in side.card.run.conditions if METRICS[m.metric].is_speed and c == CONTENDED]
+    shared = [c for c in side.card.run.conditions if METRICS[m.metric].is_speed and c in UNGATED]
     return tuple(dict.fromkeys([*m.conditions, *shared]))

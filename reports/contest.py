@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from evals.cases import OF_RECOGNIZERS
-from evals.evaluation import CONTENDED, describe
+from evals.conditions import CONTENDED, UNGATED, WHY
+from evals.evaluation import describe
 from evals.fair_timing import BUSY
 from evals.gate import decide
 from evals.measurement import Figure, Limit, Measurement
@@ -32,9 +33,19 @@ _SAYS = {
 }
 
 #: broken: a limit is; unclear: it lies in the interval; missing: it was not run, and can be;
-#: absent: the model does not report it; unfair: taken on a shared or busy machine.
+#: absent: the model does not report it; contended, busy: taken on a
+#: shared or busy machine; pieces: in more than one session, or on more than one machine.
 Kind: TypeAlias = Literal[
-    "broken", "unclear", "missing", "absent", "error", "contended", "busy", "licence", "failed"
+    "broken",
+    "unclear",
+    "missing",
+    "absent",
+    "error",
+    "contended",
+    "pieces",
+    "busy",
+    "licence",
+    "failed",
 ]
 
 
@@ -254,6 +265,8 @@ def _problem(row: Measurement, key: Key, limits: Sequence[Limit]) -> Problem | N
     if CONTENDED in row.conditions:
         text = f"{row.key} was taken on a shared machine; run without -n"
         return Problem("contended", text, key, row)
+    if unfair := sorted(UNGATED & set(row.conditions)):
+        return Problem("pieces", f"{row.key}: {WHY[unfair[0]]}", key, row)
     conditions = tuple(row.conditions)
     verdict, limit = decide(Figure(row.value, row.n, row.ci, conditions=conditions), limits)
     if verdict == "pass" or limit is None:

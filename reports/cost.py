@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from adapters import located_yaml
 from adapters.located_yaml import KeyedError
-from evals.evaluation import CONTENDED
+from evals.conditions import CONTENDED, UNGATED, WHY
 from evals.measurement import ALL, Measurement
 from reports.scorecard import Cost, ModelRecord, Provenance
 
@@ -177,8 +177,12 @@ def _cost(
     cost = _blank(rtf, prices, name, None).model_copy(
         update={"price_per_hour": hour, "utilisation": prices.utilisation}
     )
-    if CONTENDED in rtf.conditions:
-        why = "the RTF was taken on a shared machine: run without -n"
+    if unfair := sorted(UNGATED & set(rtf.conditions)):
+        why = (
+            "the RTF was taken on a shared machine: run without -n"
+            if unfair[0] == CONTENDED
+            else f"the RTF is of a run in pieces: {WHY[unfair[0]]}"
+        )
         return cost.model_copy(update={"reason": why})
     if rtf.value is None:
         why = rtf.reason or f"the RTF is {rtf.verdict.replace('_', ' ')}"

@@ -12,7 +12,7 @@ from reports.contest import Contest, Problem, Standing
 from reports.reversal import failed_by, share_of_lead, would_win
 
 #: Kinds of problem that more or fairer evidence may take away.
-SHORT = frozenset({"unclear", "missing", "contended", "busy"})
+SHORT = frozenset({"unclear", "missing", "contended", "pieces", "busy"})
 _RUN = "uv run pytest -m"
 #: Options of a session that say on what and by what it evaluates.
 _SAME = ("--catalog", "--corpus", "--device", "--hardware", "--prices", "--thresholds", "--threads")
@@ -97,6 +97,8 @@ def _for(model: str, problems: Sequence[Problem]) -> Sequence[str]:
             unclear.setdefault((task, p.row.corpus), []).append(p)
         elif p.kind == "contended":
             lines[f"{run}, without -n"] = None
+        elif p.kind == "pieces":
+            lines[f"{run}, in one go on one machine"] = None
         elif p.kind == "busy":
             lines[f"{run}, on an idle machine"] = None
         else:

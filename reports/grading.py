@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from evals.evaluation import CONTENDED
+from evals.conditions import UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
 from evals.thresholds import GRADES, Gate, Thresholds
@@ -73,7 +73,7 @@ def _grade_corpus(
     for task in GROUPS[group]:
         for metric in thresholds.bands.get(task, {}):
             m = figures.get((task, metric))
-            if m is None or m.value is None or m.verdict in MISSING or CONTENDED in m.conditions:
+            if m is None or m.value is None or m.verdict in MISSING or UNGATED & set(m.conditions):
                 missing.append(f"{task}/{metric}")
                 continue
             letter = thresholds.grade(task, metric, m.value)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evals.evaluation import CONTENDED
+from evals.conditions import UNGATED
 from evals.measurement import Measurement, Verdict
 from evals.metrics import METRICS
 from reports import scorecard
@@ -211,7 +211,7 @@ def _series(cards: Sequence[Scorecard], wanted: Callable[[Measurement], bool]) -
 def _point(
     number: int, card: Scorecard, m: Measurement, index: int, breaks: list[str], segment: int
 ) -> Point:
-    shared = [c for c in card.run.conditions if c == CONTENDED and METRICS[m.metric].is_speed]
+    shared = [c for c in card.run.conditions if c in UNGATED and METRICS[m.metric].is_speed]
     return Point(
         run=number,
         value=m.value,

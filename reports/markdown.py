@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from evals.evaluation import CONTENDED
+from evals.conditions import CONTENDED, UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from evals.thresholds import Thresholds
@@ -153,11 +153,12 @@ def _cell(m: Measurement | None, thresholds: Thresholds) -> str:
     parts = [most + as_text.value(m.metric, m.value)]
     if m.ci is not None:
         parts[0] += f" ({as_text.interval(m.metric, m.ci)})"
-    if CONTENDED in m.conditions:
-        parts.append("shared machine")
+    ungated = UNGATED & set(m.conditions)
+    if ungated:
+        parts.append("shared machine" if CONTENDED in ungated else "run in pieces")
     elif m.slice == "all" and (letter := thresholds.grade(m.task, m.metric, m.value)):
         parts.append(letter)
-    if m.limit is not None and CONTENDED not in m.conditions:
+    if m.limit is not None and not ungated:
         parts.append(_WORDS[m.verdict])
     return ", ".join(parts)
 

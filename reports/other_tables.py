@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from evals.evaluation import CONTENDED
+from evals.conditions import UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from evals.robustness import CLEAN
@@ -151,6 +151,6 @@ def _cell(m: Measurement | None, form: str, scale: int, letter: str | None = Non
         text += f" {letter}"
     elif m.ci is not None and m.task not in ("tts", "chat"):
         text += " [{}, {}]".format(*(form.format(scale * end) for end in m.ci))
-    unfair = CONTENDED in m.conditions or BUSY in m.conditions
+    unfair = bool((UNGATED | {BUSY}) & set(m.conditions))
     mark = " ~" if unfair else MARK.get(m.verdict, "")
     return Text(text + mark, style="red" if m.verdict == "fail" else "")

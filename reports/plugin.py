@@ -13,23 +13,23 @@ import pytest
 
 from adapters.located_yaml import ConfigError
 from adapters.plugin import MODELS
+from adapters.secrets import redact
 from evals import cases, stored
 from evals import measurement as measurements
 from evals.baseline import WORSENED
 from evals.cases import Case, missing_measurements
-from evals.evaluation import CONTENDED
+from evals.conditions import UNGATED
 from evals.explanation import CONFUSIONS
 from evals.models import MODEL_PROPERTY
 from evals.plugin import (
     BASELINE,
     CORPUS_PROPERTY,
     FAILURE_PROPERTY,
-    RUN_DIR,
     THRESHOLDS,
     case_of_nodeid,
-    run_dir,
 )
 from evals.run_dir import point_latest
+from evals.runs.plugin import RUN_DIR, run_dir
 from reports import cost, licences, provenance, records, scorecard
 from reports.assemble import Findings, assemble
 from reports.ci.plugin import Ci, add_options
@@ -98,6 +98,7 @@ class Collector:
         self._path: Path | None = None
         self._page: Path | None = None
         self._page_failed: str | None = None
+        self._unwritten: str | None = None
         self._unrun: list[str] = []
         self._others_failed: set[str] = set()
         self._over: set[str] = set()
@@ -191,12 +192,20 @@ class Collector:
             if nodeid not in self._over:
                 self._ended(nodeid, case, "the session ended before the test did")
         stopped = bool(session.shouldstop or session.shouldfail)
-        self._card = self._build(int(session.exitstatus), stopped=stopped)
+        card = self._build(int(session.exitstatus), stopped=stopped)
+        # Everything that is written of the session is made from it.
+        self._card = Scorecard.model_validate_json(redact(card.model_dump_json()))
         folder = run_dir(config)
-        records.write(folder, self._card.models, self._seen.values())
-        self._path = scorecard.write(self._card, folder)
-        self._write_page(folder)
-        point_latest(folder)
+        try:
+            records.write(folder, self._card.models, self._seen.values())
+            self._path = scorecard.write(self._card, folder)
+        except OSError as error:
+            # The predictions are there: resumed, the run has its scorecard without a model's work.
+            self._unwritten = f"{error.filename or folder}: {error.strerror or error}"
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        else:
+            self._write_page(folder)
+            point_latest(folder)
         self._ci.publish(self._card, self._path, self._seen.values(), self._unrun)
 
     def _write_page(self, folder: Path) -> None:
@@ -252,6 +261,15 @@ class Collector:
             )
         for line in self._unrun:
             terminalreporter.write_line(f"ERROR: {line}", red=True)
+        if self._card is not None and self._card.run.shard is not None:
+            said = f"Shard {self._card.run.shard}: held to no limit until all are put together by"
+            terminalreporter.write_line(f"{said} python -m reports merge RUN RUN...")
+        if self._unwritten is not None:
+            terminalreporter.write_line(f"ERROR: no scorecard: {self._unwritten}", red=True)
+        if self._card is not None and not self._card.run.complete:
+            run = _shortest(run_dir(self._config))
+            terminalreporter.write_line("The run is partial. To go on with it:")
+            terminalreporter.write_line(f"  uv run pytest --resume {run}")
 
     def _build(self, exit_status: int, *, stopped: bool) -> Scorecard:
         config = self._config
@@ -259,7 +277,7 @@ class Collector:
         ran = sorted({c.model for c in self._cases.values()}, key=order.index)
         corpora = list(dict.fromkeys(c.corpus for c in self._cases.values()))
         engines = {m.name: m.engine for m in config.stash[MODELS]}
-        shared = {c for m in self._findings.measurements for c in m.conditions if c == CONTENDED}
+        shared = {c for m in self._findings.measurements for c in m.conditions if c in UNGATED}
         return assemble(
             self._findings,
             run=Run(
@@ -272,6 +290,7 @@ class Collector:
                 gate=config.getoption("gate"),
                 conditions=sorted(shared),
                 hardware=config.getoption("hardware"),
+                shard=config.getoption("shard"),
                 problems=[
                     *self._unrun,
                     *(f"{test} failed" for test in sorted(self._others_failed)),

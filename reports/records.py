@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -12,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field, ValidationError
 
 from evals.cases import Case
+from evals.written import write_json
 from reports.scorecard import ModelRecord, Part
 
 Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
@@ -54,7 +54,7 @@ class Seen:
 def write(run: Path, models: Sequence[ModelRecord], seen: Iterable[Seen]) -> None:
     """Write the record of each model and task, each whole or not at all."""
     by_name = {model.name: model for model in models}
-    known = [s for s in seen if s.case.model in by_name]
+    known = [s for s in _whole(seen) if s.case.model in by_name]
     known.sort(key=lambda s: (s.case.model, s.case.task))
     for (model, task), group in groupby(known, key=lambda s: (s.case.model, s.case.task)):
         record = TaskRecord(
@@ -73,12 +73,29 @@ def write(run: Path, models: Sequence[ModelRecord], seen: Iterable[Seen]) -> Non
                 for s in group
             ],
         )
-        path = run / model / f"{task}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(record.model_dump(mode="json"), indent=2, allow_nan=False)
-        scratch = path.with_suffix(".json.tmp")
-        scratch.write_text(text + "\n", encoding="utf-8")
-        scratch.replace(path)
+        write_record(run, record)
+
+
+def write_record(run: Path, record: TaskRecord) -> None:
+    """Write one record, whole or not at all."""
+    write_json(run / record.model.name / f"{record.task}.json", record.model_dump(mode="json"))
+
+
+def _whole(seen: Iterable[Seen]) -> list[Seen]:
+    """One for each case, of which several processes may each have tested a part."""
+    found: dict[Case, Seen] = {}
+    for one in seen:
+        known = found.setdefault(one.case, one)
+        if known is not one:
+            facts = known.facts if known.facts is not None else one.facts
+            found[one.case] = replace(max(known, one, key=_badness), facts=facts)
+    return list(found.values())
+
+
+def _badness(seen: Seen) -> tuple[int, bool]:
+    """A failure counts before anything else, and before the failure of a limit any other one."""
+    order: Sequence[Outcome] = ("passed", "skipped", "failed")
+    return order.index(seen.outcome), seen.outcome == "failed" and not seen.gate_broken
 
 
 def read(run: Path, models: Iterable[str]) -> list[TaskRecord]:

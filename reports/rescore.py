@@ -10,6 +10,7 @@ from pathlib import Path
 
 from evals.baseline import Baseline
 from evals.cases import Case, heading, missing_measurements
+from evals.conditions import conditions_of
 from evals.evaluation import Evaluation, GateBroken
 from evals.measurement import Verdict
 from evals.stored import Stored
@@ -119,7 +120,7 @@ def _score(
     failed = kept.outcome == "failed" and not kept.gate_broken
     title = f"{case.model} on {case.corpus} ({case.task})"
     why = kept.message or "the test did not get to its figures"
-    if kept.facts is None or "contended" not in kept.facts:
+    if kept.facts is None or not {"unfair", "contended"} & kept.facts.keys():
         findings.measurements += missing_measurements(
             case,
             (),
@@ -136,7 +137,7 @@ def _score(
         thresholds,
         gate,
         emit=findings.measurements.append,
-        contended=bool(kept.facts["contended"]),
+        conditions=conditions_of(kept.facts),
         note=findings.note,
         margins=(
             thresholds.margins(case.task) if baseline and case.model in baseline.models else {}

@@ -37,6 +37,12 @@ class Run(Part):
     hardware: str | None = Field(
         default=None, description="the row of the prices that was named, if one was"
     )
+    shard: str | None = Field(
+        default=None, description='the part of each corpus that it is of, as "2/8"; null: all'
+    )
+    shards: list[str] = Field(
+        default_factory=list, description="the runs of parts that it was put together of"
+    )
     problems: list[str] = Field(
         default_factory=list, description="what failed the session beside its evaluations"
     )

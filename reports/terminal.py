@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evals.evaluation import CONTENDED, describe
+from evals.conditions import CONTENDED, UNGATED
+from evals.evaluation import describe
 from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
 from evals.thresholds import Thresholds
@@ -122,16 +123,18 @@ def _cell(m: Measurement | None, form: str, thresholds: Thresholds) -> Text:
     if m.value is None:
         return Text(m.verdict.replace("_", " "), style="red" if m.verdict == "error" else "yellow")
     letter = thresholds.grade(m.task, m.metric, m.value)
-    contended = CONTENDED in m.conditions
-    mark = " ~" if contended or BUSY in m.conditions else MARK.get(m.verdict, "")
-    text = form.format(m.value).rstrip("%") + (f" {letter}" if letter and not contended else "")
+    ungated = bool(UNGATED & set(m.conditions))
+    mark = " ~" if ungated or BUSY in m.conditions else MARK.get(m.verdict, "")
+    text = form.format(m.value).rstrip("%") + (f" {letter}" if letter and not ungated else "")
     return Text(text + mark, style="red" if m.verdict == "fail" else "")
 
 
 def _legend(card: Scorecard) -> str:
     parts = ["A to D: grade", "x: limit broken", "?: not enough evidence for its limit"]
-    if card.run.conditions:
+    if CONTENDED in card.run.conditions:
         parts.append("~: taken on a shared machine, gates nothing")
+    elif card.run.conditions:
+        parts.append("~: of a run in pieces, gates nothing")
     elif any(BUSY in m.conditions for m in card.measurements):
         parts.append("~: the machine was busy, the model may be faster: breaks no limit")
     return "; ".join(parts)
@@ -143,7 +146,7 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
     for m in card.measurements:
         needed = m.gated or m.metric in thresholds.graded.get(m.task, ())
         wrong = m.verdict == "fail" or (m.verdict in MISSING and needed)
-        if wrong or (m.verdict == "inconclusive" and CONTENDED not in m.conditions):
+        if wrong or (m.verdict == "inconclusive" and not UNGATED & set(m.conditions)):
             lines.append(f"{m.model} on {m.corpus} ({m.task}): {_plain(describe(m))}")
     for grade in card.grades:
         for corpus in grade.corpora:

@@ -22,6 +22,7 @@ import importlib.util
 import random
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import jiwer
 import numpy as np
@@ -48,7 +49,7 @@ VOCABULARY = (
     *("\U0001f600", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea"),
     *("\U0001f44d\U0001f3fd", "zero\u200bwidth", "\ufeffbom", "\u00ad"),
 )
-Table = NDArray[np.int64]
+Table = NDArray[np.integer[Any]]
 
 
 @cache

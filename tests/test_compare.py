@@ -724,9 +724,9 @@ def _no_dialogues(a: Path, b: Path) -> list[str | Path]:
             _no_predictions,
             "{root}/b/some-model/asr/some-corpus.jsonl: cannot be read: No such file",
         ),
-        (_broken_line, "{root}/b/some-model/asr/some-corpus.jsonl:41: not a prediction"),
+        (_broken_line, "{root}/b/some-model/asr/some-corpus.jsonl:41: not JSON"),
         (_no_text, "{root}/b/some-model/asr/some-corpus.jsonl: 'u000': not text where it should"),
-        (_twice, "{root}/b/some-model/asr/some-corpus.jsonl holds more than once: u000"),
+        (_twice, "{root}/b/some-model/asr/some-corpus.jsonl:41: id 'u000' is that of line 1 too"),
         (
             _unknown_model,
             "--map nobody=some-model: no model nobody in {root}/a. Models: some-model",

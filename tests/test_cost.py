@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.located_yaml import ConfigError
-from evals.evaluation import CONTENDED
+from evals.conditions import CONTENDED
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from reports.cost import DEFAULT, Prices, Spent, costs, load, tally

@@ -27,7 +27,7 @@ from tests.sessions import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: What a reader puts in place of these, so that they need not be there.
-THEIRS = re.compile(r"^(my|your|runs|RUN|OLD|NEW|PATH|\.\.)\b|^[A-Z]+$")
+THEIRS = re.compile(r"^(my|your|runs|RUN|OLD|NEW|PATH|\.\.)\b|^[A-Z]+$|^\w+://|^hf:")
 _COMMAND = re.compile(r"^(?:    |\t)?(?:- run: |run: )?((?:pip install uv && )?uv run .*)$")
 
 
@@ -103,6 +103,9 @@ def test_commands_can_be_typed(
             words = words[1:]
             continue
         name, value = words[0], words[1]
+        if name == "--with":  # any package there is
+            words = words[2:]
+            continue
         table = {"--extra": extras(), "--group": groups()}[name]
         assert value in table, f"{page}: {name} {value}"
         words = words[2:]

@@ -11,6 +11,7 @@ import pytest
 
 from evals.asr_scores import accuracy, latency, speed
 from evals.cases import Case, heading, missing_measurements
+from evals.conditions import CONTENDED, RESUMED, UNGATED
 from evals.evaluation import Evaluation, GateBroken
 from evals.gate import decide
 from evals.measurement import ALL, Figure, Limit, Measurement, Verdict, from_property
@@ -168,9 +169,10 @@ def test_inconclusive_follows_the_tiers_policy(tier: str, gate: Gate, breaks: bo
         evaluation.check()
 
 
-def test_contended_speed_never_gates() -> None:
+@pytest.mark.parametrize("condition", sorted(UNGATED))
+def test_unfair_speed_never_gates(condition: str) -> None:
     evaluation = _evaluation()
-    evaluation.contended = True
+    evaluation.conditions = [condition]
     figures = {m: _good(m) for m in THRESHOLDS.tiers["production"].limits["asr"]}
     evaluation.record({**figures, "rtf": Figure(5.0, 10)})
     evaluation.check()
@@ -179,8 +181,19 @@ def test_contended_speed_never_gates() -> None:
         5.0,
         "inconclusive",
         False,
-        ("contended",),
+        (condition,),
     )
+
+
+def test_memory_of_a_run_in_pieces_never_gates() -> None:
+    """Nobody knows what the session that died had taken."""
+    for condition, verdict in ((CONTENDED, "fail"), (RESUMED, "inconclusive")):
+        evaluation = _evaluation()
+        evaluation.conditions = [condition]
+        evaluation.record({"peak_memory": Figure(1e9, 1), "wer": Figure(0.9, 10, (0.8, 1.0))})
+        rows = {m.metric: m for m in evaluation.recorded}
+        assert rows["peak_memory"].verdict == verdict
+        assert rows["wer"].verdict == "fail"
 
 
 def test_measurement_survives_the_journey() -> None:

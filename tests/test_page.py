@@ -10,6 +10,7 @@ import json
 import random
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from reports.page import page as pages
 from reports.page.figures import FORMATS, Shown, format_of, pointer, unit_of
 from reports.page.page import embedded, render, write_page
 from reports.page.plain import plain
-from reports.page.sampling import sample, shares
+from reports.page.sampling import Sample, shares
 from reports.page.view import TASKS, metric_name, view_of
 from reports.scorecard import Cost, WordErrors, WorsenedUtterances
 from tests.page_reader import Page, resolve
@@ -291,7 +292,8 @@ def test_too_many_errors_are_sampled_by_a_fixed_rule(
     assert few.shown == 40 < few.total == len(everything.errors["errors"])
     assert few == page_errors.errors_of(card, run, most=40)
     assert [g.shown for g in few.groups] == [20, 20]
-    worst = sorted((w.errors for w in few.every[1]), reverse=True)[:10]
+    every = page_errors.errors_of(card, run, most=10_000).wrong[1]
+    worst = sorted((w.errors for w in every), reverse=True)[:10]
     assert [w.errors for w in few.wrong[1][:10]] == worst
     other = page_errors.errors_of(card, run, most=40, seed=1)
     assert [w.id for w in other.wrong[1]] != [w.id for w in few.wrong[1]]
@@ -314,16 +316,41 @@ def test_shares_are_as_even_as_can_be(wanted: list[int], most: int) -> None:
     assert not short or max(given_) <= min(short) + 1
 
 
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.integers(1, 40), st.integers(0, 3))
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 30)), max_size=40),
+    st.integers(0, 40), st.integers(0, 20), st.integers(0, 3),
+)  # fmt: skip
 def test_a_sample_holds_the_worst_and_others_by_their_ids(
-    errors: list[int], most: int, seed: int
+    offered: list[tuple[int, int]], most: int, more: int, seed: int
 ) -> None:
-    ids = [f"u{i}" for i in range(len(errors))]
-    places = sample(ids, errors, most, seed=seed)
-    assert len(set(places)) == len(places) == min(most, len(errors))
-    assert [errors[i] for i in places] == sorted((errors[i] for i in places), reverse=True)
-    half = (most + 1) // 2
-    assert [errors[i] for i in places[:half]] == sorted(errors, reverse=True)[:half]
+    """However many are offered, and whatever else there would be room for, it keeps to the rule."""
+    sample = Sample[int](most + more, seed=seed)
+    for place, (errors, name) in enumerate(offered):
+        sample.offer(f"u{name}", errors, partial(int, place))
+    ranked = sorted(range(len(offered)), key=lambda i: -offered[i][0])
+    worst, rest = ranked[: (most + 1) // 2], ranked[(most + 1) // 2 :]
+
+    def lot(place: int) -> str:
+        return hashlib.sha256(f"{seed}\0u{offered[place][1]}".encode()).hexdigest()
+
+    drawn = sorted(rest, key=lot)[: most // 2]
+    whole = ranked if len(offered) <= most else worst + [i for i in rest if i in drawn]
+    assert sample.best(most) == whole
+    assert sample.total == len(offered)
+
+
+def test_a_sample_makes_what_it_keeps_and_little_more() -> None:
+    sample = Sample[int](10)
+    made: list[int] = []
+
+    def make(place: int) -> int:
+        made.append(place)
+        return place
+
+    for place in range(10_000):
+        sample.offer(f"u{place}", 1, partial(make, place))
+    assert len(sample.best(10)) == 10
+    assert len(made) < 100, "errors that are not shown were worked out"
 
 
 def test_long_texts_are_clipped_and_it_says_so(tmp_path: Path) -> None:
@@ -447,10 +474,10 @@ def test_only_the_pages_own_script_and_style_may_run(tmp_path: Path) -> None:
     ("spoil", "said"),
     [
         (lambda file: file.unlink(), "one/asr/a.jsonl: the file is not there"),
-        (lambda file: file.write_text("no json\n" + file.read_text()), "one/asr/a.jsonl:1: not a prediction"),
-        (lambda file: file.write_text(file.read_text() + '{"id": "cut of'), "one/asr/a.jsonl:21: not a prediction"),
+        (lambda file: file.write_text("no json\n" + file.read_text()), "one/asr/a.jsonl:1: not JSON"),
+        (lambda file: file.write_text(file.read_text() + '{"id": "cut of'), "one/asr/a.jsonl:21: not JSON"),
         (lambda file: file.write_text(re.sub('"reference": "[^"]*"', '"reference": 5', file.read_text())), "reference is no text"),
-        (lambda file: file.write_bytes(b"\xff\xfe\n"), "one/asr/a.jsonl: cannot be read"),
+        (lambda file: file.write_bytes(b"\xff\xfe\n" + file.read_bytes()), "one/asr/a.jsonl:1: not JSON"),
         (lambda file: (file.unlink(), file.mkdir()), "one/asr/a.jsonl: cannot be read"),
     ],
     ids=["missing", "broken", "cut", "types", "encoding", "folder"],

@@ -12,7 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.located_yaml import ConfigError
-from evals.evaluation import CONTENDED
+from evals.conditions import CONTENDED
 from evals.fair_timing import BUSY
 from evals.measurement import Limit, Measurement
 from evals.metrics import METRICS

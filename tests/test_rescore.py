@@ -11,6 +11,7 @@ import pytest
 
 from evals import thresholds as thresholds_file
 from evals.baseline import Baseline
+from evals.lines import SEAL, sealed
 from reports import records, scorecard
 from reports.__main__ import main
 from reports.rescore import NotRescored, rescore
@@ -90,7 +91,12 @@ def test_another_text_gives_another_wer(run: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
     first = json.loads(lines[0])
     first["hypothesis"] = first["hypothesis"].replace("turn", "burn")
-    file.write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n", encoding="utf-8")
+    others = "\n".join(lines[1:]) + "\n"
+    file.write_text(json.dumps(first) + "\n" + others, encoding="utf-8")
+    with pytest.raises(NotRescored, match=r"toy\.jsonl:1: its checksum is not that of the line"):
+        again(run)
+    unsealed = {key: first[key] for key in first if key not in SEAL}
+    file.write_bytes(sealed(unsealed, first["key"], first["session"]) + others.encode())
     card, _ = again(run)
     (row,) = [
         m for m in card.measurements

@@ -151,7 +151,7 @@ def test_faulty_models_fail_alone_and_say_why(finished: Finished) -> None:
     # A model that dies on everything is given up, and what it owed is all deletions.
     predictions = (outside / "runs/latest/always-exits/asr/toy.jsonl").read_text().splitlines()
     assert len(predictions) == len(TEXTS)
-    assert "died 3 times" in json.loads(predictions[-1])["error"]
+    assert "died over 3 others, twice each" in json.loads(predictions[-1])["error"]
     assert row_of(card, "always-exits", "success_rate")["value"] == 0
     assert row_of(card, "always-exits", "wer")["value"] == 1
     assert row_of(card, "always-exits", "rtf")["verdict"] == "not_measured"
@@ -169,7 +169,10 @@ def test_xdist_gives_the_same_accuracy_and_no_speed(finished: Finished, sessions
     assert finished.result.ret == 0
     for model in ("oracle", "rival"):
         for metric in ("wer", "cer", "substitutions", "deletions", "insertions", "success_rate"):
-            assert row_of(parallel, model, metric) == row_of(serial, model, metric)
+            ours, theirs = row_of(parallel, model, metric), row_of(serial, model, metric)
+            if model == "rival":  # counts the words that it hears, and each worker has its own
+                ours, theirs = ours["value"], theirs["value"]
+            assert ours == theirs
         rtf = row_of(parallel, model, "rtf")
         assert (rtf["verdict"], rtf["gated"], rtf["conditions"]) == (
             "inconclusive",

@@ -12,7 +12,7 @@ from evals.alignment import align
 from evals.gate import decide
 from evals.measurement import Limit
 from evals.predictions import Prediction
-from evals.slices import FEWEST, MOST_VALUES, Part, Slices, parts, slices
+from evals.slices import FEWEST, MOST_VALUES, Part, Parts, Slices, slices
 
 
 def _said(number: int, seconds: float = 1.0, **more: Any) -> Prediction:
@@ -20,7 +20,7 @@ def _said(number: int, seconds: float = 1.0, **more: Any) -> Prediction:
 
 
 def _sizes(predictions: list[Prediction]) -> dict[str, int]:
-    return {part.name: len(part.members) for part in parts(predictions)}
+    return {part.name: len(part.members) for part in Parts(predictions).all()}
 
 
 def _slices(errors: Mapping[str, list[int]], words: int = 10) -> Slices:
@@ -61,7 +61,7 @@ def test_parts_by_speaker_category_and_metadata() -> None:
         "room=2": 2,
         "room=3": 2,
     }  # all have one accent and one length; fractions and lists are no kinds
-    members = {part.name: list(part.members) for part in parts(rows)}
+    members = {part.name: list(part.members) for part in Parts(rows).all()}
     assert members["category=timer"] == [0, 1, 2]
     assert members["speaker=s1"] == [1, 3, 5, 7]
 
@@ -79,16 +79,17 @@ def test_parts_by_length_hold_their_lower_end() -> None:
 @pytest.mark.parametrize(("values", "kept"), [(MOST_VALUES, True), (MOST_VALUES + 1, False)])
 def test_key_that_tells_utterances_apart_is_left_out(values: int, kept: bool) -> None:
     rows = [_said(i, metadata={"room": i % values}) for i in range(4 * values)]
-    assert len(parts(rows)) == (values if kept else 0)
+    assert len(Parts(rows).all()) == (values if kept else 0)
 
 
 def test_key_that_hardly_two_share_is_left_out() -> None:
-    assert len(parts([_said(i, metadata={"room": i % 5}) for i in range(10)])) == 5
-    assert parts([_said(i, metadata={"room": i % 6}) for i in range(11)]) == []
+    assert len(Parts([_said(i, metadata={"room": i % 5}) for i in range(10)]).all()) == 5
+    assert Parts([_said(i, metadata={"room": i % 6}) for i in range(11)]).all() == []
 
 
 def test_without_parts_there_is_no_worst() -> None:
-    alike = slices(align([_said(i) for i in range(30)], "none"))
+    rows = [_said(i) for i in range(30)]
+    alike = slices(align(rows, "none"), Parts(rows).all())
     assert alike.rates() == {}
     assert alike.worst() is None
     assert alike.breaking(0.0) == []
@@ -206,7 +207,7 @@ def test_counts_come_from_the_alignment() -> None:
         Prediction(str(i), "a b c d", "a b x" if i < 12 else "a b c d", 1.0, 0.1, category=c)
         for i, c in enumerate(["bad"] * 12 + ["good"] * 12)
     ]
-    found = slices(align(rows, "none"))
+    found = slices(align(rows, "none"), Parts(rows).all())
     assert {name: f.value for name, f in found.rates().items()} == {
         "category=bad": 0.5,
         "category=good": 0.0,

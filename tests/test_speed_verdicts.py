@@ -17,6 +17,7 @@ from adapters.interface import Audio
 from adapters.process import WorkerError
 from evals.asr_scores import latency, speed
 from evals.cases import Case
+from evals.conditions import CONTENDED
 from evals.evaluation import Evaluation, GateBroken
 from evals.fair_timing import BUSY, BUSY_SHARE, timed_once
 from evals.gate import decide
@@ -123,7 +124,7 @@ def _recorded(
 ) -> tuple[Evaluation, Measurement]:
     """With everything but speed as good as can be."""
     evaluation = _evaluation(tier)
-    evaluation.contended = contended
+    evaluation.conditions = [CONTENDED] if contended else []
     good = {"wer": 0.0, "cer": 0.0, "peak_memory": 10.0, "success_rate": 1.0}
     evaluation.record({metric: Figure(value, 10) for metric, value in good.items()})
     evaluation.record(speed(predictions))

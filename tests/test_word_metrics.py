@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from evals.alignment import align
 from evals.asr_scores import accuracy, accuracy_of, details
-from evals.confusions import Confusion, confusions
+from evals.confusions import Confusion
 from evals.normalizers import NORMALIZERS, normalizer, normalizer_of
 from evals.predictions import Prediction
+from evals.table import tabulate
 from fixtures.corpus import Corpus, Utterance
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "dé", "日本"]), min_size=1, max_size=6).map(
@@ -87,12 +88,14 @@ def test_mer_never_passes_one_and_wer_may() -> None:
     ],
 )
 def test_numbers(said: str, heard: str, rate: float) -> None:
-    aligned = align(predictions([(said, heard)]), "whisper-english")
-    assert details(aligned)["number_error_rate"].value == rate
+    table = tabulate(predictions([(said, heard)]), "whisper-english")
+    assert details(table)["number_error_rate"].value == rate
 
 
 def test_no_numbers_no_rate() -> None:
-    assert "number_error_rate" not in details(align(predictions([("a", "b")]), "whisper-english"))
+    assert "number_error_rate" not in details(
+        tabulate(predictions([("a", "b")]), "whisper-english")
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +111,7 @@ def test_no_numbers_no_rate() -> None:
 )
 def test_entities(marked: list[str], heard: str, rate: float) -> None:
     rows = predictions([("call somebody", heard)], metadata={"entities": marked})
-    assert details(align(rows, "whisper-english"))["entity_error_rate"].value == rate
+    assert details(tabulate(rows, "whisper-english"))["entity_error_rate"].value == rate
 
 
 @pytest.mark.parametrize(
@@ -124,29 +127,29 @@ def test_entities(marked: list[str], heard: str, rate: float) -> None:
     ],
 )
 def test_capitals_and_punctuation(said: str, heard: str, casing: float, punctuation: float) -> None:
-    found = details(align(predictions([(said, heard)]), "whisper-english"))
+    found = details(tabulate(predictions([(said, heard)]), "whisper-english"))
     assert found["casing_error_rate"].value == pytest.approx(casing)
     assert found["punctuation_error_rate"].value == pytest.approx(punctuation)
 
 
 def test_plain_references_have_no_orthography() -> None:
-    found = details(align(predictions([("hello anna", "Hello, Anna.")]), "whisper-english"))
+    found = details(tabulate(predictions([("hello anna", "Hello, Anna.")]), "whisper-english"))
     assert not {"casing_error_rate", "punctuation_error_rate"} & found.keys()
 
 
 def test_confusions_by_frequency() -> None:
     pairs = [("a b", "a c"), ("b", "c"), ("d e", "d"), ("f", "f g"), ("b x", "b x")]
-    found = confusions(align(predictions(pairs), "none"))
+    found = tabulate(predictions(pairs), "none").confusions.most()
     assert found[0] == Confusion("b", "c", 2)
     assert set(found[1:]) == {Confusion("e", None, 1), Confusion(None, "g", 1)}
-    assert confusions(align(predictions([("a", "a")]), "none")) == []
-    assert len(confusions(align(predictions(pairs), "none"), most=1)) == 1
+    assert tabulate(predictions([("a", "a")]), "none").confusions.most() == []
+    assert tabulate(predictions(pairs), "none").confusions.most(1) == [Confusion("b", "c", 2)]
 
 
 @given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=6))
 def test_every_edit_is_a_confusion_once(pairs: list[tuple[str, str]]) -> None:
-    aligned = align(predictions(pairs), "none")
-    assert sum(c.count for c in confusions(aligned, most=10**6)) == aligned.words[:, 1:].sum()
+    table = tabulate(predictions(pairs), "none")
+    assert sum(c.count for c in table.confusions.most(10**6)) == table.words[:, 1:].sum()
 
 
 @pytest.mark.parametrize(
@@ -187,7 +190,7 @@ def test_normalizer_of_a_corpus() -> None:
 
 def test_loops_are_counted() -> None:
     pairs = [("stop", "stop " + "thank you " * 6), ("nine nine nine nine", "nine nine nine nine")]
-    assert details(align(predictions(pairs), "none"))["loops"].value == 1
+    assert details(tabulate(predictions(pairs), "none"))["loops"].value == 1
 
 
 def test_nothing_at_all() -> None:

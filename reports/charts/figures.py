@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from evals.evaluation import CONTENDED
+from evals.conditions import UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from evals.metrics import METRICS
@@ -55,7 +55,7 @@ class Row:
     @property
     def is_unfair(self) -> bool:
         """Whether the machine was not the model's alone, so that it looks slower than it is."""
-        return bool({CONTENDED, BUSY} & set(self.measurement.conditions))
+        return bool((UNGATED | {BUSY}) & set(self.measurement.conditions))
 
     @property
     def mark(self) -> str:

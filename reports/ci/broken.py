@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, TypeAlias
 
-from evals.evaluation import CONTENDED, describe
+from evals.conditions import UNGATED
+from evals.evaluation import describe
 from evals.measurement import MISSING, Measurement
 from evals.thresholds import Thresholds
 from reports.records import Seen
@@ -80,7 +81,7 @@ def _of_test(
         elif breaks:
             place = _UNDECIDED if m.verdict == "inconclusive" else _BROKEN
             yield _error(_title(_place_of(m)), describe(m), place, _excess(m))
-        elif m.verdict == "inconclusive" and m.gated and CONTENDED not in m.conditions:
+        elif m.verdict == "inconclusive" and m.gated and not UNGATED & set(m.conditions):
             yield Finding("warning", _title(_place_of(m)), describe(m), (_UNDECIDED, _excess(m)))
     for reason, rows in missing.items():
         # One cause, such as a model that cannot be loaded, takes all figures of a test away.

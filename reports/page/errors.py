@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from evals.alignment import Aligned, Edit, align
 from evals.chat_scores import outcomes
 from evals.expectations import Outcome, succeeded
+from evals.normalizers import normalizer
 from evals.predictions import Prediction
 from evals.replied import Replied
 from evals.spoken import Spoken
 from fixtures.dialogues import Dialogues
-from reports.page.lines import read
+from reports.page.lines import Lines
 from reports.page.plain import plain
-from reports.page.sampling import sample, shares
+from reports.page.sampling import Sample, shares
 from reports.page.sounds import Sounds
 from reports.scorecard import Scorecard
 
@@ -81,23 +83,20 @@ class Wrong:
 class Errors:
     """What the page shows of a run's errors: groups, and the errors of each.
 
-    every: all that there are, by group. wrong: of these, the ones that are shown.
+    every: those that may be shown, by group. wrong: of these, the ones that are shown.
     """
 
     groups: Sequence[Group]
-    every: Sequence[Sequence[Wrong]]
+    every: Sequence[Sample[Wrong]] = field(compare=False)
     wrong: Sequence[Sequence[Wrong]]
     seed: int
     sounds: Sounds | None = None
     notes: Sequence[str] = ()
 
     def fewer(self, most: int) -> Errors:
-        """At most so many, by the rule of `sampling`."""
-        allowed = shares([len(some) for some in self.every], most)
-        chosen = []
-        for some, room in zip(self.every, allowed, strict=True):
-            ids, errors = [w.id for w in some], [w.errors for w in some]
-            chosen.append([some[i] for i in sample(ids, errors, room, seed=self.seed)])
+        """At most so many, by the rule of `sampling`; no more than were asked for at first."""
+        allowed = shares([some.total for some in self.every], most)
+        chosen = [some.best(room) for some, room in zip(self.every, allowed, strict=True)]
         groups = [
             replace(group, shown=len(some)) for group, some in zip(self.groups, chosen, strict=True)
         ]
@@ -161,7 +160,7 @@ class Errors:
 @dataclass
 class _Found:
     group: Group
-    wrong: list[Wrong] = field(default_factory=list)
+    wrong: Sample[Wrong]
 
 
 def errors_of(
@@ -172,21 +171,21 @@ def errors_of(
     seed: int = 0,
     dialogues: Mapping[str, Dialogues] | None = None,
 ) -> Errors:
-    """Every line with an error, or a sample of `most`; see `sampling.sample` for the rule.
+    """Every line with an error, or a sample of `most`; see `sampling.Sample` for the rule.
 
     dialogues: what conversations expect, by the corpus's name; without them nobody can tell which
     turns failed. What cannot be read is in the groups' problems.
     """
     found = [
-        _look(card, run, task, model, corpus, dialogues or {})
+        _look(card, run, task, model, corpus, dialogues or {}, Sample(most, seed=seed))
         for task, model, corpus in _cases(card)
     ]
     notes = []
     if any(m.task == "robustness" for m in card.measurements):
         notes = ["What was misheard under the robustness task's conditions is not listed here."]
-    everything = [one.wrong for one in found]
     groups = [one.group for one in found]
-    return Errors(groups, everything, everything, seed, notes=notes).fewer(most)
+    every = [one.wrong for one in found]
+    return Errors(groups, every, [()] * len(every), seed, notes=notes).fewer(most)
 
 
 def _cases(card: Scorecard) -> Iterable[tuple[str, str, str]]:
@@ -204,15 +203,15 @@ def _look(
     model: str,
     corpus: str,
     dialogues: Mapping[str, Dialogues],
+    wrong: Sample[Wrong],
 ) -> _Found:
     file = f"{model}/{task}/{corpus}.jsonl"
-    scored_by = _normalizer(card, task, model, corpus)
+    group = Group(model, task, corpus, file, 0, 0, _normalizer(card, task, model, corpus))
     if task == "tts":
-        return _sentences(Group(model, task, corpus, file, 0, 0, scored_by), run)
+        return _sentences(group, run, wrong)
     if task == "chat":
-        group = Group(model, task, corpus, file, 0, 0, scored_by)
-        return _turns(group, run, dialogues.get(corpus))
-    return _utterances(Group(model, task, corpus, file, 0, 0, scored_by), run)
+        return _turns(group, run, dialogues.get(corpus), wrong)
+    return _utterances(group, run, wrong)
 
 
 def _normalizer(card: Scorecard, task: str, model: str, corpus: str) -> str:
@@ -225,105 +224,105 @@ def _normalizer(card: Scorecard, task: str, model: str, corpus: str) -> str:
     return "whisper-english" if language == "en" else "whisper-basic"
 
 
-def _utterances(group: Group, run: Path) -> _Found:
-    lines = read(run, group.file, Prediction)
-    kept = [(n, p) for n, p in lines.numbered if p.error is not None or p.hypothesis != p.reference]
-    aligned, problem = _aligned([p for _, p in kept], group.normalizer)
-    wrong = []
-    for index, (number, p) in enumerate(kept if aligned else ()):
-        assert aligned is not None
-        errors = int(aligned.words[index, 1:].sum())
-        if not errors and p.error is None:
-            continue  # written otherwise, and the same words
-        facts = [("Error", p.error)] if p.error is not None else []
-        facts += [
-            (name, raw)
-            for name, raw, words in (
-                ("Said, as written", p.reference, aligned.references[index]),
-                ("Heard, as written", p.hypothesis, aligned.hypotheses[index]),
-            )
-            if raw != words
-        ]
-        sound = (p.audio, p.offset, p.audio_seconds) if p.audio else None
-        wrong.append(
-            _wrong(number, p.id, aligned, index, ("Said", "Heard"), facts, p.error, sound=sound)
-        )
-    group = replace(
-        group,
-        lines=len(lines.numbered),
-        wrong=len(wrong) if aligned else None,
-        problems=(*lines.problems, *problem),
-    )
-    return _Found(group, wrong)
+def _utterances(group: Group, run: Path, wrong: Sample[Wrong]) -> _Found:
+    lines = Lines(run, group.file, Prediction)
+    problem = _unknown(group.normalizer)
+    for some in lines.batches():
+        if problem:
+            continue  # how many lines there are can be told all the same
+        kept = [(n, p) for n, p in some if p.error is not None or p.hypothesis != p.reference]
+        aligned = align([p for _, p in kept], group.normalizer or "none")
+        for index, errors in enumerate(aligned.words[:, 1:].sum(axis=1).tolist()):
+            number, p = kept[index]
+            if errors or p.error is not None:  # else written otherwise, and the same words
+                wrong.offer(p.id, errors, partial(_utterance, number, p, aligned, index))
+    return _found(group, wrong, lines, lines.read, problem, told=not problem)
 
 
-def _sentences(group: Group, run: Path) -> _Found:
-    lines = read(run, group.file, Spoken)
-    pairs = [
-        Prediction(
-            line.id,
-            line.text,
-            next(iter(line.heard.values()), ""),
-            0.0,
-            None,
-            error=line.error,
-            category=line.category,
+def _utterance(number: int, p: Prediction, aligned: Aligned, index: int) -> Wrong:
+    facts = [("Error", p.error)] if p.error is not None else []
+    facts += [
+        (name, raw)
+        for name, raw, words in (
+            ("Said, as written", p.reference, aligned.references[index]),
+            ("Heard, as written", p.hypothesis, aligned.hypotheses[index]),
         )
-        for _, line in lines.numbered
+        if raw != words
     ]
-    aligned, problem = _aligned(pairs, group.normalizer)
-    wrong = []
-    for index, (number, line) in enumerate(lines.numbered if aligned else ()):
-        assert aligned is not None
-        unjudged = not line.heard
-        errors = 0 if unjudged else int(aligned.words[index, 1:].sum())
-        if not errors and line.error is None and not line.unheard:
+    sound = (p.audio, p.offset, p.audio_seconds) if p.audio else None
+    return _wrong(number, p.id, aligned, index, ("Said", "Heard"), facts, p.error, sound=sound)
+
+
+def _sentences(group: Group, run: Path, wrong: Sample[Wrong]) -> _Found:
+    lines = Lines(run, group.file, Spoken)
+    problem = _unknown(group.normalizer)
+    for some in lines.batches():
+        if problem:
             continue
-        facts = [("Error", line.error)] if line.error is not None else []
-        facts += [(f"{judge} did not hear it", why) for judge, why in line.unheard.items()]
-        facts.append(("Text", line.text))
-        facts += [(f"{judge} heard", text) for judge, text in line.heard.items()]
-        facts += [
-            (f"{judge} heard of the recording", text)
-            for judge, text in line.heard_recording.items()
-        ]
-        sound = (line.audio, None, None) if line.audio else None
-        wrong.append(
-            _wrong(
-                number, line.id, aligned, index, ("To say", "Heard"), facts, line.error,
-                sound=sound, compared=not unjudged,
-                more=["not judged"] if line.unheard else [],
+        pairs = [
+            Prediction(
+                line.id,
+                line.text,
+                next(iter(line.heard.values()), ""),
+                0.0,
+                None,
+                error=line.error,
+                category=line.category,
             )
-        )  # fmt: skip
-    group = replace(
-        group,
-        lines=len(lines.numbered),
-        wrong=len(wrong) if aligned else None,
-        problems=(*lines.problems, *problem),
+            for _, line in some
+        ]
+        aligned = align(pairs, group.normalizer or "none")
+        for index, (number, line) in enumerate(some):
+            errors = int(aligned.words[index, 1:].sum())
+            if (line.heard and errors) or line.error is not None or line.unheard:
+                wrong.offer(line.id, errors, partial(_sentence, number, line, aligned, index))
+    return _found(group, wrong, lines, lines.read, problem, told=not problem)
+
+
+def _sentence(number: int, line: Spoken, aligned: Aligned, index: int) -> Wrong:
+    facts = [("Error", line.error)] if line.error is not None else []
+    facts += [(f"{judge} did not hear it", why) for judge, why in line.unheard.items()]
+    facts.append(("Text", line.text))
+    facts += [(f"{judge} heard", text) for judge, text in line.heard.items()]
+    facts += [
+        (f"{judge} heard of the recording", text) for judge, text in line.heard_recording.items()
+    ]
+    return _wrong(
+        number,
+        line.id,
+        aligned,
+        index,
+        ("To say", "Heard"),
+        facts,
+        line.error,
+        sound=(line.audio, None, None) if line.audio else None,
+        compared=bool(line.heard),
+        more=["not judged"] if line.unheard else [],
     )
-    return _Found(group, wrong)
 
 
-def _turns(group: Group, run: Path, dialogues: Dialogues | None) -> _Found:
-    lines = read(run, group.file, Replied)
-    spoken = [(n, line) for n, line in lines.numbered if not line.typed]
-    typed = {line.id.removesuffix("/typed"): line for _, line in lines.numbered if line.typed}
+def _turns(group: Group, run: Path, dialogues: Dialogues | None, wrong: Sample[Wrong]) -> _Found:
+    # A turn is judged within its dialogue, and conversations are few: all of them are in memory.
+    lines = Lines(run, group.file, Replied)
+    numbered = list(lines)
+    spoken = [(n, line) for n, line in numbered if not line.typed]
+    typed = {line.id.removesuffix("/typed"): line for _, line in numbered if line.typed}
     judged = _judged([line for _, line in spoken], dialogues)
     by_text = dict(zip(typed, _judged(list(typed.values()), dialogues) or (), strict=False))
+    problem = _unknown(group.normalizer)
+    if judged is None:
+        problem.append(
+            f"{group.file}: what its dialogues expect is not at hand, "
+            "so only turns without an answer are shown"
+        )
+    if _unknown(group.normalizer):
+        return _found(group, wrong, lines, len(spoken), problem, told=False)
     heard = [
         Prediction(line.id, line.user, line.understood or "", 0.0, None, category=line.category)
         for _, line in spoken
     ]
-    aligned, problem = _aligned(heard, group.normalizer)
-    if judged is None:
-        problem = [
-            *problem,
-            f"{group.file}: what its dialogues expect is not at hand, "
-            "so only turns without an answer are shown",
-        ]
-    wrong = []
-    for index, (number, line) in enumerate(spoken if aligned else ()):
-        assert aligned is not None
+    aligned = align(heard, group.normalizer or "none")
+    for index, (number, line) in enumerate(spoken):
         results = judged[index] if judged is not None else None
         if line.error is None and (results is None or succeeded(results)):
             continue
@@ -339,23 +338,34 @@ def _turns(group: Group, run: Path, dialogues: Dialogues | None) -> _Found:
             facts.append(
                 ("Typed instead", "succeeded" if typed_right else typed[line.id].answer or "failed")
             )
-        sound = (line.audio, None, None) if line.audio else None
-        misheard = line.understood is not None and bool(aligned.words[index, 1:].sum())
-        wrong.append(
-            _wrong(
-                number, line.id, aligned, index, ("User", "Understood"), facts, line.error,
-                sound=sound, compared=misheard,
-                more=list(dict.fromkeys(f"expected: {one.kind}" for one in failed)),
-                errors=max(1, len(failed)),
-            )
-        )  # fmt: skip
-    group = replace(
-        group,
-        lines=len(spoken),
-        wrong=len(wrong) if aligned and judged is not None else None,
-        problems=(*lines.problems, *problem),
+        errors = max(1, len(failed))
+        make = partial(_turn, number, line, aligned, index, facts, failed, errors)
+        wrong.offer(line.id, errors, make)
+    return _found(group, wrong, lines, len(spoken), problem, told=judged is not None)
+
+
+def _turn(
+    number: int,
+    line: Replied,
+    aligned: Aligned,
+    index: int,
+    facts: Sequence[tuple[str, str]],
+    failed: Sequence[Outcome],
+    errors: int,
+) -> Wrong:
+    return _wrong(
+        number,
+        line.id,
+        aligned,
+        index,
+        ("User", "Understood"),
+        facts,
+        line.error,
+        sound=(line.audio, None, None) if line.audio else None,
+        compared=line.understood is not None and bool(aligned.words[index, 1:].sum()),
+        more=list(dict.fromkeys(f"expected: {one.kind}" for one in failed)),
+        errors=errors,
     )
-    return _Found(group, wrong)
 
 
 def _judged(
@@ -369,13 +379,32 @@ def _judged(
         return None  # other dialogues of the same name
 
 
-def _aligned(
-    pairs: Sequence[Prediction], normalizer: str | None
-) -> tuple[Aligned | None, list[str]]:
+def _unknown(name: str | None) -> list[str]:
+    """What to say of a normalizer that this version does not have."""
     try:
-        return align(pairs, normalizer or "none"), []
-    except ValueError as error:  # a normalizer that this version does not have
-        return None, [f"the words could not be compared: {error}"]
+        normalizer(name or "none")
+    except ValueError as error:
+        return [f"the words could not be compared: {error}"]
+    return []
+
+
+def _found(
+    group: Group,
+    wrong: Sample[Wrong],
+    lines: Lines[Any],
+    number: int,
+    problem: Sequence[str],
+    *,
+    told: bool,
+) -> _Found:
+    """number: of lines that may be wrong. told: whether it is known how many are."""
+    group = replace(
+        group,
+        lines=number,
+        wrong=wrong.total if told else None,
+        problems=(*lines.problems, *problem),
+    )
+    return _Found(group, wrong)
 
 
 def _wrong(

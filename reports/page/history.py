@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from evals.evaluation import CONTENDED
+from evals.conditions import UNGATED
 from evals.fair_timing import BUSY
 from reports import history
 from reports.charts.history import History as Drawn
@@ -83,7 +83,7 @@ def _mark(point: history.Point, names: Sequence[str]) -> Mark:
         n=point.n,
         ci=point.ci,
         state=point.verdict.replace("_", " "),
-        unfair=bool({BUSY, CONTENDED} & set(point.conditions)),
+        unfair=bool((UNGATED | {BUSY}) & set(point.conditions)),
     )
 
 

@@ -2,53 +2,78 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from evals.lines import SEAL, LineError, parse_line
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
+#: Lines in memory at once.
+BATCH = 1_000
 _SHOWN = 3
 
 
-@dataclass
 class Lines(Generic[T]):
-    """numbered: the number of each line in its file, from 1, and what it holds."""
+    """The lines of a file of the run, each with its number in the file, from 1, read as they come.
 
-    numbered: list[tuple[int, T]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    read: how many there were so far. What cannot be read is a problem, never an exception; all
+    problems are known once the last line was read.
+    """
 
+    def __init__(self, run: Path, name: str, kind: type[T]) -> None:
+        self.read = 0
+        self.problems: list[str] = []
+        self._run = run
+        self._name = name
+        self._kind = kind
 
-def read(run: Path, name: str, kind: type[T]) -> Lines[T]:
-    """The lines of a file of the run; what cannot be read is a problem, never an exception."""
-    found: Lines[T] = Lines()
-    path = run / name
-    try:
-        if not path.resolve().is_relative_to(run.resolve()):
-            found.problems.append(f"{name}: not in the run's folder")
-            return found
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        found.problems.append(f"{name}: the file is not there")
-        return found
-    except (OSError, ValueError) as error:
-        found.problems.append(f"{name}: cannot be read: {error}")
-        return found
-    broken: list[str] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line:
-            continue
+    def batches(self) -> Iterator[list[tuple[int, T]]]:
+        """Some of them at a time."""
+        lines = iter(self)
+        while some := list(islice(lines, BATCH)):
+            yield some
+
+    def __iter__(self) -> Iterator[tuple[int, T]]:
+        path = self._run / self._name
+        broken = 0
         try:
-            found.numbered.append((number, _checked(kind(**json.loads(line)))))
-        except (TypeError, ValueError, RecursionError) as error:
-            broken.append(f"{name}:{number}: not a {kind.__name__.lower()}: {error}")
-    found.problems += broken[:_SHOWN]
-    if len(broken) > _SHOWN:
-        found.problems.append(f"{name}: and {len(broken) - _SHOWN} more such lines")
-    return found
+            if not path.resolve().is_relative_to(self._run.resolve()):
+                self.problems.append(f"{self._name}: not in the run's folder")
+                return
+            with path.open("rb") as file:
+                for number, line in enumerate(file, start=1):
+                    if not line.strip():
+                        continue
+                    try:
+                        found = self._parsed(line, number)
+                    except (TypeError, ValueError) as error:
+                        broken += 1
+                        if broken <= _SHOWN:
+                            self.problems.append(self._problem(error, number))
+                        continue
+                    self.read += 1
+                    yield number, found
+        except FileNotFoundError:
+            self.problems.append(f"{self._name}: the file is not there")
+        except (OSError, ValueError) as error:  # a name may be one that no file can have
+            self.problems.append(f"{self._name}: cannot be read: {error}")
+        if broken > _SHOWN:
+            self.problems.append(f"{self._name}: and {broken - _SHOWN} more such lines")
+
+    def _problem(self, error: Exception, number: int) -> str:
+        if isinstance(error, LineError):
+            return str(error)
+        return f"{self._name}:{number}: not a {self._kind.__name__.lower()}: {error}"
+
+    def _parsed(self, line: bytes, number: int) -> T:
+        row = parse_line(line, Path(self._name), number)
+        return _checked(self._kind(**{key: row[key] for key in row if key not in SEAL}))
 
 
 #: What lines call their texts: JSON may hold something else there.

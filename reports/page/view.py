@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evals.evaluation import CONTENDED
+from evals.conditions import CONTENDED, MIXED, RESUMED, UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
 from evals.metrics import METRICS
@@ -402,6 +402,10 @@ class _Builder:
             notices.append("The run is not complete: it was stopped before its end.")
         if CONTENDED in card.run.conditions:
             notices.append("Models shared the machine: times are shown, and gate nothing.")
+        if RESUMED in card.run.conditions:
+            notices.append("The run was resumed: times and memory are shown, and gate nothing.")
+        if MIXED in card.run.conditions:
+            notices.append("Its shards ran on different machines: times gate nothing.")
         if any(BUSY in m.conditions for m in card.measurements):
             notices.append(
                 "The machine was busy with other work: figures marked ~ may be better than shown."
@@ -497,7 +501,7 @@ class _Builder:
             for index, m in enumerate(self._card.measurements)
             if m.verdict == "fail"
             or (m.verdict in MISSING and m.gated)
-            or (m.verdict == "inconclusive" and CONTENDED not in m.conditions)
+            or (m.verdict == "inconclusive" and not UNGATED & set(m.conditions))
         ]
         for _, index, m in sorted(found, key=lambda one: one[:2]):
             at = ("measurements", index)
@@ -662,7 +666,7 @@ class _Builder:
             high=show(form, *at, "ci", 1) if m.ci else None,
             letter=letter,
             verdict=verdict,
-            unfair=CONTENDED in m.conditions or BUSY in m.conditions,
+            unfair=bool((UNGATED | {BUSY}) & set(m.conditions)),
             sort=m.value,
             unit=unit,
             limit=show(form, *at, "limit") if m.limit is not None else None,

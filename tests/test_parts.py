@@ -1,0 +1,239 @@
+"""A corpus that processes and machines share: the same predictions and figures as in one go."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evals import parts
+from evals.conditions import CONTENDED, RESUMED, touched
+from evals.parts import Part, merged_facts
+from tests.sessions import ROOT, TEXTS, card_of, check_rescored, run_toys, write_toys
+from tests.test_resume import killed_after, lines_of, the_run
+from tests.toy_engine import toy_corpus
+
+SELECT = ("-m", "asr")
+MODELS = {
+    "hears": {"mode": "shuffled"},
+    "raises": {"mode": "raises", "on": "light d in the garden"},
+}
+
+
+@given(st.integers(1, 60), st.integers(1, 9))
+def test_parts_have_everything_once(items: int, of: int) -> None:
+    from fixtures.corpus import Corpus, Utterance
+
+    utterances = [Utterance(str(i), Path("x.wav"), "", index=i) for i in range(items)]
+    whole = Corpus("c", Path("m.jsonl"), utterances)
+    found = [u.index for n in range(1, of + 1) for u in whole.shard(n, of)]
+    assert sorted(found) == list(range(items))
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "2", "a/b", "1/0", "-1/2", "1/2/3", "01/2", ""])
+def test_what_is_no_part(text: str) -> None:
+    with pytest.raises(ValueError, match="NUMBER/OF"):
+        parts.parse(text)
+
+
+def test_facts_of_parts_are_put_together() -> None:
+    def figure(value: float | None) -> dict[str, Any]:
+        return {"value": value, "n": 1, "ci": None, "reason": None, "conditions": []}
+
+    first = {
+        "normalizer": "x",
+        "unfair": [],
+        "observed": {"peak_memory": figure(3.0), "load_time": figure(1.0)},
+    }
+    second = {
+        "normalizer": "x",
+        "unfair": [CONTENDED],
+        "observed": {"peak_memory": figure(5.0), "load_time": figure(None)},
+    }
+    whole = merged_facts([first, second])
+    assert whole["observed"]["peak_memory"]["value"] == 5.0  # the largest of any part
+    assert (
+        whole["observed"]["load_time"]["value"] is None
+    )  # what one part could not tell, nobody can
+    assert whole["unfair"] == [CONTENDED]
+    with pytest.raises(ValueError, match="normalizer"):
+        merged_facts([first, {**second, "normalizer": "y"}])
+
+
+def test_a_part_says_what_it_is() -> None:
+    assert parts.parse("2/8") == Part(2, 8)
+    assert str(Part(2, 8)) == "2/8"
+    with pytest.raises(ValueError, match="1/N to N/N"):
+        Part(3, 2)
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = prepared(tmp_path_factory.mktemp("serial"))
+    run_toys(folder, *SELECT, *named())
+    return folder
+
+
+def named() -> list[str]:
+    return [f"--model={name}" for name in MODELS]
+
+
+def prepared(folder: Path, **options: Any) -> Path:
+    models = {name: {**toy, **options} for name, toy in MODELS.items()}
+    write_toys(folder, models, tier="baseline")
+    toy_corpus(folder / "toy", TEXTS)
+    return folder
+
+
+def said(folder: Path, model: str) -> list[tuple[Any, ...]]:
+    lines = sorted(lines_of(folder, model), key=lambda line: line["index"])
+    return [
+        (line["index"], line["id"], line["reference"], line["hypothesis"], bool(line["error"]))
+        for line in lines
+    ]
+
+
+def figures(card: dict[str, Any], *, task: str = "asr") -> list[dict[str, Any]]:
+    """All that does not depend on speed and memory."""
+    return [
+        m for m in card["measurements"] if m["task"] == task and not touched(m["metric"], [RESUMED])
+    ]
+
+
+def test_two_workers_say_what_one_says(tmp_path: Path, serial: Path) -> None:
+    folder = prepared(tmp_path)
+    done = run_toys(folder, *SELECT, *named(), "-n", "2")
+    for name in MODELS:
+        assert said(folder, name) == said(serial, name)
+        case = folder / "runs" / "latest" / name / "asr"
+        assert [path.name for path in case.glob("*~*")] == []
+        # Both workers had a part of it.
+        assert len(list((case.parent).glob("worker-gw*.log"))) <= 2
+    card = card_of(folder)
+    assert figures(card) == figures(card_of(serial))
+    assert card["run"]["conditions"] == [CONTENDED]
+    assert "6 passed" in done.stdout or "passed" in done.stdout, done.stdout
+
+
+def test_a_session_of_two_workers_is_killed_and_ended_by_one(tmp_path: Path, serial: Path) -> None:
+    folder = prepared(tmp_path, sleep=0.02)
+    killed_after(folder, 20, *named(), "-n", "2", number=signal.SIGKILL)
+    run = the_run(folder)
+    before = {(line["id"], line["checksum"]) for name in MODELS for line in lines_of(folder, name)}
+    assert before
+    done = run_toys(folder, f"--resume={run}")
+    for name in MODELS:
+        assert said(folder, name) == said(serial, name), done.stdout
+    after = {(line["id"], line["checksum"]) for name in MODELS for line in lines_of(folder, name)}
+    assert before <= after
+    assert figures(json.loads((run / "scorecard.json").read_text())) == figures(card_of(serial))
+
+
+def test_more_threads_than_cores_is_refused(tmp_path: Path) -> None:
+    done = run_toys(prepared(tmp_path), *SELECT, *named(), "-n", "2", "--threads", "4000")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--threads 4000 with -n 2 needs 8000 cores" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sessions, each of half of the corpus, in one folder."""
+    folder = prepared(tmp_path_factory.mktemp("shards"))
+    for number in (1, 2):
+        done = run_toys(folder, *SELECT, *named(), f"--shard={number}/2")
+        assert done.returncode == 0, done.stdout
+        assert f"Shard {number}/2: held to no limit" in done.stdout
+    return folder
+
+
+def runs_of(folder: Path) -> list[Path]:
+    return sorted(
+        path for path in (folder / "runs").glob("20*") if (path / "scorecard.json").exists()
+    )
+
+
+def merged(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "reports", "merge", f"--runs-dir={folder / 'all'}", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_shards_put_together_are_the_whole(shards: Path, serial: Path) -> None:
+    one, two = runs_of(shards)
+    for number, run in enumerate((one, two), start=1):
+        card = json.loads((run / "scorecard.json").read_text())
+        assert card["run"]["shard"] == f"{number}/2"
+        assert card["recommendation"]["model"] is None
+        rows = [m for m in card["measurements"] if m["metric"] == "wer" and m["slice"] == "all"]
+        assert {m["n"] for m in rows} == {len(TEXTS) // 2}
+        assert not any(m["gated"] for m in card["measurements"])
+    done = merged(shards, str(two), str(one))
+    (run,) = (path for path in (shards / "all").glob("20*"))
+    whole = json.loads((run / "scorecard.json").read_text())
+    before = card_of(serial)
+    assert figures(whole) == figures(before)
+    assert {m["metric"] for m in whole["measurements"]} == {
+        m["metric"] for m in before["measurements"]
+    }
+    assert whole["run"]["shards"] == [one.name, two.name]
+    assert whole["run"]["conditions"] == []
+    assert done.returncode == before["run"]["exit_status"], done.stdout + done.stderr
+    assert (run / "scorecard.html").exists()
+    check_rescored(run)
+    shutil.rmtree(shards / "all")
+
+
+def test_shards_that_do_not_make_a_whole_are_refused(
+    shards: Path, serial: Path, tmp_path: Path
+) -> None:
+    one, two = runs_of(shards)
+
+    def refused(*runs: Path) -> str:
+        done = merged(tmp_path, *map(str, runs))
+        assert done.returncode == 1
+        assert not list((tmp_path / "all").glob("20*"))
+        return done.stderr
+
+    assert refused(one) == "shard 2/2 is missing\n"
+    assert "are both shard 1/2" in refused(one, one, two)
+    assert "not a shard: its session had no --shard" in refused(one, runs_of(serial)[0])
+    changed = tmp_path / "changed"
+    shutil.copytree(two, changed)
+    card = json.loads((changed / "scorecard.json").read_text())
+    card["provenance"]["corpora"][0]["content_hash"] = "0" * 64
+    (changed / "scorecard.json").write_text(json.dumps(card))
+    assert "does not belong to" in refused(one, changed)
+    shutil.rmtree(changed)
+    shutil.copytree(two, changed)
+    begun = json.loads((changed / "run.json").read_text())
+    begun["models"]["hears"]["options"]["drop_every"] = 7
+    (changed / "run.json").write_text(json.dumps(begun))
+    assert "models.hears.options.drop_every was 10 and is 7" in refused(one, changed)
+    shutil.rmtree(changed)
+    shutil.copytree(two, changed)
+    lines = changed / "hears" / "asr" / "toy.jsonl"
+    lines.write_text("".join(lines.read_text().splitlines(keepends=True)[:-1]))
+    assert "39 lines, where 40 were written" in refused(one, changed)
+
+
+def test_a_limit_that_the_whole_breaks_fails_the_merge(shards: Path, tmp_path: Path) -> None:
+    done = merged(tmp_path, *map(str, runs_of(shards)), "--gate=production")
+    assert done.returncode == 1
+    assert "hears on toy (asr):" in done.stdout
+    assert "wer" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("--gate=production",), ("--baseline=main",)])
+def test_what_is_for_the_whole_is_refused_of_a_shard(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = run_toys(prepared(tmp_path), *SELECT, *named(), "--shard=1/2", *arguments)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "give it to python -m reports merge" in done.stderr
