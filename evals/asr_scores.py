@@ -63,8 +63,14 @@ def accuracy_of(scored: Scored, *, seed: int = 0) -> Mapping[str, Figure]:
 
 
 def details(table: Table, *, seed: int = 0) -> Mapping[str, Figure]:
-    """Loops; numbers, marked entities, capitals and punctuation where the references have any."""
+    """Loops; numbers, marked entities, capitals and punctuation where the references have any.
+
+    Of models that take several utterances at once, how often that gives another text.
+    """
     figures = {"loops": Figure(table.looping, len(table.words))}
+    if n := table.heard_twice:
+        interval = proportion_interval(table.changed, n)
+        figures["batch_change_rate"] = Figure(table.changed / n, n, interval)
 
     def add(name: str, part: Counts, whole: Counts, otherwise: str) -> None:
         figures[name] = _share(part, whole.astype(float), table.speakers, seed, otherwise)

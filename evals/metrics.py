@@ -39,6 +39,9 @@ METRICS: Mapping[str, Metric] = {
         "ratio", "max", meaning="marks wrong, missed or added after right words / marks"
     ),
     "loops": Metric("count", "max", meaning="utterances in which the model repeats itself"),
+    "batch_change_rate": Metric(
+        "ratio", "max", meaning="utterances of batches with another text than when heard alone"
+    ),
     "length_ratio": Metric("ratio", "max", meaning="words heard / reference words"),
     "hits": Metric("count", "min", meaning="words heard right"),
     "substitutions": Metric("count", "max", meaning="words heard as another"),

@@ -519,6 +519,7 @@ def recognizer(
         request.node.user_properties.append(row)
         stored.made_by(row)
 
+    source: CorpusSource = request.node.callspec.params["checked_corpus"]
     return OnRay(
         request.node.callspec.params["model"],
         request.getfixturevalue("settings"),
@@ -527,6 +528,9 @@ def recognizer(
         run_dir(pytestconfig),
         address=pytestconfig.getoption("ray_address"),
         replicas=pytestconfig.getoption("ray_replicas"),
+        fetched=(source.elsewhere, source.path.parent)
+        if source.elsewhere and source.path
+        else None,
         told=told,
     )
 

@@ -32,6 +32,7 @@ class Prediction:
     batch_seconds: of the call that answered batch_size utterances at once, which is how long
     this one took to come; processing_seconds is then its share, by length. None for a call of its
     own.
+    alone: of some utterances of batches, what is heard where they are the only one.
     attempts: how often it was tried, where the model's process died over it.
     """
 
@@ -55,6 +56,7 @@ class Prediction:
     batch_seconds: float | None = None
     batch_size: int | None = None
     attempts: int = 1
+    alone: str | None = None
 
 
 PredictionFile = LineFile[Prediction]

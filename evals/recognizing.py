@@ -46,6 +46,7 @@ class Here:
 class OnRay:
     """Replicas of a model on a Ray cluster.
 
+    fetched: of a corpus from elsewhere, what it was asked for as, and the folder that it is in here.
     told: takes what the first replica tells of itself, for user_properties.
     """
 
@@ -59,6 +60,7 @@ class OnRay:
         *,
         address: str | None,
         replicas: int | None,
+        fetched: tuple[str, Path] | None,
         told: Callable[[tuple[str, str]], None],
     ) -> None:
         self._entry = entry
@@ -68,6 +70,7 @@ class OnRay:
         self._logs = logs
         self._address = address
         self._replicas = replicas
+        self._fetched = fetched
         self._told = told
         self._figures: Mapping[str, Figure] = {}
 
@@ -89,6 +92,7 @@ class OnRay:
             logs=self._logs,
             address=self._address,
             replicas=self._replicas,
+            fetched=self._fetched,
             contended=contended,
             advance=advance,
             loaded=self._told,

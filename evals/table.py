@@ -28,11 +28,14 @@ class Table(Counted):
     """The errors of each utterance, and what else there is to know of it.
 
     looping: how many hypotheses repeat themselves as their references do not.
+    heard_twice: how many were heard in a batch and alone; changed: those with another text then.
     under: the sums of word errors under each other normalizer.
     """
 
     def __init__(self, predictions: Iterable[Prediction], normalizer_name: str) -> None:
         self.looping = 0
+        self.heard_twice = 0
+        self.changed = 0
         self.timings = Timings()
         self.confusions = Confusions()
         self.written = Written()
@@ -49,6 +52,8 @@ class Table(Counted):
         super()._add(aligned)
         predictions = aligned.predictions
         self.looping += sum(map(loops, aligned.references, aligned.hypotheses))
+        self.heard_twice += sum(p.alone is not None for p in predictions)
+        self.changed += sum(p.alone not in (None, p.hypothesis) for p in predictions)
         self.timings.add(predictions)
         self.confusions.add(aligned)
         self.written.add(p.reference for p in predictions)

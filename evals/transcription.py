@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adapters.interface import Audio, Transcript
 from adapters.process import BatchTimed, Timed, WorkerError
@@ -23,6 +23,8 @@ _AHEAD_BYTES = 64_000_000
 _LOOK_AHEAD = 8
 #: ...that last no longer than this together: 115 MB.
 _HELD_SECONDS = 1800.0
+#: So many utterances of batches are heard alone as well, to tell whether that changes their text.
+_COMPARED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,13 @@ class Heard:
 
 @dataclass
 class Asking:
-    """How a model is asked: how many utterances at once, and how often it has died."""
+    """How a model is asked: how many utterances at once, and how often it has died.
+
+    compared: how many utterances of batches were heard alone as well.
+    """
 
     size: int
+    compared: int = 0
     patience: Patience = field(default_factory=Patience)
 
 
@@ -138,7 +144,20 @@ def _together(
         return
     asking.patience.survived()
     for heard, timed in zip(batch, _shared_out(answer, batch), strict=True):
-        yield prediction_of(Answered(heard, timed), contended, answer.seconds, len(batch))
+        made = prediction_of(Answered(heard, timed), contended, answer.seconds, len(batch))
+        # The shortest comes last: it is padded most, which is what may change a text.
+        if heard is batch[-1] and asking.compared < _COMPARED:
+            asking.compared += 1
+            made = replace(made, alone=_heard_alone(model, heard))
+        yield made
+
+
+def _heard_alone(model: LoadedModel, heard: Heard) -> str | None:
+    """Its text without the others of its batch; None where the model fails over it."""
+    try:
+        return model.transcribe(heard.audio).result.text
+    except WorkerError:
+        return None
 
 
 def _shared_out(answer: BatchTimed, batch: Sequence[Heard]) -> Iterator[Timed[Transcript]]:

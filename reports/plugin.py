@@ -30,6 +30,7 @@ from evals.plugin import (
 )
 from evals.run_dir import point_latest
 from evals.runs.plugin import RUN_DIR, run_dir
+from fixtures.fetching import without_secrets
 from reports import cost, licences, provenance, records, scorecard
 from reports.assemble import Findings, assemble
 from reports.ci.plugin import Ci, add_options
@@ -298,7 +299,7 @@ class Collector:
             ),
             provenance=provenance.gather(
                 modules={x for name in ran for x in engines[name].adapter().modules},
-                command_line=[str(arg) for arg in config.invocation_params.args],
+                command_line=[without_secrets(str(x)) for x in config.invocation_params.args],
                 threads=config.getoption("threads"),
                 seed=config.getoption("seed"),
                 device=config.getoption("device"),

@@ -16,10 +16,12 @@ from tests.sessions import SESSIONS, Finished, run_session
 #: line, so that the README's test command stays under two minutes.
 DEEP = {
     "test_against_independent.py",
+    "test_ahead.py",
     "test_asked_for_tasks.py",
     "test_assistant.py",
     "test_augmentation.py",
     "test_baseline_session.py",
+    "test_batch_sessions.py",
     "test_calibration.py",
     "test_cascade.py",
     "test_charts.py",

@@ -19,7 +19,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures import audio, dialogues, examination
+from fixtures import audio, dialogues, examination, plugin
 from fixtures.corpus import Corpus, CorpusError, Utterance, read_manifest
 from fixtures.dialogues import read_dialogues
 from fixtures.sentences import Sentences, read_sentences
@@ -370,3 +370,35 @@ def test_messages_move_no_cursor(tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         named_source("no\x1b[31m such")
     assert str(caught.value).isprintable()
+
+
+class _Config:
+    """As much of pytest's as the option's plugin asks."""
+
+    def __init__(self, **options: list[str]) -> None:
+        self.options = options
+        self.stash: dict[object, Any] = {}
+
+    def getoption(self, name: str) -> list[str] | None:
+        return self.options.get(name)
+
+
+def test_the_option_allows_folders_and_refuses_what_is_none(tmp_path: Path) -> None:
+    there = tone(tmp_path / "elsewhere" / "a.wav")
+    manifest = write(
+        tmp_path / "here" / "m.jsonl", [{"audio_filepath": str(there), "text": "a"}] * 2
+    )
+    with pytest.raises(pytest.UsageError) as caught:
+        plugin.pytest_configure(_Config(corpus=[str(manifest)]))  # type: ignore[arg-type]
+    first, *rows = str(caught.value).splitlines()
+    assert first == f"--corpus {manifest}:"
+    assert [row.startswith(f"{manifest}:{n}: ") for n, row in enumerate(rows, start=1)] == [
+        True
+    ] * 2
+    assert all(f"--audio-root {there.parent}" in row for row in rows)
+    config = _Config(corpus=[str(manifest)], audio_root=[str(tmp_path), str(there.parent)])
+    plugin.pytest_configure(config)  # type: ignore[arg-type]
+    (source,) = config.stash[plugin.CORPORA]
+    assert len(source.open_sentences(lambda: None)) == 2  # reads the manifest once more
+    with pytest.raises(pytest.UsageError, match=r"--audio-root .*no\\x1b: no such folder"):
+        plugin.pytest_configure(_Config(audio_root=[str(tmp_path / "no\x1b")]))  # type: ignore[arg-type]

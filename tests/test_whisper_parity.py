@@ -9,10 +9,13 @@ from tests.contract.installed import need
 
 
 def test_three_engines_give_the_same_text(capsys: pytest.CaptureFixture[str]) -> None:
-    """In float32, on `voice-commands` padded with silence to Whisper's window of 30 s."""
+    """In float32, on `voice-commands` padded with silence to Whisper's window of 30 s.
+
+    A third of it, of all categories and voices; tests/benchmarks/whisper_parity.py hears it all.
+    """
     for engine in FORMATS:
         need(engine)
-    utterances = corpus()
+    utterances = corpus().shard(1, 3)
     heard = hear_all([Way(engine) for engine in FORMATS], utterances)
     expected = heard[Way(REFERENCE)]
     different = {
@@ -30,6 +33,6 @@ def test_three_engines_give_the_same_text(capsys: pytest.CaptureFixture[str]) ->
         )
     # Engines that all hear nothing agree too.
     right = len(expected) - len(differing(expected, [u.text for u in utterances]))
-    assert len(expected) >= 200
+    assert len(expected) >= 60
     assert right > 0.8 * len(expected)
     assert not apart, different
