@@ -120,7 +120,7 @@ class _Rapl:
     method = "rapl"
 
     def __init__(self, root: Path, clock: Callable[[], float]) -> None:
-        self._root = root
+        self._zones = _packages(root)  # they do not come and go, and looking takes long
         self._clock = clock
         self._total = 0
         self._last: Mapping[Path, int] = {}
@@ -150,19 +150,20 @@ class _Rapl:
         return self._total / 1e6
 
     def _read(self) -> Mapping[Path, int]:
-        try:
-            zones = sorted(self._root.glob("intel-rapl:*"))
-        except OSError:
-            return {}
         found: dict[Path, int] = {}
-        for zone in zones:
-            if zone.name.count(":") != 1:
-                continue
+        for zone in self._zones:
             value = _number(zone / "energy_uj")
             if value is None:
                 return {}  # a part of the machine is no figure of the machine
             found[zone] = value
         return found
+
+
+def _packages(root: Path) -> list[Path]:
+    try:
+        return [zone for zone in sorted(root.glob("intel-rapl:*")) if zone.name.count(":") == 1]
+    except OSError:
+        return []
 
 
 def device_name(device: str) -> str | None:

@@ -15,6 +15,8 @@ from evals.evaluation import Evaluation
 from evals.lines import Lines
 from evals.measurement import Figure
 from evals.predictions import Prediction
+from evals.written import why_not
+from fixtures.shown import one_line
 
 #: Where `python -m reports promote` keeps the runs that have a name.
 FOLDER = "baselines"
@@ -79,13 +81,10 @@ class Baseline:
         try:
             self._card = _Card.model_validate_json(scorecard.read_bytes())
         except OSError as error:
-            raise BaselineError(f"{scorecard}: cannot be read: {error.strerror}") from None
+            raise BaselineError(why_not(scorecard, error)) from None
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "file"
-            raise BaselineError(
-                f"{scorecard}: {where}: {first['msg']}: not a scorecard of Model Lab"
-            ) from None
+            why = f"{why_not(scorecard, error)}: not a scorecard of Model Lab"
+            raise BaselineError(why) from None
         if not self._card.run.complete:
             raise BaselineError(f"{scorecard}: its run was interrupted, so it is no baseline")
 
@@ -102,13 +101,15 @@ class Baseline:
         corpora = {corpus.name: corpus for corpus in self._card.provenance.corpora}
         known = corpora.get(case.corpus)
         if known is None or known.content_hash != content_hash:
-            was = known.content_hash[:12] if known is not None else "unknown"
+            was = one_line(known.content_hash[:12]) if known is not None else "unknown"
             raise NotComparable(
                 f"its corpus {case.corpus} is another one (content hash {was}, now "
                 f"{content_hash[:12]}): make a baseline on the present one"
             )
         if normalizer != after.normalizer:
-            raise NotComparable(f"it was scored with {normalizer}, now with {after.normalizer}")
+            raise NotComparable(
+                f"it was scored with {one_line(normalizer)}, now with {after.normalizer}"
+            )
         file = self.path.parent / case.model / case.task / f"{case.corpus}.jsonl"
         try:
             before = Counted(Lines(file, Prediction), normalizer)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from adapters.catalog import Model
 from evals.models import Settings
+from fixtures.shown import printable, shown
 
 #: Names to values, nested; JSON.
 Identity: TypeAlias = Mapping[str, Any]
@@ -46,7 +47,7 @@ def differences(was: Identity, now: Identity, within: str = "") -> list[str]:
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             found += differences(old, new, f"{within}{name}.")
         elif old != new:
-            found.append(f"{within}{name} was {_said(old)} and is {_said(new)}")
+            found.append(f"{_said(within + name)} was {_said(old)} and is {_said(new)}")
     return found
 
 
@@ -57,7 +58,9 @@ def summary(found: list[str]) -> str:
 
 
 def _said(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
+    text = (
+        "nothing" if value is None else printable(value if isinstance(value, str) else shown(value))
+    )
     return text if len(text) <= 60 else text[:57] + "..."
 
 

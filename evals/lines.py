@@ -16,11 +16,25 @@ import zlib
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self, TypeVar
+from types import TracebackType, UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    Generic,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
+
+from fixtures.shown import one_line, shown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -33,10 +47,15 @@ _TAIL = len(_BEFORE_CHECKSUM) + 8 + len(b'"}')
 SEAL = ("key", "session", "checksum")
 #: What the operating system was given survives the session; a power cut takes at most this much.
 _SYNC_SECONDS = 1.0
+#: Bytes of a line; a file without line ends must not fill the memory.
+_LONGEST = 64 * 2**20
 
 
 class LineError(ValueError):
     """A file of lines is broken; the message names the file, the line and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class NotWritten(OSError):
@@ -146,12 +165,12 @@ class Lines(Collection[T]):
         sessions: set[int] = set()
         offset = 0
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in raw_lines(file, path):
                 if line.strip():
                     row = parse_line(line, path, number)
                     offsets.append(offset)
                     indices.append(_index(row, len(indices), path, number))
-                    ids.append(hash(row.get("id", number)))
+                    ids.append(hash(_id(row, number, path, number)))
                     sessions.add(_session(row))
                 offset += len(line)
         self._offsets = np.array(offsets, np.int64)
@@ -169,7 +188,7 @@ class Lines(Collection[T]):
     def __iter__(self) -> Iterator[T]:
         with self.path.open("rb") as file:
             if self._order is None:
-                for number, line in enumerate(file, start=1):
+                for number, line in raw_lines(file, self.path):
                     if line.strip():
                         yield self._line(line, number)
                 return
@@ -178,24 +197,20 @@ class Lines(Collection[T]):
                 yield self._line(file.readline(), int(place) + 1)
 
     def _line(self, line: bytes, number: int) -> T:
-        row = parse_line(line, self.path, number)
-        try:
-            return self._kind(**{key: row[key] for key in row if key not in SEAL})
-        except (TypeError, ValueError) as error:
-            what = self._kind.__name__.lower()
-            raise LineError(f"{self.path}:{number}: not a {what}: {error}") from None
+        return line_of(parse_line(line, self.path, number), self._kind, self.path, number)
 
     def _refuse_twins(self, ids: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         if len(np.unique(ids)) == len(ids):
             return
         first: dict[Any, int] = {}
         with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in raw_lines(file, self.path):
                 if line.strip():
                     name = parse_line(line, self.path, number).get("id", number)
                     if name in first:
                         raise LineError(
-                            f"{self.path}:{number}: id {name!r} is that of line {first[name]} too"
+                            f"{self.path}:{number}: id {shown(name)} is that of line "
+                            f"{first[name]} too"
                         )
                     first[name] = number
 
@@ -218,7 +233,7 @@ def recover(path: Path) -> bool:
         number = 0
         broken: tuple[int, int] | None = None
         last = b""
-        for number, line in enumerate(file, start=1):
+        for number, line in raw_lines(file, path):
             if broken is not None:
                 break
             if not (line.endswith(b"\n") and (not line.strip() or _is_sound(line))):
@@ -249,18 +264,20 @@ def ids_of(path: Path, identity: str) -> frozenset[int]:
     """A hash of the id of each line. Raises LineError for a line that something else made."""
     found: set[int] = set()
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in raw_lines(file, path):
             if not line.strip():
                 continue
             row = parse_line(line, path, number)
-            name = row.get("id", "")
+            name = _id(row, "", path, number)
             if row.get("key") != line_key(identity, name):
                 raise LineError(
-                    f"{path}:{number}: {name!r} was made by another model, with other options or "
-                    "on another corpus: take the line out, or start a new run"
+                    f"{path}:{number}: {shown(name)} was made by another model, with other options "
+                    "or on another corpus: take the line out, or start a new run"
                 )
             if hash(name) in found:
-                raise LineError(f"{path}:{number}: id {name!r} has a line already: take one out")
+                raise LineError(
+                    f"{path}:{number}: id {shown(name)} has a line already: take one out"
+                )
             found.add(hash(name))
     return frozenset(found)
 
@@ -310,6 +327,63 @@ def parse_line(line: bytes, path: Path, number: int) -> dict[str, Any]:
             f"{path}:{number}: its checksum is not that of the line, which was changed or damaged"
         )
     return row
+
+
+def raw_lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers, from 1. Raises LineError for an endless one."""
+    number = 0
+    while line := file.readline(_LONGEST):
+        number += 1
+        if len(line) == _LONGEST:
+            raise LineError(f"{path}:{number}: a line longer than {_LONGEST // 2**20} MiB")
+        yield number, line
+
+
+def line_of(row: Mapping[str, Any], kind: type[T], path: Path, number: int) -> T:
+    """A line's object as what it is of. Raises LineError, also for values of other types."""
+    try:
+        line = kind(**{key: row[key] for key in row if key not in SEAL})
+    except (TypeError, ValueError) as error:
+        raise LineError(f"{path}:{number}: not a {kind.__name__.lower()}: {error}") from None
+    for name, types in _types(kind):
+        value = getattr(line, name)
+        if value is None or type(value) is str:
+            right = type(value) in types
+        elif type(value) in (int, float):
+            right = type(value) in types and -_HUGE < value < _HUGE  # NaN is nowhere
+        else:
+            right = isinstance(value, types) and (type(value) is not bool or bool in types)
+        if not right:
+            what = "no text" if types == (str,) else shown(value)
+            raise LineError(f"{path}:{number}: not a {kind.__name__.lower()}: {name} is {what}")
+    return line
+
+
+#: No number of a line comes near it; whole numbers beyond are none that can be reckoned with.
+_HUGE = 1e300
+
+
+@cache
+def _types(kind: type[Any]) -> Collection[tuple[str, tuple[type, ...]]]:
+    """The fields of a kind of lines and what JSON may hold there."""
+    hints = get_type_hints(kind)
+    found = []
+    for one in fields(kind):
+        hint = hints[one.name]
+        parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        types: list[type] = []
+        for part in parts:
+            plain = get_origin(part) or part
+            types += [int, float] if plain is float else [plain]
+        found.append((one.name, tuple(types)))
+    return found
+
+
+def _id(row: Mapping[str, Any], otherwise: Any, path: Path, number: int) -> Any:
+    name = row.get("id", otherwise)
+    if not isinstance(name, str | int):
+        raise LineError(f"{path}:{number}: id: text is expected, not {shown(name)}")
+    return name
 
 
 def _index(row: Mapping[str, Any], otherwise: int, path: Path, number: int) -> int:

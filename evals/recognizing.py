@@ -46,7 +46,7 @@ class Here:
 class OnRay:
     """Replicas of a model on a Ray cluster.
 
-    fetched: of a corpus from elsewhere, what it was asked for as, and the folder that it is in here.
+    fetched: of a corpus from elsewhere, what it was asked for as, and the folder it is in here.
     told: takes what the first replica tells of itself, for user_properties.
     """
 

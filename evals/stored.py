@@ -27,6 +27,7 @@ from evals.lines import LineFile, Lines, gather
 from evals.measurement import Figure
 from evals.parts import WHOLE, Part, figure_of, merged_facts
 from evals.written import read_json, write_json
+from fixtures.shown import one_line
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -38,6 +39,8 @@ C = TypeVar("C", bound="_Shardable")
 PROPERTY = "model_lab.stored"
 #: Of what a model's process tells, that which makes its predictions.
 _OF_MODEL = ("revision", "checkpoint_sha256", "parts", "environment")
+#: No figure comes near it.
+_HUGE = 1e300
 _SESSION = re.compile(rb'"session": (\d+), "checksum": "[0-9a-f]{8}"}\s*$')
 
 
@@ -93,6 +96,7 @@ class Stored:
         """Take up what earlier sessions of the run have made. Raises NotResumed, ValueError."""
         kept = read_json(self.case_file)
         if kept is not None:
+            self._refuse_damaged(kept)
             identity = kept.get("identity", {})
             if changed := differences(identity, self.maker.identity):
                 raise NotResumed(
@@ -109,6 +113,30 @@ class Stored:
                 return
         with self._locked():
             self._write_case(None)
+
+    def _refuse_damaged(self, kept: Mapping[str, Any]) -> None:
+        """Raise ValueError where it is not what `_write_case` and `keep` wrote."""
+        facts, properties = kept.get("facts"), kept.get("properties", [])
+        right = {
+            "identity": isinstance(kept.get("identity", {}), dict),
+            "properties": isinstance(properties, list) and all(map(_is_property, properties)),
+            "facts": facts is None or isinstance(facts, dict),
+        }
+        if isinstance(facts, dict):
+            right["facts.normalizer"] = isinstance(facts.get("normalizer", ""), str)
+            for name in ("unfair", "conditions", "judges"):
+                texts = facts.get(name, [])
+                right[f"facts.{name}"] = isinstance(texts, list) and all(
+                    isinstance(text, str) for text in texts
+                )
+            for name in ("observed", "lines", "unavailable"):
+                right[f"facts.{name}"] = isinstance(facts.get(name, {}), dict)
+            if right["facts.observed"]:
+                rows = facts.get("observed", {}).values()
+                right["facts.observed"] = all(map(_is_figure, rows))
+        wrong = next((name for name, good in right.items() if not good), None)
+        if wrong is not None:
+            raise ValueError(one_line(f"{self.case_file}: {wrong}: not as Model Lab writes it"))
 
     def made_by(self, loaded: tuple[str, str]) -> None:
         """Note what the model's process told of itself, a property of the test.
@@ -269,6 +297,25 @@ def tidy(run: Path) -> None:
             gather(path.with_name(name), [path])
         else:
             path.unlink()
+
+
+def _is_property(row: Any) -> bool:
+    """A name and JSON of an object, of which a later session compares some keys."""
+    if not (isinstance(row, list) and len(row) == 2 and all(isinstance(x, str) for x in row)):
+        return False
+    try:
+        return isinstance(json.loads(row[1]), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _is_figure(row: Any) -> bool:
+    try:
+        figure = figure_of(row)
+    except (TypeError, LookupError):
+        return False
+    numbers = [x for x in (figure.value, *(figure.ci or ())) if x is not None]
+    return all(type(x) in (int, float) and abs(x) < _HUGE for x in (figure.n, *numbers))
 
 
 def _of_part(path: Path, part: Part) -> Path:

@@ -7,7 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from adapters.secrets import redact
+from fixtures.shown import one_line, shown
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -28,6 +31,28 @@ def write_json(path: Path, content: Any) -> None:
         scratch.unlink(missing_ok=True)
 
 
+def why_not(path: Path, error: Exception) -> str:
+    """Why a file is not what it should be, in a line, whatever stands in it.
+
+    error: of the operating system, or of pydantic.
+    """
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        return one_line(f"{path}: {where[:300]}: {first['msg'].removeprefix('Value error, ')}")
+    return one_line(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def as_folder(name: str) -> str:
+    """A name of a model, task or corpus from a file: a folder's. Raises ValueError for others.
+
+    They come from whoever made the run, and are put into paths.
+    """
+    if name in ("", ".", "..") or any(c in "/\\" or not c.isprintable() for c in name):
+        raise ValueError(f"{shown(name)} is no name of a folder")
+    return name
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     """The object in a file; None where there is none. Raises ValueError naming the file."""
     try:
@@ -35,9 +60,9 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ValueError(why_not(path, error)) from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not JSON: {error}") from None
+        raise ValueError(one_line(f"{path}: not JSON: {error}")) from None
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: a JSON object is expected")
+        raise ValueError(one_line(f"{path}: a JSON object is expected"))
     return content

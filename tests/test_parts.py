@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from evals import parts
 from evals.conditions import CONTENDED, RESUMED, touched
 from evals.parts import Part, merged_facts
 from tests.sessions import ROOT, TEXTS, card_of, check_rescored, run_toys, write_toys
-from tests.test_resume import killed_after, lines_of, the_run
+from tests.test_resume import killed_after, lines_of, started, the_run, wait_for
 from tests.toy_engine import toy_corpus
 
 SELECT = ("-m", "asr")
@@ -125,7 +126,14 @@ def test_two_workers_say_what_one_says(tmp_path: Path, serial: Path) -> None:
 
 def test_a_session_of_two_workers_is_killed_and_ended_by_one(tmp_path: Path, serial: Path) -> None:
     folder = prepared(tmp_path, sleep=0.02)
-    killed_after(folder, 20, *named(), "-n", "2", number=signal.SIGKILL)
+    session = started(folder, *named(), "-n", "2")
+    wait_for(lambda: len(lines_of(folder)) >= 20, session)
+    below = psutil.Process(session.pid).children(recursive=True)
+    assert len(below) >= 2
+    session.kill()
+    session.communicate()
+    # Nobody goes on writing to the run: neither the workers nor their models.
+    assert psutil.wait_procs(below, timeout=10)[1] == []
     run = the_run(folder)
     before = {(line["id"], line["checksum"]) for name in MODELS for line in lines_of(folder, name)}
     assert before
@@ -237,3 +245,17 @@ def test_what_is_for_the_whole_is_refused_of_a_shard(
     done = run_toys(prepared(tmp_path), *SELECT, *named(), "--shard=1/2", *arguments)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "give it to python -m reports merge" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_two_workers_in_order(number: int, tmp_path: Path, serial: Path) -> None:
+    folder = prepared(tmp_path, sleep=0.05)
+    killed_after(folder, 10, *named(), "-n", "2", number=number)
+    run = the_run(folder)
+    card = json.loads((run / "scorecard.json").read_text())
+    assert card["run"]["complete"] is False
+    assert not [m for m in card["measurements"] if m["metric"] == "wer" and m["verdict"] == "pass"]
+    done = run_toys(folder, f"--resume={run}", "-n", "2")
+    for name in MODELS:
+        assert said(folder, name) == said(serial, name), done.stdout
+    assert json.loads((run / "scorecard.json").read_text())["run"]["complete"] is True
