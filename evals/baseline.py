@@ -34,6 +34,7 @@ class _Run(_Part):
     id: str
     complete: bool
     exit_status: int
+    shard: str | None = None
 
 
 class _Corpus(_Part):
@@ -87,6 +88,11 @@ class Baseline:
             raise BaselineError(why) from None
         if not self._card.run.complete:
             raise BaselineError(f"{scorecard}: its run was interrupted, so it is no baseline")
+        if self._card.run.shard is not None:
+            raise BaselineError(
+                f"{scorecard}: of shard {self._card.run.shard} alone: python -m reports merge "
+                "makes a whole of all"
+            )
 
     @property
     def models(self) -> frozenset[str]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from adapters.catalog import Model
@@ -22,6 +23,7 @@ def model_identity(entry: Model, settings: Settings, device: str) -> dict[str, A
     """Of a catalogue entry as a session runs it. device: the kind that it gets, as "cuda"."""
     identity = {
         "engine": entry.engine.name,
+        "engine_sha256": _file_sha256(entry.engine.file),
         "checkpoint": entry.checkpoint,
         "revision": entry.revision,
         "options": dict(entry.options),
@@ -31,6 +33,13 @@ def model_identity(entry: Model, settings: Settings, device: str) -> dict[str, A
     }
     as_json: dict[str, Any] = plain(identity)
     return as_json
+
+
+def _file_sha256(file: str | None) -> str | None:
+    """Of an engine outside the repo, which no version tells apart."""
+    if file is None or not Path(file).is_file():
+        return None
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def digest(identity: Identity) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,9 @@ from fixtures.audio import to_mono_16k
 
 def keep(audio: Audio, path: Path) -> None:
     """Write it as WAV of floats: integers would clip what is too loud, and hide NaN."""
-    soundfile.write(path, audio.samples, audio.sample_rate, subtype="FLOAT")
+    content = io.BytesIO()
+    soundfile.write(content, audio.samples, audio.sample_rate, format="WAV", subtype="FLOAT")
+    path.write_bytes(content.getvalue())  # whose error says what is wrong with the disk
 
 
 def listen(audio: Audio, judges: Sequence[Judge]) -> tuple[Mapping[str, str], Mapping[str, str]]:

@@ -93,19 +93,28 @@ class LineFile(Generic[T]):
         identity: str = "",
         session: int = 1,
         redact: Callable[[str], str] | None = None,
+        whole: Path | None = None,
     ) -> None:
+        """whole: of a file of a part, that of all parts, whose lines need not be made either."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._identity = identity
         self._session = session
         self._redact = redact
-        self._known = ids_of(path, identity) if recover(path) else frozenset()
+        self._known: frozenset[int] = frozenset()
+        for file in (path, whole):
+            if file is not None and recover(file):
+                self._known |= ids_of(file, identity)
         self._file: BinaryIO = path.open("ab", buffering=0)
         self._synced = time.monotonic()
 
     def __contains__(self, line_id: object) -> bool:
         """Whether an earlier session has written the line of that id."""
-        return bool(self._known) and hash(line_id) in self._known
+        if not self._known:
+            return False
+        if self._redact is not None and isinstance(line_id, str):
+            line_id = self._redact(line_id)
+        return hash(line_id) in self._known
 
     @property
     def begun(self) -> int:
@@ -116,7 +125,8 @@ class LineFile(Generic[T]):
         """Write one line. Raises NotWritten where it cannot be written whole."""
         # Not asdict(), which copies what is nested: lines hold nothing but texts and numbers.
         row = {field.name: getattr(line, field.name) for field in fields(line)}
-        key = line_key(self._identity, row.get("id", ""))
+        name = str(row.get("id", ""))
+        key = line_key(self._identity, self._redact(name) if self._redact else name)
         data = sealed(row, key, self._session, self._redact)
         start = self._file.seek(0, os.SEEK_END)
         try:

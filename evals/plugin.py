@@ -35,7 +35,7 @@ from evals.conditions import CONTENDED, conditions_of
 from evals.evaluation import Evaluation, GateBroken
 from evals.identity import Identity, model_identity, plain
 from evals.judging import Judge
-from evals.lines import NotWritten
+from evals.lines import LineError, NotWritten
 from evals.llm_judge import JudgeError, LlmJudge
 from evals.measurement import Measurement, Verdict
 from evals.models import LoadedModel, Settings, interpreter, running
@@ -72,7 +72,15 @@ JUDGES: pytest.StashKey[list[Model]] = pytest.StashKey()
 #: The name of the user property that says why a test did not pass.
 FAILURE_PROPERTY = "model_lab.failure"
 #: Errors whose message says all that there is to say.
-_SAY_IT_ALL = (GateBroken, ClusterError, CorpusError, NotResumed, NotWritten, WorkerError)
+_SAY_IT_ALL = (
+    GateBroken,
+    ClusterError,
+    CorpusError,
+    LineError,
+    NotResumed,
+    NotWritten,
+    WorkerError,
+)
 DEFAULT_JUDGE = "faster-whisper-micro"
 LLM_JUDGE: pytest.StashKey[LlmJudge] = pytest.StashKey()
 LISTENERS: pytest.StashKey[Listeners] = pytest.StashKey()
@@ -103,6 +111,8 @@ _CORPUS_FIXTURES = {
     "checked_sentences": "tts",
     "checked_dialogues": "chat",
 }
+#: The fixtures that say what texts are scored with.
+_SCORINGS = ("scoring", "text_scoring", "dialogue_scoring")
 #: Corpus of the tests that have none of their own.
 _NO_CORPUS = CLIP
 
@@ -195,6 +205,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[BASELINE] = _baseline(named, config)
     config.stash[JUDGES] = _judges(config)
     _refuse_unheld(config)
+    _refuse_twins(config)
     _configure_llm_judge(config)
     unknown = sorted(set(config.stash[THRESHOLDS].models) - set(config.stash[CATALOG].models))
     if unknown:
@@ -252,6 +263,20 @@ def _baseline(named: str, config: pytest.Config) -> Baseline:
             f"(it has {', '.join(sorted(found.models)) or 'none'})"
         )
     return found
+
+
+def _refuse_twins(config: pytest.Config) -> None:
+    """Model and corpus make the name of a test, which must not be that of two."""
+    seen: dict[str, tuple[str, str]] = {}
+    for model in config.stash[MODELS]:
+        for source in config.stash[CORPORA]:
+            pair = model.name, source.name
+            twin = seen.setdefault("-".join(pair), pair)
+            if twin != pair:
+                raise pytest.UsageError(
+                    f"--corpus: the model {pair[0]} on {pair[1]} and the model {twin[0]} on "
+                    f"{twin[1]} would both be called {'-'.join(pair)}: rename a manifest"
+                )
 
 
 def _refuse_unheld(config: pytest.Config) -> None:
@@ -552,8 +577,17 @@ def chat_model(
     return _warm(model, "chat", lambda loaded: loaded.reply(turns), stored, request)
 
 
+@pytest.fixture
+def judges(stored: Stored, request: pytest.FixtureRequest) -> Sequence[Judge]:
+    """The recognizers that listen; none where there is nothing left to listen to."""
+    loaded: Sequence[Judge] = ()
+    if not stored.was_finished:
+        loaded = request.getfixturevalue("loaded_judges")
+    return loaded
+
+
 @pytest.fixture(scope="session")
-def judges(
+def loaded_judges(
     settings: Settings, clip: Audio, pytestconfig: pytest.Config
 ) -> Iterator[Sequence[Judge]]:
     """The recognizers that listen, loaded once for all voices."""
@@ -769,8 +803,12 @@ def stored(
         shard=pytestconfig.stash[SHARD],
         maker=Maker(_identity(case, settings, request), pytestconfig.stash[SESSION], redactor()),
     )
+    settled: dict[str, Any] = {"ruled": kept.facts["ruled"]}
+    for scoring in _SCORINGS:
+        if scoring in request.fixturenames:
+            settled["normalizer"] = request.getfixturevalue(scoring)
     try:
-        kept.resume()
+        kept.resume(**settled)
     except ValueError as error:
         pytest.fail(f"--resume {run}: {error}", pytrace=False)
     return kept
@@ -794,7 +832,7 @@ def _identity(case: Case, settings: Settings, request: pytest.FixtureRequest) ->
     if "judges" in request.fixturenames:
         judges = config.stash[JUDGES]
         identity["judges"] = {j.name: model_identity(j, settings, device) for j in judges}
-    as_json: Identity = plain(identity)
+    as_json: Identity = json.loads(redactor()(json.dumps(plain(identity))))
     return as_json
 
 

@@ -80,8 +80,10 @@ class OnRay:
         """As for `Recognizer`. Raises ClusterError, and WorkerError where no replica can load."""
         from evals.ray_executor import transcribe_on_ray
 
-        for _ in range(file.begun):
-            advance()
+        if file.begun:
+            for utterance in corpus:
+                if utterance.id in file:
+                    advance()
         report = transcribe_on_ray(
             self._entry,
             self._settings,

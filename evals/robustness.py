@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -111,7 +112,10 @@ def subset(corpus: Corpus, n: int, *, seed: int = 0) -> Corpus:
             del speakers[speaker]
         taken[category] += 1
         heard[speaker] += 1
-    return Corpus(corpus.name, corpus.manifest, tuple(u for u in corpus if u.id in chosen))
+    kept = (u for u in corpus if u.id in chosen)
+    # Their places are those in the subset: a run of all its shards has each from 0 on.
+    numbered = tuple(replace(u, index=index) for index, u in enumerate(kept))
+    return Corpus(corpus.name, corpus.manifest, numbered)
 
 
 def _mismatches(

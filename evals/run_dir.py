@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,3 +31,9 @@ def point_latest(run: Path) -> None:
     except OSError:
         fresh.write_text(run.name + "\n", encoding="utf-8")
     fresh.replace(latest)
+
+
+def discard_unused(run: Path) -> None:
+    """Take a run's folder away where nothing was evaluated: it holds what begins every run."""
+    if all(path.name == "run.json" or path.name.endswith(".lock") for path in run.iterdir()):
+        shutil.rmtree(run, ignore_errors=True)

@@ -46,6 +46,7 @@ _SESSION = re.compile(rb'"session": (\d+), "checksum": "[0-9a-f]{8}"}\s*$')
 
 class _Shardable(Protocol):
     def shard(self: C, number: int, of: int) -> C: ...
+    def __len__(self) -> int: ...
 
 
 class NotResumed(ValueError):
@@ -91,9 +92,14 @@ class Stored:
     properties: Sequence[tuple[str, str]] = field(default=(), init=False)
     #: The files of lines that were begun, of the whole.
     _begun: list[Path] = field(default_factory=list, init=False, repr=False)
+    #: How many lines each of them has to have, where that is known.
+    _expected: int | None = field(default=None, init=False, repr=False)
 
-    def resume(self) -> None:
-        """Take up what earlier sessions of the run have made. Raises NotResumed, ValueError."""
+    def resume(self, **settled: Any) -> None:
+        """Take up what earlier sessions of the run have made. Raises NotResumed, ValueError.
+
+        settled: facts that are this session's to say, as the normalizer is, which makes no line.
+        """
         kept = read_json(self.case_file)
         if kept is not None:
             self._refuse_damaged(kept)
@@ -106,7 +112,8 @@ class Stored:
             self.properties = [(str(n), str(v)) for n, v in kept.get("properties", ())]
             # What could not be measured then may be measured now.
             if kept.get("facts") is not None and "not_measured" not in kept["facts"]:
-                self.facts = kept["facts"]
+                theirs = kept["facts"]
+                self.facts = {**theirs, **{k: v for k, v in settled.items() if k in theirs}}
                 self.was_finished = True
                 self.is_whole = self.part.number == 1
                 self.told(self.facts)
@@ -177,10 +184,10 @@ class Stored:
 
     def share(self, corpus: C) -> C:
         """What of the corpus this process asks the model about."""
-        for part in (self.shard, self.part):
-            if not part.is_whole:
-                corpus = corpus.shard(part.number, part.of)
-        return corpus
+        if not self.shard.is_whole:
+            corpus = corpus.shard(self.shard.number, self.shard.of)
+        self._expected = len(corpus)
+        return corpus if self.part.is_whole else corpus.shard(self.part.number, self.part.of)
 
     def lines(self, kind: type[T], part: str | None = None) -> LineFile[T]:
         """The file to append lines to; those of earlier sessions are in it."""
@@ -194,6 +201,7 @@ class Stored:
             identity=digest(self.maker.identity),
             session=self.maker.session,
             redact=self.maker.redact,
+            whole=None if self.part.is_whole else path,
         )
 
     def read(self, kind: type[T], part: str | None = None) -> Lines[T]:
@@ -247,6 +255,9 @@ class Stored:
                     found = _SESSION.search(line, max(0, len(line) - 80))
                     sessions.add(found[1] if found else b"")
             counts[self._name(path)] = count
+            unavailable = path.stem in self.facts.get("unavailable", {})
+            if self._expected is not None and count != self._expected and not unavailable:
+                raise ValueError(f"{path}: {count} lines, for {self._expected} utterances")
         unfair = set(self.facts.get("unfair", ()))
         if sessions - {b"%d" % self.maker.session}:
             unfair.add(RESUMED)
@@ -278,12 +289,27 @@ class Stored:
 
     def figures(self, name: str = "observed") -> Mapping[str, Figure]:
         """The figures that were kept under a name."""
-        return {metric: figure_of(row) for metric, row in self.facts[name].items()}
+        return {metric: figure_of(row) for metric, row in self._fact(name).items()}
 
     @property
     def normalizer(self) -> str:
         """The name of the normalizer that its texts are scored with."""
-        return str(self.facts["normalizer"])
+        return str(self._fact("normalizer"))
+
+    def _fact(self, name: str) -> Any:
+        try:
+            return self.facts[name]
+        except KeyError:
+            raise ValueError(one_line(f"{self.case_file}: facts.{name}: missing")) from None
+
+
+def case_in(file: Path) -> Case | None:
+    """The case that a case file is of; None where the file is damaged."""
+    try:
+        kept = read_json(file)
+        return Case(**kept["case"]) if kept is not None else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def tidy(run: Path) -> None:

@@ -76,8 +76,10 @@ def transcribe_corpus(
                 raise CorpusError(f"{where} {error}") from None
             yield Heard(utterance, Audio(samples, SAMPLE_RATE))
 
-    for _ in range(file.begun):
-        advance()
+    if file.begun:
+        for utterance in corpus:
+            if utterance.id in file:
+                advance()
     decoded = ahead(missing(), most=_AHEAD, size=_bytes, most_bytes=_AHEAD_BYTES)
     try:
         for prediction in transcribe_all(model, decoded, contended=contended):

@@ -138,6 +138,8 @@ def _read_all(folder: Path, found: History) -> list[_Read]:
             if not (path / scorecard.FILE_NAME).exists():
                 raise RunError(f"{path}: no {scorecard.FILE_NAME} in it: not a run, or unfinished")
             card = read_run(path)
+            if card.run.shard is not None:
+                raise RunError(f"{path}: shard {card.run.shard} of a corpus alone")
             started = _time(card.run.started, path)
         except RunError as error:
             found.unread.append(str(error))

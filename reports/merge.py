@@ -18,9 +18,13 @@ from evals.parts import merged_facts
 from evals.predictions import Prediction
 from evals.run_dir import reserve
 from evals.runs import run_file
+from fixtures.shown import one_line
 from reports import records, scorecard
-from reports.records import CaseRecord, TaskRecord
+from reports.records import CaseRecord, Outcome, TaskRecord
 from reports.scorecard import Run, Scorecard
+
+#: Of outcomes, the worst last.
+_ORDER: Sequence[Outcome] = ("passed", "skipped", "failed")
 
 
 class NotMerged(ValueError):
@@ -49,6 +53,7 @@ def merge(runs: Sequence[Path], runs_dir: Path) -> Path:
     first = shards[0]
     for other in shards[1:]:
         _refuse_strangers(first, other)
+        _refuse_more(first, other)
     folder = reserve(runs_dir.resolve())
     try:
         for key, record in first.tasks.items():
@@ -127,6 +132,8 @@ def _refuse_strangers(first: Shard, other: Shard) -> None:
             "packages": {m.name: m.packages for m in card.models},
             "corpora": {c.name: c.content_hash for c in card.provenance.corpora},
             "robustness_utterances": shard.begun["options"].get("robustness_utterances"),
+            "tests": {name: shard.begun["options"].get(name) for name in ("markexpr", "keyword")},
+            "files": shard.begun["arguments"],
         }
 
     if changed := differences(made(first), made(other)):
@@ -134,6 +141,18 @@ def _refuse_strangers(first: Shard, other: Shard) -> None:
             f"{other.folder} does not belong to {first.folder}: {summary(changed)} "
             f"(shards {first.part} and {other.part})"
         )
+
+
+def _refuse_more(first: Shard, other: Shard) -> None:
+    """Raise NotMerged where a shard has a case that the first one has not."""
+    have = {(*key, case.corpus) for key, record in first.tasks.items() for case in record.cases}
+    for key, record in other.tasks.items():
+        for case in record.cases:
+            if (*key, case.corpus) not in have:
+                raise NotMerged(
+                    f"{first.folder}: {key[0]} on {case.corpus} ({key[1]}) was not run, and was in "
+                    f"{other.folder}"
+                )
 
 
 def _conditions(shards: Sequence[Shard]) -> list[str]:
@@ -155,6 +174,10 @@ def _together(
     """One model on one task and corpus: its lines in one file, its facts in one record."""
     model, task = key
     title = f"{model} on {case.corpus} ({task})"
+    theirs_all = [found for shard in shards if (found := _case_of(shard, key, case.corpus))]
+    worst = max(theirs_all, key=lambda found: _ORDER.index(found.outcome))
+    if all(found.outcome == "skipped" and found.facts is None for found in theirs_all):
+        return case
     facts: list[dict[str, Any]] = []
     part_of: list[Shard] = []
     for shard in shards:
@@ -163,6 +186,8 @@ def _together(
             if case.facts is not None and "shard" in case.facts and case.facts.get("lines"):
                 raise NotMerged(f"{shard.folder}: {title} was not run")
             continue
+        if theirs.facts is None and theirs.outcome == "skipped":
+            raise NotMerged(f"{shard.folder}: {title} was skipped: {theirs.message}")
         if theirs.facts is None:
             raise NotMerged(
                 f"{shard.folder}: {title} came to no end ({theirs.message or 'nobody knows why'}): "
@@ -176,7 +201,12 @@ def _together(
         raise NotMerged(f"{title}: {error}") from None
     if len(facts) > 1 and MIXED in _conditions(shards):
         whole["unfair"] = sorted({*whole.get("unfair", ()), MIXED})
-    names = list(whole.get("lines", {}))
+    gone = whole.get("unavailable", {})  # of such a condition, some shards may have made a few
+    names = [name for name in whole.get("lines", {}) if Path(name).stem not in gone]
+    for name in names:
+        # They come from whoever made the shards, and are written to.
+        if not name.endswith(".jsonl") or not _is_below(name, folder / model / task):
+            raise NotMerged(one_line(f"{title}: {name!r} is no file of lines in the run"))
     whole["lines"] = {
         name: _append(
             folder,
@@ -192,7 +222,15 @@ def _together(
         for name in names
     }
     whole.pop("shard", None)
-    return case.model_copy(update={"facts": whole, "outcome": "passed", "message": None})
+    outcome = {"outcome": worst.outcome, "gate_broken": False, "message": worst.message}
+    return case.model_copy(update={"facts": whole, **outcome})
+
+
+def _is_below(name: str, folder: Path) -> bool:
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):
+        return False
 
 
 def _case_of(shard: Shard, key: tuple[str, str], corpus: str) -> CaseRecord | None:

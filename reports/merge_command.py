@@ -12,6 +12,7 @@ from evals import thresholds as thresholds_file
 from evals.baseline import Baseline, BaselineError, find
 from evals.run_dir import point_latest
 from reports import cost, scorecard, terminal
+from reports.as_text import by_lines
 from reports.merge import NotMerged, merge
 from reports.rescore import NotRescored, rescore
 
@@ -61,20 +62,24 @@ def _merge(options: argparse.Namespace) -> int:
         prices = cost.load(Path(options.prices))
         prices.check(options.hardware)
         run = merge([Path(folder) for folder in options.folders], Path(options.runs_dir))
-        card, broken = rescore(
-            run,
-            thresholds,
-            limits,
-            gate=options.gate,
-            baseline=baseline,
-            prices=prices,
-            hardware=options.hardware,
-        )
+        try:
+            card, broken = rescore(
+                run,
+                thresholds,
+                limits,
+                gate=options.gate,
+                baseline=baseline,
+                prices=prices,
+                hardware=options.hardware,
+            )
+        except BaseException:
+            shutil.rmtree(run, ignore_errors=True)  # without figures it would look like a pass
+            raise
     except BaselineError as error:
-        print(f"--baseline: {error}", file=sys.stderr)
+        print(by_lines(f"--baseline: {error}"), file=sys.stderr)
         return 1
     except (NotMerged, NotRescored, ConfigError, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(by_lines(str(error)), file=sys.stderr)
         return 1
     provenance = card.provenance.model_copy(
         update={"thresholds_sha256": card.rescored.thresholds_sha256} if card.rescored else {}
@@ -87,7 +92,7 @@ def _merge(options: argparse.Namespace) -> int:
     print(shown, end="")
     _write_page(run)
     for text in (*broken, *card.run.problems):
-        print(text)
+        print(by_lines(text))
     return 1 if card.run.exit_status else 0
 
 
@@ -97,4 +102,5 @@ def _write_page(run: Path) -> None:
     try:
         print(f"Page: {write_page(run)}")
     except Exception as error:  # as in a session, failing at it changes no verdict
-        print(f"Page: could not be written ({type(error).__name__}: {error})", file=sys.stderr)
+        said = f"Page: could not be written ({type(error).__name__}: {error})"
+        print(by_lines(said), file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from evals.baseline import WORSENED
 from evals.cases import Case, missing_measurements
 from evals.conditions import UNGATED
 from evals.explanation import CONFUSIONS
+from evals.measurement import Measurement
 from evals.models import MODEL_PROPERTY
 from evals.plugin import (
     BASELINE,
@@ -29,17 +30,31 @@ from evals.plugin import (
     case_of_nodeid,
 )
 from evals.run_dir import point_latest
-from evals.runs.plugin import RUN_DIR, run_dir
+from evals.runs.plugin import RUN_DIR, SESSION, run_dir
+from evals.stored import case_in
 from fixtures.fetching import without_secrets
+from fixtures.shown import one_line
 from reports import cost, licences, provenance, records, scorecard
 from reports.assemble import Findings, assemble
 from reports.ci.plugin import Ci, add_options
+from reports.safe_failure import make_printable
 from reports.scorecard import CorpusRecord, ModelRecord, Run, Scorecard
 
 _EVALS = "evals/"
 
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
 PRICES: pytest.StashKey[cost.Prices] = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What models and corpora say goes to no terminal as it is."""
+    report = yield
+    if any(name == cases.PROPERTY for name, _ in item.user_properties):
+        make_printable(report)
+    return report
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -103,6 +118,13 @@ class Collector:
         self._unrun: list[str] = []
         self._others_failed: set[str] = set()
         self._over: set[str] = set()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """What was begun and came to no report was interrupted, which is no pass."""
+        if nodeid.startswith(_EVALS) and nodeid not in self._cases:
+            case = case_of_nodeid(nodeid, self._config)
+            if case is not None:
+                self._cases[nodeid] = case
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -192,6 +214,7 @@ class Collector:
         for nodeid, case in [*self._cases.items()]:
             if nodeid not in self._over:
                 self._ended(nodeid, case, "the session ended before the test did")
+        self._end_what_is_not_whole(session)
         stopped = bool(session.shouldstop or session.shouldfail)
         card = self._build(int(session.exitstatus), stopped=stopped)
         # Everything that is written of the session is made from it.
@@ -209,11 +232,41 @@ class Collector:
             point_latest(folder)
         self._ci.publish(self._card, self._path, self._seen.values(), self._unrun)
 
+    def _end_what_is_not_whole(self, session: pytest.Session) -> None:
+        """A case without all of its parts, or that a resumed run has and the session has not."""
+        whole = {s.case for s in self._seen.values() if s.facts is not None}
+        passed = {s.case: n for n, s in self._seen.items() if s.outcome == "passed"}
+        failed = {s.case for s in self._seen.values() if s.outcome != "passed"}
+        ended = {
+            case: (nodeid, "not all parts of the corpus were run")
+            for case, nodeid in passed.items()
+            if case not in whole | failed
+        }
+        if self._config.stash[SESSION] > 1:
+            ran = set(self._cases.values())
+            for path in run_dir(self._config).glob("*/*/*.case.json"):
+                case = case_in(path)
+                if case is not None and case not in ran:
+                    ended[case] = (str(path), "the run was resumed without its test")
+        for case, (nodeid, why) in ended.items():
+            self._ended(nodeid, case, why)
+        if ended and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._unrun += [
+            f"{c.model} on {c.corpus} ({c.task}): {why}" for c, (_, why) in ended.items()
+        ]
+        # Of a case that failed in each of its parts, what it owes is missing once.
+        rows: dict[tuple[Any, ...], Measurement] = {}
+        for m in self._findings.measurements:
+            key = (m.model, m.task, m.corpus, m.metric, m.slice, m.normalizer)
+            rows.setdefault(key if m.value is None else (*key, id(m)), m)
+        self._findings.measurements = [*rows.values()]
+
     def _write_page(self, folder: Path) -> None:
         """The page is made from what is written already: failing at it changes no verdict."""
-        from reports.page.page import write_page  # brings a template engine
-
         try:
+            from reports.page.page import write_page  # brings a template engine
+
             self._page = write_page(folder, audio=self._config.getoption("report_audio"))
         except Exception as error:
             self._page_failed = f"{type(error).__name__}: {error}"
@@ -258,10 +311,10 @@ class Collector:
             terminalreporter.write_line(f"Page: {_shortest(self._page)}")
         if self._page_failed is not None:
             terminalreporter.write_line(
-                f"Page: could not be written ({self._page_failed})", yellow=True
+                one_line(f"Page: could not be written ({self._page_failed})"), yellow=True
             )
         for line in self._unrun:
-            terminalreporter.write_line(f"ERROR: {line}", red=True)
+            terminalreporter.write_line(one_line(f"ERROR: {line}"), red=True)
         if self._card is not None and self._card.run.shard is not None:
             said = f"Shard {self._card.run.shard}: held to no limit until all are put together by"
             terminalreporter.write_line(f"{said} python -m reports merge RUN RUN...")

@@ -37,7 +37,8 @@ def promote(run: Path, name: str, folder: Path = Path(FOLDER)) -> Path:
     target = folder / name
     scratch = folder / f".{name}.new"
     shutil.rmtree(scratch, ignore_errors=True)
-    shutil.copytree(run, scratch, ignore=shutil.ignore_patterns("*.log"))
+    # Links stay links: what they lead to is no part of the run.
+    shutil.copytree(run, scratch, symlinks=True, ignore=shutil.ignore_patterns("*.log", ".*.lock"))
     shutil.rmtree(target, ignore_errors=True)
     scratch.rename(target)
     return target

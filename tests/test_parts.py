@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals import parts
+from evals.baseline import Baseline, BaselineError
 from evals.conditions import CONTENDED, RESUMED, touched
 from evals.parts import Part, merged_facts
+from reports.history import read_history
 from tests.sessions import ROOT, TEXTS, card_of, check_rescored, run_toys, write_toys
 from tests.test_resume import killed_after, lines_of, started, the_run, wait_for
 from tests.toy_engine import toy_corpus
@@ -231,6 +233,17 @@ def test_shards_that_do_not_make_a_whole_are_refused(
     assert "39 lines, where 40 were written" in refused(one, changed)
 
 
+def test_a_shard_is_no_baseline_and_no_point_in_history(shards: Path, tmp_path: Path) -> None:
+    one, _ = runs_of(shards)
+    with pytest.raises(BaselineError, match="of shard 1/2 alone"):
+        Baseline(one / "scorecard.json")
+    found = read_history(one.parent, tmp_path, lambda m: True)
+    assert found.runs == []
+    assert [text.partition(": ")[2] for text in found.unread] == [
+        f"shard {number}/2 of a corpus alone" for number in (1, 2)
+    ]
+
+
 def test_a_limit_that_the_whole_breaks_fails_the_merge(shards: Path, tmp_path: Path) -> None:
     done = merged(tmp_path, *map(str, runs_of(shards)), "--gate=production")
     assert done.returncode == 1
@@ -259,3 +272,89 @@ def test_a_signal_ends_two_workers_in_order(number: int, tmp_path: Path, serial:
     for name in MODELS:
         assert said(folder, name) == said(serial, name), done.stdout
     assert json.loads((run / "scorecard.json").read_text())["run"]["complete"] is True
+
+
+@pytest.mark.parametrize(("first", "then"), [("serial", "-n2"), ("-n2", "-n2"), ("-n2", "-n3")])
+def test_workers_go_on_with_what_is_there(
+    first: str, then: str, tmp_path: Path, serial: Path
+) -> None:
+    """However many there were and are, no prediction is made again."""
+    folder = prepared(tmp_path, sleep=0.05)
+    killed_after(
+        folder, 12, *named(), *([first] if first != "serial" else []), number=signal.SIGKILL
+    )
+    run = the_run(folder)
+    before = {(line["id"], line["checksum"]) for name in MODELS for line in lines_of(folder, name)}
+    assert 12 <= len(before) < 2 * len(TEXTS)
+    done = run_toys(folder, f"--resume={run}", then)
+    for name in MODELS:
+        assert said(folder, name) == said(serial, name), done.stdout
+    after = {(line["id"], line["checksum"]) for name in MODELS for line in lines_of(folder, name)}
+    assert before <= after
+    assert len(after) == 2 * len(TEXTS)
+
+
+def test_a_failed_smoke_test_of_a_shard_fails_the_whole(tmp_path: Path) -> None:
+    """It is the first shard's alone, and no figure shows that it failed."""
+    folder = tmp_path / "smoke"
+    folder.mkdir()
+    write_toys(folder, {"moody": {"mode": "moody"}}, tier="baseline")
+    toy_corpus(folder / "toy", TEXTS)
+    codes = [
+        run_toys(
+            folder, "-m", "smoke or asr and not latency", "--model=moody", f"--shard={n}/2"
+        ).returncode
+        for n in (1, 2)
+    ]
+    assert codes == [1, 0]
+    done = merged(tmp_path, *map(str, runs_of(folder)))
+    assert done.returncode == 1
+    assert "two runs of one clip gave two texts" in done.stdout
+
+
+def test_shards_of_other_tests_are_refused(shards: Path, tmp_path: Path) -> None:
+    one, _ = runs_of(shards)
+    other = tmp_path / "other"
+    other.mkdir()
+    prepared(other)
+    run_toys(other, "-m", "asr and not latency", *named(), "--shard=2/2")
+    done = merged(tmp_path, str(one), str(runs_of(other)[0]))
+    assert done.returncode == 1
+    assert "tests.markexpr was asr and is asr and not latency" in done.stderr
+
+
+def test_shards_of_robustness_are_put_together(tmp_path: Path) -> None:
+    """It takes some utterances of the corpus alone, and shares those out."""
+    folder = prepared(tmp_path)
+    few = ("-m", "robustness", "--model=hears", "--robustness-utterances=10")
+    for number in (1, 2):
+        run_toys(folder, *few, f"--shard={number}/2")
+    done = merged(folder, *map(str, runs_of(folder)), "--gate=off")
+    assert done.returncode == 0, done.stderr
+    run_toys(folder, *few, "--gate=off")
+    (whole,) = (folder / "all").glob("20*")
+    one_go = card_of(folder)
+    assert figures(
+        json.loads((whole / "scorecard.json").read_text()), task="robustness"
+    ) == figures(one_go, task="robustness")
+
+
+def test_a_part_that_was_left_out_is_no_pass(tmp_path: Path) -> None:
+    done = run_toys(prepared(tmp_path), *SELECT, *named(), "-n", "2", "-k", "not 2of2")
+    assert done.returncode == 1
+    assert "hears on toy (asr): not all parts of the corpus were run" in done.stdout
+    card = card_of(tmp_path)
+    wer = [m for m in card["measurements"] if m["metric"] == "wer"]
+    assert {m["verdict"] for m in wer} == {"error"}
+    assert len(wer) == len({(m["model"], m["slice"]) for m in wer})
+
+
+def test_tests_of_one_name_are_refused(tmp_path: Path) -> None:
+    write_toys(tmp_path, {"m": {}, "m-x": {}})
+    toy_corpus(tmp_path / "toy", TEXTS[:2])
+    toy_corpus(tmp_path / "x-toy", TEXTS[:2])
+    done = run_toys(
+        tmp_path, "-m", "asr", "--model=m*", f"--corpus={tmp_path / 'x-toy' / 'manifest.jsonl'}"
+    )
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "would both be called m-x-toy" in done.stderr

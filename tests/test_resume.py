@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from evals.conditions import RESUMED, touched
-from tests.sessions import TEXTS, card_of, run_toys, shared_arguments, write_toys
+from tests.sessions import ROOT, TEXTS, card_of, run_toys, shared_arguments, write_toys
 from tests.toy_engine import toy_corpus
 
 SELECT = ("-m", "asr and not latency")
@@ -287,3 +288,47 @@ def test_a_full_disk_stops_the_session_and_spares_what_there_is(tmp_path: Path) 
     assert again.returncode == 0, again.stdout
     assert lines_of(folder)[: len(kept)] == kept
     assert sorted(line["index"] for line in lines_of(folder)) == list(range(UTTERANCES))
+
+
+def test_fewer_tests_do_not_pass_for_the_run(tmp_path: Path) -> None:
+    """What failed before and was not asked again is no pass."""
+    folder = prepared(tmp_path)
+    strict = tmp_path / "strict.yaml"
+    done = run_toys(folder, *SELECT, "--model=hears", "--model=other", "--gate=production")
+    assert done.returncode == 1
+    run = the_run(folder)
+    named = run_toys(folder, f"--resume={run}", "../../evals/test_smoke.py")
+    assert named.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "the tests that are named are not those that the run was begun with" in named.stderr
+    fewer = run_toys(folder, f"--resume={run}", "--deselect=evals/test_asr.py")
+    assert fewer.returncode != 0
+    card = json.loads((run / "scorecard.json").read_text())
+    assert not any(m["verdict"] == "pass" for m in card["measurements"])
+    assert not strict.exists()
+
+
+def test_another_engine_file_is_refused(interrupted: Path) -> None:
+    engine = interrupted / "their_engine.py"
+    before = engine.read_text(encoding="utf-8")
+    engine.write_text(before + "\n# changed\n", encoding="utf-8")
+    try:
+        done = run_toys(interrupted, f"--resume={the_run(interrupted)}")
+    finally:
+        engine.write_text(before, encoding="utf-8")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "model hears: engine_sha256 was" in done.stderr
+
+
+def test_another_normalizer_is_that_of_the_session(tmp_path: Path) -> None:
+    """It makes no prediction, so that it may be another one, and then is."""
+    folder = prepared(tmp_path)
+    run_toys(folder, *SELECT, "--model=hears")
+    run = the_run(folder)
+    limits = yaml.safe_load((ROOT / "thresholds.yaml").read_text(encoding="utf-8"))
+    limits.setdefault("corpora", {})["toy"] = {"normalizer": "whisper-basic"}
+    (folder / "limits.yaml").write_text(yaml.safe_dump(limits), encoding="utf-8")
+    done = run_toys(folder, f"--resume={run}", f"--thresholds={folder / 'limits.yaml'}")
+    assert done.returncode == 0, done.stdout
+    card = json.loads((run / "scorecard.json").read_text())
+    (wer,) = (m for m in card["measurements"] if (m["metric"], m["slice"]) == ("wer", "all"))
+    assert wer["normalizer"] == "whisper-basic"

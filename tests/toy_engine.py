@@ -86,7 +86,7 @@ class Toy(Adapter):
     """mode: how it behaves; on: the word in an utterance that sets the fault off.
 
     Modes that are wrong and answer all the same: `silent`, `constant` (SENTENCE),
-    `shuffled`, `looping`, `drops` (misses a word in `drop_every`), `wrong` (hears word number
+    `shuffled`, `looping`, `moody` (hears something else each time in sound without text), `drops` (misses a word in `drop_every`), `wrong` (hears word number
     `first`, counted over all utterances from 1, and from there on one in `every`, with an x at
     its end). Right at a price: `slow` (sleeps `slow_seconds` in each utterance, not in sound
     without text), `leaking` (keeps `leak_mb` of memory more from each).
@@ -139,6 +139,8 @@ class Toy(Adapter):
             time.sleep(self._options["sleep"])
         if self._options["mode"] == "constant":
             return Transcript(SENTENCE)
+        if self._options["mode"] == "moody" and not text:
+            return Transcript(f"mood {next(self._words)}")
         if self._options["on"] in text and text:
             return self._fault(text)
         return Transcript(text)

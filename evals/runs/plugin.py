@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import threading
@@ -114,9 +115,17 @@ def _take_over(config: pytest.Config) -> None:
                 f"--resume {named}: {flag} is another one: the run was begun {was}. Leave it out "
                 "to resume the run, or start a new one"
             )
-    if config.args_source != pytest.Config.ArgsSource.ARGS and content["arguments"]:
-        directory = Path(str(content.get("directory", ".")))
-        config.args[:] = [str(directory / argument) for argument in content["arguments"]]
+    directory = Path(str(content.get("directory", ".")))
+    files = [str(directory / argument) for argument in content["arguments"]]
+    if config.args_source == pytest.Config.ArgsSource.ARGS:
+        here = [str(config.invocation_params.dir / argument) for argument in config.args]
+        if here != files:
+            raise pytest.UsageError(
+                f"--resume {named}: the tests that are named are not those that the run was begun "
+                f"with ({' '.join(content['arguments']) or 'none were'}): leave them out"
+            )
+    elif files:
+        config.args[:] = files
     config.stash[RUN_DIR] = run
     config.stash[SESSION] = len(content["sessions"]) + 1
 
@@ -200,7 +209,8 @@ def identities(config: pytest.Config) -> dict[str, Identity]:
     for model in config.stash[MODELS]:
         devices = model.engine.adapter().devices
         device = place(config.getoption("device"), devices, model.engine.name).device
-        found[model.name] = model_identity(model, settings, device)
+        identity = model_identity(model, settings, device)
+        found[model.name] = json.loads(redact(json.dumps(identity)))
     return found
 
 
@@ -249,10 +259,10 @@ def _take_up(config: pytest.Config, content: dict[str, Any]) -> None:
         tidy(run)
         for log in run.rglob("*.log"):
             redact_file(log)  # of a session that was killed before it could
+        content["sessions"].append({"started": _now(), "command_line": _command(config)})
+        run_file.write(run, content)
     except (NotThisRun, LineError, OSError) as error:
         raise pytest.UsageError(f"--resume {run}: {error}") from None
-    content["sessions"].append({"started": _now(), "command_line": _command(config)})
-    run_file.write(run, content)
 
 
 def _lock(run: Path, config: pytest.Config) -> None:
