@@ -338,7 +338,7 @@ def _is_property(row: Any) -> bool:
 def _is_figure(row: Any) -> bool:
     try:
         figure = figure_of(row)
-    except (TypeError, LookupError):
+    except (TypeError, LookupError, ArithmeticError, ValueError):
         return False
     numbers = [x for x in (figure.value, *(figure.ci or ())) if x is not None]
     return all(type(x) in (int, float) and abs(x) < _HUGE for x in (figure.n, *numbers))

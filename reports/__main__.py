@@ -18,6 +18,7 @@ from reports import (
     rescore_command,
     scorecard,
 )
+from reports.as_text import by_lines
 from reports.promotion import NotPromoted, promote
 
 
@@ -76,7 +77,7 @@ def _promote(options: argparse.Namespace) -> int:
     try:
         target = promote(Path(options.folder), options.name)
     except (NotPromoted, OSError) as error:
-        print(error, file=sys.stderr)
+        print(by_lines(str(error)), file=sys.stderr)
         return 1
     print(f"{target}: compare with it by --baseline {options.name}")
     return 0

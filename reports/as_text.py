@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from rich.cells import cell_len
 
 from evals.metrics import METRICS
+from fixtures.shown import printable
 
 #: Ratios that are no part of a whole.
 _FACTORS = ("rtf", "rtfx", "length_ratio", "dc_offset")
@@ -58,6 +59,11 @@ def short(number: float) -> str:
 def plain(text: str) -> str:
     """Text from outside without control characters, which a terminal would obey."""
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def by_lines(text: str) -> str:
+    r"""Text of several lines, with what does not print as its escape, such as \x1b."""
+    return printable(text, keep="\n")
 
 
 def when(started: str) -> str:

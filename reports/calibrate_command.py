@@ -19,7 +19,9 @@ from adapters.located_yaml import ConfigError
 from evals import thresholds as thresholds_file
 from evals.metrics import METRICS, TASK_METRICS
 from evals.predictions import read_predictions
+from evals.written import as_folder
 from reports import scorecard
+from reports.as_text import plain
 from reports.calibration import FLAKE_TARGET, Calibrated, NotComparable, calibrate
 from reports.scorecard import Scorecard
 
@@ -90,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
             Path(arguments.write).write_text(text, encoding="utf-8")
             sys.stdout.write(f"Written: {arguments.write}\n")
     except (RunError, NotComparable, ConfigError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{plain(str(error))}\n")
         return 1
     return 0
 
@@ -161,7 +163,7 @@ def render(report: Report) -> str:
         report.figures, key=lambda f: (f.model, f.corpus, f.task)
     ):
         figures = list(group)
-        console.print(_plain(f"{model} on {corpus} ({task})"))
+        console.print(plain(f"{model} on {corpus} ({task})"))
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
         for heading in ("metric", "unit"):
             table.add_column(heading, no_wrap=True)
@@ -172,7 +174,7 @@ def render(report: Report) -> str:
             table.add_row(*_cells(f))
         console.print(table)
         for line in _notes(figures, report.varying.get((model, task, corpus))):
-            console.print(_plain(line), soft_wrap=True)
+            console.print(plain(line), soft_wrap=True)
         console.print()
     console.print(_legend(report), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
@@ -214,7 +216,7 @@ def snippet(report: Report, *, only_limited: bool) -> str:
         above = path
         lines += [f"        # {line}" for line in _evidence(f)]
         lines.append(f"        {f.metric}: {{{f.bound}: {_number(f.proposal)}}}")
-    return "\n".join(_plain(line) for line in lines) + "\n"
+    return "\n".join(plain(line) for line in lines) + "\n"
 
 
 def _cells(f: Calibrated) -> list[str]:
@@ -296,7 +298,11 @@ def _varying(
     """How many utterances' texts differ between the runs that have predictions of all."""
     counts = {}
     for model, task, corpus in dict.fromkeys((f.model, f.task, f.corpus) for f in figures):
-        paths = [folder / model / task / f"{corpus}.jsonl" for folder in folders]
+        try:
+            parts = [as_folder(model), as_folder(task), f"{as_folder(corpus)}.jsonl"]
+        except ValueError:
+            continue  # no session wrote such a file
+        paths = [folder.joinpath(*parts) for folder in folders]
         if not all(path.is_file() for path in paths):
             continue
         try:
@@ -335,8 +341,3 @@ def _number(value: float | None) -> str:
 def _short(value: float) -> str:
     """Four digits: enough to compare, not more than is known."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def _plain(text: str) -> str:
-    """Text from a file without control characters, which end a comment or steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)

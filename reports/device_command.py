@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from reports import scorecard
+from reports.as_text import by_lines
 from reports.device_table import as_markdown, device_rows
 
 
@@ -32,11 +33,11 @@ def _devices(options: argparse.Namespace) -> int:
         try:
             cards.append(scorecard.read(path / scorecard.FILE_NAME if path.is_dir() else path))
         except ValueError as error:
-            print(error, file=sys.stderr)
+            print(by_lines(str(error)), file=sys.stderr)
             return 1
     rows = device_rows(cards)
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
-        print(as_markdown(rows), end="")
+        print(by_lines(as_markdown(rows)), end="")
     return 0

@@ -6,7 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from reports.page.sounds import DEFAULT_MB
+from fixtures.paths import OPTION
+from reports.as_text import by_lines
+from reports.page.sounds import DEFAULT_MB, near
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,6 +26,15 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         help=f"at most this much sound (default: {DEFAULT_MB:g})",
     )
     command.add_argument(
+        OPTION,
+        action="append",
+        default=[],
+        dest="audio_roots",
+        metavar="FOLDER",
+        help="a folder whose sound may be put in, beside the run's, the cache's and the present "
+        "one: a run says itself which files it heard, and it may be somebody else's",
+    )
+    command.add_argument(
         "-o", "--output", metavar="PATH", help="the file (default: scorecard.html in the run)"
     )
     command.set_defaults(run=run)
@@ -38,10 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
             Path(arguments.folder),
             audio=arguments.audio,
             audio_mb=arguments.audio_mb,
+            audio_roots=[*near(), *map(Path, arguments.audio_roots)],
             output=Path(arguments.output) if arguments.output else None,
         )
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{by_lines(str(error))}\n")
         return 1
     sys.stdout.write(f"Page: {path}\n")
     return 0

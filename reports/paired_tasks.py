@@ -20,6 +20,7 @@ from evals.predictions import Prediction
 from evals.replied import Replied
 from evals.spoken import Spoken
 from evals.thresholds import Thresholds
+from evals.written import as_folder
 from fixtures.dialogues import Dialogues
 from reports.changes import Change, Comparison, Pairing, direction
 from reports.moved import TURNS, Moved, Of, moved, turned
@@ -55,7 +56,12 @@ class Side:
         return known.get(corpus)
 
     def path(self, model: str, task: str, corpus: str, part: str | None = None) -> Path:
-        folder = self.folder / model / task
+        """Raises BrokenRun for a name that leads elsewhere."""
+        try:
+            folder = self.folder / as_folder(model) / as_folder(task)
+            as_folder(corpus)
+        except ValueError as error:
+            raise BrokenRun(f"{self.folder}: {error}") from None
         return folder / corpus / f"{part}.jsonl" if part else folder / f"{corpus}.jsonl"
 
 

@@ -12,6 +12,7 @@ from evals.comparison import NotComparable
 from evals.predictions import Prediction, read_lines
 from evals.replied import Replied
 from evals.spoken import Spoken
+from fixtures.shown import one_line
 
 Line = TypeVar("Line", Prediction, Spoken, Replied)
 
@@ -20,6 +21,9 @@ _SHOWN_IDS = 5
 
 class BrokenRun(NotComparable):
     """What a run should hold is not there, or not readable; the message names the file."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 @dataclass(frozen=True)

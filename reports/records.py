@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from evals.cases import Case
-from evals.written import write_json
+from evals.written import as_folder, why_not, write_json
+from fixtures.shown import one_line
 from reports.scorecard import ModelRecord, Part
 
 Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
@@ -21,7 +22,7 @@ class CaseRecord(Part):
     """One test of a task: a model on a corpus."""
 
     tier: str
-    corpus: str
+    corpus: Annotated[str, AfterValidator(as_folder)]
     outcome: Outcome
     gate_broken: bool = Field(description="it failed because a limit was broken, and only so")
     message: str | None = Field(description="why it failed or was skipped")
@@ -102,15 +103,18 @@ def read(run: Path, models: Iterable[str]) -> list[TaskRecord]:
     """The records of these models. Raises ValueError naming the file that is none."""
     found = []
     for model in models:
-        for path in sorted((run / model).glob("*.json")):
+        try:
+            folder = run / as_folder(model)
+        except ValueError as error:
+            raise ValueError(one_line(f"{run}: models.name: {error}")) from None
+        for path in sorted(folder.glob("*.json")):
             try:
                 found.append(TaskRecord.model_validate_json(path.read_bytes()))
             except OSError as error:
-                raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+                raise ValueError(why_not(path, error)) from None
             except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(str(part) for part in first["loc"]) or "file"
-                raise ValueError(
-                    f"{path}: {where}: {first['msg']}: not a run record of Model Lab"
-                ) from None
+                why = f"{why_not(path, error)}: not a run record of Model Lab"
+                raise ValueError(why) from None
+            if (found[-1].model.name, found[-1].task) != (model, path.stem):
+                raise ValueError(one_line(f"{path}: of another model or task than its name says"))
     return found

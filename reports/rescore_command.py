@@ -12,6 +12,7 @@ from evals import thresholds as thresholds_file
 from evals.baseline import Baseline, BaselineError, find
 from evals.measurement import Measurement
 from reports import cost, scorecard
+from reports.as_text import by_lines
 from reports.rescore import NotRescored, rescore
 from reports.scorecard import Cost, Scorecard
 
@@ -83,25 +84,25 @@ def _rescore(options: argparse.Namespace) -> int:
             hardware=options.hardware,
         )
     except BaselineError as error:
-        print(f"--baseline: {error}", file=sys.stderr)
+        print(by_lines(f"--baseline: {error}"), file=sys.stderr)
         return 1
     except (NotRescored, ConfigError, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(by_lines(str(error)), file=sys.stderr)
         return 1
     held_by = before.rescored or before.provenance
     if card.rescored is not None and card.rescored.thresholds_sha256 != held_by.thresholds_sha256:
         print(f"limits: {limits}, which are not those that the run was held to")
     for line in _changes(before, card):
-        print(line)
+        print(by_lines(line))
     for text in broken:
-        print(text)
+        print(by_lines(text))
     if not options.dry_run:
         path = run / scorecard.FILE_NAME
         shutil.copy2(path, _free(run))  # so that there is one at any time
         print(f"{scorecard.write(card, run)}: written anew")
         _write_page(run, audio="--report-audio" in card.provenance.command_line)
     for problem in card.run.problems:
-        print(problem)
+        print(by_lines(problem))
     if not card.run.complete:
         print(f"the run was interrupted (exit status {card.run.exit_status}), so it is no pass")
     return 1 if card.run.exit_status else 0
@@ -110,13 +111,15 @@ def _rescore(options: argparse.Namespace) -> int:
 def _write_page(run: Path, *, audio: bool) -> None:
     """Make the run's page anew, where it has one: it would go on showing the former verdicts."""
     from reports.page.page import FILE_NAME, write_page  # brings a template engine
+    from reports.page.sounds import near
 
     if (run / FILE_NAME).exists():
         try:
-            print(f"{write_page(run, audio=audio)}: written anew")
+            print(f"{write_page(run, audio=audio, audio_roots=near())}: written anew")
         except Exception as error:  # as in a session, failing at it changes no verdict
             said = f"{type(error).__name__}: {error}"
-            print(f"{run / FILE_NAME}: shows the former figures still ({said})", file=sys.stderr)
+            said = f"{run / FILE_NAME}: shows the former figures still ({said})"
+            print(by_lines(said), file=sys.stderr)
 
 
 def _free(run: Path) -> Path:

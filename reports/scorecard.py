@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evals.comparison import Worsened
 from evals.confusions import Confusion
 from evals.measurement import Measurement
+from evals.written import why_not
 
 SCHEMA_FILE = Path(__file__).with_name("scorecard.schema.json")
 FILE_NAME = "scorecard.json"
@@ -260,13 +261,9 @@ def write(card: Scorecard, folder: Path) -> Path:
 def read(path: Path) -> Scorecard:
     """A scorecard from its file. Raises ValueError for one that breaks the contract."""
     try:
-        return Scorecard.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise ValueError(f"{path}: {where}: {first['msg']}") from None
+        return Scorecard.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ValueError(why_not(path, error)) from None
 
 
 def json_schema() -> str:

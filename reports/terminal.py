@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +17,7 @@ from evals.evaluation import describe
 from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
 from evals.thresholds import Thresholds
+from reports.as_text import plain
 from reports.decision import decision_lines
 from reports.other_tables import MARK, other_tables
 from reports.scorecard import Scorecard
@@ -42,6 +44,7 @@ _GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
 def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, color: bool) -> str:
     """The section's text. color: whether the terminal takes escape codes."""
+    card = _without_controls(card)
     out = io.StringIO()
     console = Console(
         file=out,
@@ -68,9 +71,9 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
         say(line)
     best = card.recommendation
     say(f"Recommended for production ({best.use_case}): {best.model or 'none'}", "bold")
-    say(f"  {_plain(best.reason)}")
+    say(f"  {plain(best.reason)}")
     for line in decision_lines(card):
-        say(f"  {_plain(line)}")
+        say(f"  {plain(line)}")
     console.print(Text(f"Scorecard: {path}"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
@@ -147,7 +150,7 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
         needed = m.gated or m.metric in thresholds.graded.get(m.task, ())
         wrong = m.verdict == "fail" or (m.verdict in MISSING and needed)
         if wrong or (m.verdict == "inconclusive" and not UNGATED & set(m.conditions)):
-            lines.append(f"{m.model} on {m.corpus} ({m.task}): {_plain(describe(m))}")
+            lines.append(f"{m.model} on {m.corpus} ({m.task}): {plain(describe(m))}")
     for grade in card.grades:
         for corpus in grade.corpora:
             if corpus.capped_by and corpus.grade:
@@ -161,7 +164,7 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
         )
     for record in card.models:
         if record.device_note:
-            lines.append(f"{record.name}: {_plain(record.device_note)}")
+            lines.append(f"{record.name}: {plain(record.device_note)}")
     return lines
 
 
@@ -182,8 +185,8 @@ def _since_baseline(card: Scorecard) -> list[str]:
             r for w in card.worsened if (w.model, w.corpus) == (m.model, m.corpus) for r in w.rows
         ]
         lines += [
-            f"  {row.id}: {_plain(row.reference)!r} was heard as {_plain(row.before)!r} "
-            f"({row.errors_before} wrong), now as {_plain(row.after)!r} ({row.errors_after} wrong)"
+            f"  {row.id}: {plain(row.reference)!r} was heard as {plain(row.before)!r} "
+            f"({row.errors_before} wrong), now as {plain(row.after)!r} ({row.errors_after} wrong)"
             for row in rows[:_SHOWN_WORSENED]
         ]
         if len(rows) > _SHOWN_WORSENED:
@@ -191,6 +194,18 @@ def _since_baseline(card: Scorecard) -> list[str]:
     return lines
 
 
-def _plain(text: str) -> str:
-    """Text from outside without control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() else " " for c in text)
+def _without_controls(card: Scorecard) -> Scorecard:
+    """Its texts without what a terminal would obey: any of them may be from outside."""
+    written = card.model_dump()
+    cleaned = _cleaned(written)
+    return card if cleaned == written else Scorecard.model_validate(cleaned)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_cleaned(item) for item in value)
+    return value

@@ -59,6 +59,7 @@ DEEP = {
     "test_resume.py",
     "test_safe_loading.py",
     "test_hostile_corpora.py",
+    "test_hostile_files.py",
     "test_large_corpora.py",
     "test_parts.py",
     "test_ray.py",

@@ -725,7 +725,10 @@ def _no_dialogues(a: Path, b: Path) -> list[str | Path]:
             "{root}/b/some-model/asr/some-corpus.jsonl: cannot be read: No such file",
         ),
         (_broken_line, "{root}/b/some-model/asr/some-corpus.jsonl:41: not JSON"),
-        (_no_text, "{root}/b/some-model/asr/some-corpus.jsonl: 'u000': not text where it should"),
+        (
+            _no_text,
+            "{root}/b/some-model/asr/some-corpus.jsonl:1: not a prediction: hypothesis is no text",
+        ),
         (_twice, "{root}/b/some-model/asr/some-corpus.jsonl:41: id 'u000' is that of line 1 too"),
         (
             _unknown_model,

@@ -720,7 +720,8 @@ def test_command_writes_the_page_or_says_why_not(
 
     assert command(str(run)) == 0
     assert capsys.readouterr().out == f"Page: {run / 'scorecard.html'}\n"
-    assert command(str(run), "--audio", "-o", str(tmp_path / "it.html")) == 0
+    audio = ("--audio", "--audio-root", str(tmp_path))
+    assert command(str(run), *audio, "-o", str(tmp_path / "it.html")) == 0
     assert Page((tmp_path / "it.html").read_text()).errors["audio"]
     assert command(str(tmp_path / "nowhere")) == 1
     assert "scorecard.json: cannot be read" in capsys.readouterr().err

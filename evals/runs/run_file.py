@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,10 @@ def read(run: Path) -> dict[str, Any]:
             raise _otherwise(run, key)
     if content.get("schema_version") != 1:
         raise ValueError(f"{run / NAME}: schema_version: 1 is expected")
+    try:
+        json.dumps(content, allow_nan=False)
+    except ValueError as error:  # 1e999: it is to be written again
+        raise ValueError(one_line(f"{run / NAME}: {error}")) from None
     for name in (*FIXED, *FREE):
         if not _is_value(name, content["options"].get(name)):
             raise _otherwise(run, f"options.{name}")
@@ -155,7 +160,10 @@ def option(content: Mapping[str, Any], name: str) -> Any:
         if not isinstance(one, str) or "://" in one:
             return one
         path = directory / one
-        return str(path) if not Path(one).exists() and path.exists() else one
+        try:
+            return str(path) if not Path(one).exists() and path.exists() else one
+        except (OSError, ValueError):  # a name that no file can have
+            return one
 
     return [found(one) for one in value] if isinstance(value, list) else found(value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from evals.written import as_folder
 from fixtures.dialogues import Dialogues, read_dialogues
 from fixtures.rows import CorpusError
 from reports.scorecard import Scorecard
@@ -15,7 +16,11 @@ def dialogues_of(card: Scorecard, run: Path) -> Mapping[str, Dialogues]:
     found: dict[str, Dialogues] = {}
     cells = {(m.model, m.corpus) for m in card.measurements if m.task == "chat"}
     for model, corpus in sorted(cells):
-        folder = run / model / "chat"
+        try:
+            folder = run / as_folder(model) / "chat"
+            as_folder(corpus)
+        except ValueError:
+            continue  # the name leads out of the run
         for ending in (".yaml", ".yml", ".jsonl", ".json"):
             try:
                 found[corpus] = read_dialogues(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from evals.lines import SEAL, LineError, parse_line
+from evals.lines import LineError, line_of, parse_line, raw_lines
+from fixtures.shown import one_line
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -47,41 +47,27 @@ class Lines(Generic[T]):
                 self.problems.append(f"{self._name}: not in the run's folder")
                 return
             with path.open("rb") as file:
-                for number, line in enumerate(file, start=1):
+                for number, line in raw_lines(file, Path(self._name)):
                     if not line.strip():
                         continue
                     try:
                         found = self._parsed(line, number)
-                    except (TypeError, ValueError) as error:
+                    except LineError as error:
                         broken += 1
                         if broken <= _SHOWN:
-                            self.problems.append(self._problem(error, number))
+                            self.problems.append(str(error))
                         continue
                     self.read += 1
                     yield number, found
         except FileNotFoundError:
             self.problems.append(f"{self._name}: the file is not there")
+        except LineError as error:
+            self.problems.append(str(error))
         except (OSError, ValueError) as error:  # a name may be one that no file can have
-            self.problems.append(f"{self._name}: cannot be read: {error}")
+            self.problems.append(one_line(f"{self._name}: cannot be read: {error}"))
         if broken > _SHOWN:
             self.problems.append(f"{self._name}: and {broken - _SHOWN} more such lines")
 
-    def _problem(self, error: Exception, number: int) -> str:
-        if isinstance(error, LineError):
-            return str(error)
-        return f"{self._name}:{number}: not a {self._kind.__name__.lower()}: {error}"
-
     def _parsed(self, line: bytes, number: int) -> T:
-        row = parse_line(line, Path(self._name), number)
-        return _checked(self._kind(**{key: row[key] for key in row if key not in SEAL}))
-
-
-#: What lines call their texts: JSON may hold something else there.
-_TEXTS = ("id", "reference", "hypothesis", "text", "answer", "user", "dialogue")
-
-
-def _checked(line: T) -> T:
-    for one in fields(line):
-        if one.name in _TEXTS and not isinstance(getattr(line, one.name), str):
-            raise ValueError(f"{one.name} is no text")
-    return line
+        path = Path(self._name)
+        return line_of(parse_line(line, path, number), self._kind, path, number)

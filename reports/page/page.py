@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +28,31 @@ def write_page(
     *,
     audio: bool = False,
     audio_mb: float = DEFAULT_MB,
+    audio_roots: Sequence[Path] | None = None,
     output: Path | None = None,
     dialogues: Mapping[str, Dialogues] | None = None,
     seed: int = 0,
 ) -> Path:
     """Write the page of a run beside its scorecard.json, whole or not at all; its path.
 
-    audio: put the sound of the errors shown into it, at most audio_mb MB. output: another place.
+    audio: put the sound of the errors shown into it, at most audio_mb MB. audio_roots: the folders
+    that it may be in beside the run's; None: anywhere, for a run of this session's own.
+    output: another place.
     dialogues: what the chat task's conversations expect, by the corpus's name; looked for where
     not given. seed: of the sample, where there are too many errors to show all.
     Raises ValueError where scorecard.json is missing or breaks its contract; OSError.
     """
     card = scorecard.read(run / scorecard.FILE_NAME)
     path = output or run / FILE_NAME
-    text = render(card, run, audio=audio, audio_mb=audio_mb, dialogues=dialogues, seed=seed)
+    text = render(
+        card,
+        run,
+        audio=audio,
+        audio_mb=audio_mb,
+        audio_roots=audio_roots,
+        dialogues=dialogues,
+        seed=seed,
+    )
     scratch = path.with_name(f"{path.name}.tmp")
     scratch.write_text(text, encoding="utf-8", newline="\n")
     scratch.replace(path)
@@ -54,6 +65,7 @@ def render(
     *,
     audio: bool = False,
     audio_mb: float = DEFAULT_MB,
+    audio_roots: Sequence[Path] | None = None,
     dialogues: Mapping[str, Dialogues] | None = None,
     seed: int = 0,
 ) -> str:
@@ -64,7 +76,7 @@ def render(
     errors = _fitting(card, run, known, seed)
     if audio:
         # The sample is known by now: no sound is read that is not shown.
-        sounds = Sounds(run, audio_mb)
+        sounds = Sounds(run, audio_mb, audio_roots)
         errors = errors.with_sound(sounds)
     drawn = [
         (name, chart(card))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from fixtures.audio import SAMPLE_RATE, AudioError, load_audio
+from fixtures.cache import cache_dir
+from fixtures.paths import OPTION
 
 #: How much of the page sound may be, in MB (10^6 bytes).
 DEFAULT_MB = 20.0
@@ -20,10 +23,14 @@ _SUBTYPE = "PCM_16"
 class Sounds:
     """Clips as FLAC in base64, each once, until there is no more room.
 
+    roots: the folders that what was heard may be in, beside the run's; None: anywhere.
     missed: why clips are not there, and how many.
     """
 
-    def __init__(self, run: Path, megabytes: float = DEFAULT_MB) -> None:
+    def __init__(
+        self, run: Path, megabytes: float = DEFAULT_MB, roots: Sequence[Path] | None = None
+    ) -> None:
+        self._roots = [root.resolve() for root in (run, *roots)] if roots is not None else None
         self.clips: list[str] = []
         self.missed: Counter[str] = Counter()
         self.megabytes = megabytes
@@ -68,6 +75,7 @@ class Sounds:
         self, path: str, offset: float | None, seconds: float | None
     ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], int]:
         if seconds is not None:
+            self._refuse_outside(path)
             duration = seconds if offset is not None else None
             return load_audio(Path(path), offset=offset, duration=duration), SAMPLE_RATE
         inside = (self._run / path).resolve()
@@ -76,3 +84,16 @@ class Sounds:
         samples, rate = soundfile.read(inside, dtype="float32")
         # A voice may answer with what is no sound; whole numbers have no place for that.
         return np.clip(np.nan_to_num(samples, posinf=1.0, neginf=-1.0), -1.0, 1.0), rate
+
+    def _refuse_outside(self, path: str) -> None:
+        """A run from somebody else may name any file of this machine: a page is given away."""
+        if self._roots is None:
+            return
+        inside = Path(path).resolve()
+        if not any(inside.is_relative_to(root) for root in self._roots):
+            raise ValueError(f"outside the folders that sound is taken from ({OPTION} adds one)")
+
+
+def near() -> list[Path]:
+    """Where sound may be taken from unasked: the built-in corpora's folder, and the present one."""
+    return [cache_dir(), Path.cwd()]
