@@ -65,7 +65,7 @@ def ask_once(
     for attempt in (1, 2):
         try:
             if not model.alive:
-                model.restart()
+                _revive(model)
             answer = Answered(item, ask(item), attempt)
         except WorkerError as failure:
             if model.alive:
@@ -78,6 +78,19 @@ def ask_once(
         patience.survived()
         return answer
     raise AssertionError("two attempts end in an answer or an error")
+
+
+def _revive(model: LoadedModel) -> None:
+    """Start its process anew, a second time where it dies meanwhile, which is not the item's doing.
+
+    Raises WorkerError.
+    """
+    try:
+        model.restart()
+    except WorkerError:
+        if model.alive:
+            raise
+        model.restart()
 
 
 def ask_each(

@@ -24,6 +24,7 @@ from typing import (
     Any,
     BinaryIO,
     Generic,
+    Literal,
     Self,
     TypeVar,
     Union,
@@ -383,6 +384,9 @@ def _types(kind: type[Any]) -> Collection[tuple[str, tuple[type, ...]]]:
         parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
         types: list[type] = []
         for part in parts:
+            if get_origin(part) is Literal:
+                types += {type(value) for value in get_args(part)}
+                continue
             plain = get_origin(part) or part
             types += [int, float] if plain is float else [plain]
         found.append((one.name, tuple(types)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from evals.lines import read_lines
 from evals.replied import Replied
 from fixtures.dialogues import BUILTIN
 from tests.faulty_assistant import FAULTS
@@ -68,8 +68,7 @@ def rows(folder: Path, model: str) -> dict[str, dict[str, Any]]:
 
 
 def lines_of(folder: Path, model: str) -> list[Replied]:
-    text = (folder / f"runs/latest/{model}/chat/few.jsonl").read_text(encoding="utf-8")
-    return [Replied(**json.loads(line)) for line in text.splitlines()]
+    return read_lines(folder / f"runs/latest/{model}/chat/few.jsonl", Replied)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

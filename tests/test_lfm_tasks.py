@@ -21,6 +21,7 @@ import yaml
 
 from adapters.lfm2_audio import SAMPLE_RATE, Lfm2Audio
 from evals import thresholds
+from evals.lines import read_lines
 from evals.measurement import MISSING
 from evals.replied import Replied
 from evals.spoken import Spoken
@@ -101,17 +102,20 @@ class Held:
 
     @property
     def spoken(self) -> list[Spoken]:
-        return [Spoken(**row) for row in self._lines("tts/few.jsonl")]
+        return read_lines(self._file("tts/few.jsonl"), Spoken)
 
     def replied(self, *, typed: bool) -> list[Replied]:
-        rows = self._lines("chat/talk.jsonl")
-        return [Replied(**row) for row in rows if row["typed"] == typed]
+        rows = read_lines(self._file("chat/talk.jsonl"), Replied)
+        return [row for row in rows if row.typed == typed]
 
     def sound(self, name: str | None) -> tuple[np.ndarray, int]:
         """What is kept in the run: shape (n,), and its rate in Hz."""
         assert name is not None
         samples, rate = soundfile.read(self.run / name, dtype="float32")
         return samples, rate
+
+    def _file(self, name: str) -> Path:
+        return self.run / MODEL / name
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
         text = (self.run / MODEL / name).read_text(encoding="utf-8")

@@ -21,6 +21,7 @@ from evals.cases import Case
 from evals.chat_scores import kappa, llm_judged
 from evals.evaluation import Evaluation, GateBroken
 from evals.expectations import check_all, succeeded
+from evals.lines import read_lines
 from evals.llm_judge import KEY, URL, Judged, JudgeError, LlmJudge, Said, judge_answers, parse
 from evals.llm_judge_prompt import LONGEST, SYSTEM, Asked, in_words
 from evals.measurement import Measurement
@@ -445,7 +446,7 @@ def judged_by(
     with LineFile[Judged](path) as file:
         found = judge_answers(judge, lines, dialogues, file)
     judge.close()
-    kept = [Judged(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    kept = read_lines(path, Judged)
     assert kept == list(found)
     return kept
 
@@ -681,12 +682,11 @@ def test_a_judge_that_judges_right_agrees(judged_run: Path) -> None:
 
 def kept(folder: Path, model: str) -> tuple[Dialogues, list[Replied], list[Judged]]:
     chat = folder / "runs/latest" / model / "chat"
-    lines = [json.loads(x) for x in (chat / "few.jsonl").read_text("utf-8").splitlines()]
-    judged = [json.loads(x) for x in (chat / "few.llm-judge.jsonl").read_text("utf-8").splitlines()]
+    lines = read_lines(chat / "few.jsonl", Replied)
     return (
         read_dialogues(folder / "few.yaml"),
-        [Replied(**line) for line in lines if not line["typed"]],
-        [Judged(**line) for line in judged],
+        [line for line in lines if not line.typed],
+        read_lines(chat / "few.llm-judge.jsonl", Judged),
     )
 
 

@@ -17,6 +17,7 @@ import yaml
 from adapters.engines import EngineRef
 from adapters.espeak import Espeak
 from adapters.interface import LoadSpec
+from evals.lines import read_lines
 from evals.spoken import Spoken
 from fixtures.audio import SAMPLE_RATE
 from fixtures.sentences import builtin_sentences
@@ -138,8 +139,7 @@ def test_a_sound_voice_is_graded_and_its_audio_kept(
     (grade,) = [g for g in card["grades"] if g["model"] == "voice-none"]
     assert grade["corpora"][0]["task"] == "tts"
     assert grade["corpora"][0]["metrics"]["tts/wer"] == "A"
-    lines = (folder / "runs/latest/voice-none/tts/few.jsonl").read_text(encoding="utf-8")
-    spoken = [Spoken(**json.loads(line)) for line in lines.splitlines()]
+    spoken = read_lines(folder / "runs/latest/voice-none/tts/few.jsonl", Spoken)
     assert [line.id for line in spoken][-1] == "empty-1"
     for line in spoken:
         assert line.audio is not None
@@ -230,7 +230,8 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if EngineRef("transformers_asr").missing() is None:
         file = seconds_as_rating(folder / "utmos.pt")
         networks = ["--rated-clips=2", f"--utmos={file}", "--speaker-encoder=nobody/nothing"]
-    done = run(folder, "--model=voice-none", *networks, corpus=folder / "said.jsonl")
+    root = f"--audio-root={corpus.manifest.parent}"
+    done = run(folder, "--model=voice-none", root, *networks, corpus=folder / "said.jsonl")
     assert done.returncode == 0, done.stdout
     return folder
 
