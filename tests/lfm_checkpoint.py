@@ -49,10 +49,15 @@ def make(folder: Path, *, mute: bool = False, seed: int = 0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "config.json", _config())
     _tokenizer(folder)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        _weights(folder, mute)
-        _detokenizer(folder / "audio_detokenizer")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums come out otherwise with more
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            _weights(folder, mute)
+            _detokenizer(folder / "audio_detokenizer")
+    finally:
+        torch.set_num_threads(threads)
     return folder
 
 
