@@ -99,6 +99,17 @@ def test_a_changed_byte_is_noticed(
         read_lines(path, Said)
 
 
+def test_a_changed_word_is_noticed(tmp_path: Path) -> None:
+    """What is still a line, of the right kind, and says something else."""
+    path = tmp_path / "x.jsonl"
+    write(path, numbered(["turn on", "turn off"]))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("turn on", "turn in"), encoding="utf-8"
+    )
+    with pytest.raises(LineError, match=r"x\.jsonl:1: its checksum is not that of the line"):
+        read_lines(path, Said)
+
+
 def test_they_are_read_in_the_order_of_the_corpus(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     lines = numbered(list("abcde"))
