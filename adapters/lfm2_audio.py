@@ -8,43 +8,45 @@ together are the decoding of the whole answer.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
-from unittest import mock
+from typing import Any, ClassVar
 
 import numpy as np
 
 from adapters import hub
-from adapters.interface import (
-    Adapter,
-    Audio,
-    LoadSpec,
-    ModelError,
-    Options,
-    ReplyPiece,
-    Samples,
-    Turn,
+from adapters.interface import Adapter, Audio, LoadSpec, ModelError, Options, ReplyPiece, Turn
+from adapters.lfm2_files import (
+    DETOKENIZER,
+    INDEX,
+    MIMI,
+    check_folder,
+    load_detokenizer,
+    load_mimi,
+    load_model,
+    which_decoder,
+)
+from adapters.lfm2_stream import (
+    END_OF_AUDIO,
+    DetokenizerStream,
+    FrameDecoder,
+    MimiStream,
+    TextStream,
+    unspoken_ids,
 )
 
 SAMPLE_RATE = 24_000  # of what it says
 VOICES = ("US male", "US female", "UK male", "UK female")
 
-_WEIGHTS = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
-_MIMI = "tokenizer-e351c8d8-checkpoint125.safetensors"
-_DETOKENIZER = "audio_detokenizer"
 _REQUIRED = ("config.json", "tokenizer.json")
 _PATTERNS = (
     "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-    "chat_template*", "model*.safetensors", _INDEX, _MIMI, f"{_DETOKENIZER}/*",
+    "chat_template*", "model*.safetensors", INDEX, MIMI, f"{DETOKENIZER}/*",
 )  # fmt: skip
 
 _TEXT_END = "<|text_end|>"
-_END_OF_AUDIO = 2048  # the first code that is no sound
 #: Shorter sound than this leaves the encoder without a frame, so it is padded with silence.
 _SHORTEST = 1600  # samples at 16 kHz
 _HEARING_RATE = 16_000
@@ -104,11 +106,11 @@ class Lfm2Audio(Adapter):
         ).resolve()
         self.loaded_from = str(folder)
         # All that can be seen in the files comes before the imports, which take seconds.
-        _check_folder(folder)
-        decoder = _which_decoder(folder, settings["audio_decoder"])
-        if settings["spoken_history"] and not (folder / _MIMI).is_file():
+        check_folder(folder)
+        decoder = which_decoder(folder, settings["audio_decoder"])
+        if settings["spoken_history"] and not (folder / MIMI).is_file():
             raise ModelError(
-                f"{folder}: spoken_history needs Mimi to encode audio, and there is no {_MIMI}; "
+                f"{folder}: spoken_history needs Mimi to encode audio, and there is no {MIMI}; "
                 "set spoken_history to false"
             )
 
@@ -119,16 +121,16 @@ class Lfm2Audio(Adapter):
         self._seed = spec.seed
         self._device = torch.device(spec.device)
         self._dtype = _dtype(settings["dtype"], self._device.type)
-        self._model, self._processor = _load_model(folder, self._device, self._dtype)
+        self._model, self._processor = load_model(folder, self._device, self._dtype)
         self._mimi: Any = None
         self._detokenizer: Any = None
         if decoder == "detokenizer":
-            self._detokenizer = _load_detokenizer(folder / _DETOKENIZER, self._device)
+            self._detokenizer = load_detokenizer(folder / DETOKENIZER, self._device)
             # Where the library's own decode() looks before it builds one on CUDA.
             self._processor._audio_detokenizer = self._detokenizer
         if decoder == "mimi" or settings["spoken_history"]:
-            self._mimi = _load_mimi(folder / _MIMI, self._device)
-        self._unspoken = _unspoken_ids(self._processor.text)
+            self._mimi = load_mimi(folder / MIMI, self._device)
+        self._unspoken = unspoken_ids(self._processor.text)
 
     def transcribe(self, audio: Audio) -> Iterator[str]:
         if len(audio.samples) == 0:
@@ -138,7 +140,7 @@ class Lfm2Audio(Adapter):
         self._add_audio(chat, audio)
         chat.end_turn()
         chat.new_turn("assistant")
-        text = _Text(self._processor.text, self._unspoken)
+        text = TextStream(self._processor.text, self._unspoken)
         for token in self._generate(chat, interleaved=False):
             if token.numel() == 1 and (piece := text.push(int(token))):
                 yield piece
@@ -163,7 +165,7 @@ class Lfm2Audio(Adapter):
     def reply(self, turns: Sequence[Turn]) -> Iterator[ReplyPiece]:
         chat = self._history(turns)
         chat.new_turn("assistant")
-        text = _Text(self._processor.text, self._unspoken)
+        text = TextStream(self._processor.text, self._unspoken)
         with self._decoding() as sound:
             for token in self._generate(chat, interleaved=True):
                 if token.numel() == 1:
@@ -184,8 +186,8 @@ class Lfm2Audio(Adapter):
             return there
         folder = hub.folder(checkpoint, revision, required=_REQUIRED, patterns=_PATTERNS)
         try:
-            _check_folder(folder)
-            _which_decoder(folder, "auto")
+            check_folder(folder)
+            which_decoder(folder, "auto")
         except ModelError:
             return False
         return True
@@ -193,8 +195,8 @@ class Lfm2Audio(Adapter):
     @classmethod
     def download(cls, checkpoint: str, revision: str | None) -> str:
         folder = hub.download(checkpoint, revision, required=_REQUIRED, patterns=_PATTERNS)
-        _check_folder(Path(folder))
-        _which_decoder(Path(folder), "auto")
+        check_folder(Path(folder))
+        which_decoder(Path(folder), "auto")
         return folder
 
     # Prompts
@@ -306,7 +308,7 @@ class Lfm2Audio(Adapter):
         wave = torchaudio.functional.resample(wave, audio.sample_rate, SAMPLE_RATE)
         with torch.no_grad():
             codes = self._mimi.encode(wave)[0, : self._model.codebooks].long()
-        return torch.cat([codes, codes.new_full((codes.shape[0], 1), _END_OF_AUDIO)], dim=1)
+        return torch.cat([codes, codes.new_full((codes.shape[0], 1), END_OF_AUDIO)], dim=1)
 
     def _speaking_prompt(self, voice: Options) -> str:
         for name in voice:
@@ -339,150 +341,13 @@ class Lfm2Audio(Adapter):
         )
 
     @contextmanager
-    def _decoding(self) -> Iterator[_Decoder]:
+    def _decoding(self) -> Iterator[FrameDecoder]:
         chunk = self._settings["chunk_frames"]
         if self._detokenizer is not None:
-            yield _DetokenizerStream(self._detokenizer, chunk)
+            yield DetokenizerStream(self._detokenizer, chunk)
             return
         with self._mimi.streaming(1):  # its state lasts for one answer
-            yield _MimiStream(self._mimi, chunk)
-
-
-class _Decoder(Protocol):
-    """Turns frames of codes, shape (codebooks,), into samples at 24 kHz."""
-
-    def push(self, frame: Any) -> Samples:
-        """One frame in; the samples that can be played now out, often none."""
-        ...
-
-    def finish(self) -> Samples:
-        """What is left."""
-        ...
-
-
-class _DetokenizerStream:
-    """LFM2.5's detokenizer, chunk by chunk, with the sound that it gives to the whole at once.
-
-    It sees only what came before, and not far back: each layer some spectral frames, six of
-    which make up a frame of codes. A chunk decoded behind that much context is decoded as in
-    the whole, up to rounding. Where neighbouring spectral frames overlap, the last samples of
-    a chunk wait for the next one.
-    """
-
-    _SPECTRAL = 6  # spectral frames to a frame of codes
-
-    def __init__(self, detokenizer: Any, chunk: int) -> None:
-        istft = detokenizer.istft
-        self._detokenizer = detokenizer
-        self._chunk = chunk
-        self._per_frame = self._SPECTRAL * istft.hop_length
-        self._overlap = (istft.win_length - istft.hop_length) // 2
-        around = math.ceil(istft.win_length / istft.hop_length) - 1
-        self._context = math.ceil((_memory(detokenizer) + around) / self._SPECTRAL)
-        self._frames: list[Any] = []
-        self._decoded = 0  # frames
-        self._given = 0  # samples
-
-    def push(self, frame: Any) -> Samples:
-        if _is_sound(frame):
-            self._frames.append(frame)
-            if len(self._frames) - self._decoded >= self._chunk:
-                return self._decode(len(self._frames) * self._per_frame - self._overlap)
-        return _SILENCE
-
-    def finish(self) -> Samples:
-        end = len(self._frames) * self._per_frame
-        return self._decode(end) if end else _SILENCE
-
-    def _decode(self, end: int) -> Samples:
-        """The samples from where the last call ended to `end`, both counted from the start."""
-        import torch
-
-        first = max(0, self._decoded - self._context)
-        codes = torch.stack(self._frames[first:], dim=1)[None]
-        with torch.no_grad():
-            wave = self._detokenizer(codes)[0]
-        offset = first * self._per_frame
-        samples = wave[self._given - offset : end - offset]
-        self._decoded, self._given = len(self._frames), end
-        return _playable(samples)
-
-
-class _MimiStream:
-    """The Mimi codec, which keeps its own state from frame to frame."""
-
-    def __init__(self, mimi: Any, chunk: int) -> None:
-        self._mimi = mimi
-        self._chunk = chunk
-        self._waiting: list[Samples] = []
-
-    def push(self, frame: Any) -> Samples:
-        import torch
-
-        if not _is_sound(frame):
-            return _SILENCE
-        with torch.no_grad():
-            self._waiting.append(_playable(self._mimi.decode(frame[None, :, None])[0, 0]))
-        return self.finish() if len(self._waiting) >= self._chunk else _SILENCE
-
-    def finish(self) -> Samples:
-        waiting, self._waiting = self._waiting, []
-        return np.concatenate(waiting) if waiting else _SILENCE
-
-
-_SILENCE: Samples = np.zeros(0, np.float32)
-
-
-def _is_sound(frame: Any) -> bool:
-    return not bool((frame >= _END_OF_AUDIO).any())
-
-
-def _playable(wave: Any) -> Samples:
-    samples: Samples = wave.float().clamp(-1.0, 1.0).cpu().numpy()
-    return samples
-
-
-def _memory(detokenizer: Any) -> int:
-    """How many spectral frames back a frame of the detokenizer's output can depend on."""
-    config = detokenizer.lfm.config
-    reach = {"conv": config.conv_L_cache - 1}
-    return sum(reach.get(t, detokenizer.sliding_window_size - 1) for t in config.layer_types)
-
-
-class _Text:
-    """Text tokens in, whole characters out.
-
-    A character may be spread over several tokens: it waits for the last of them. Bytes that
-    are no text, and the special tokens, are left out; so is space before the first word.
-    """
-
-    def __init__(self, tokenizer: Any, unspoken: frozenset[int]) -> None:
-        self._tokenizer = tokenizer
-        self._unspoken = unspoken
-        self._ids: list[int] = []
-        self._shown = 0  # characters of these ids that were given out
-        self._begun = False
-
-    def push(self, token: int) -> str:
-        if token in self._unspoken:
-            return ""
-        self._ids.append(token)
-        text: str = self._tokenizer.decode(self._ids, clean_up_tokenization_spaces=False)
-        whole = text.rstrip("\ufffd")
-        piece = whole[self._shown :].replace("\ufffd", "")
-        self._shown = len(whole)
-        if whole == text:
-            self._ids, self._shown = [], 0
-        if not self._begun:
-            piece = piece.lstrip()
-            self._begun = bool(piece)
-        return piece
-
-
-def _unspoken_ids(tokenizer: Any) -> frozenset[int]:
-    added = tokenizer.added_tokens_decoder.items()
-    named = {i for i, t in added if t.special or (t.content[:2], t.content[-2:]) == ("<|", "|>")}
-    return frozenset(named | set(tokenizer.all_special_ids))
+            yield MimiStream(self._mimi, chunk)
 
 
 def _modality() -> Any:
@@ -547,170 +412,6 @@ def _dtype(name: str, device: str) -> Any:
 
 
 # Files
-
-
-def _check_folder(folder: Path) -> None:
-    """Raise ModelError where liquid-audio would load something else than safe, whole weights."""
-    if not (folder / _WEIGHTS).is_file() and not (folder / _INDEX).is_file():
-        raise ModelError(f"{folder}: the checkpoint is not whole (no {_WEIGHTS})")
-    # accelerate, which reads the weights, prefers a pickle where there is one.
-    for pickled in sorted(folder.glob("pytorch_model*")):
-        raise ModelError(
-            f"{pickled}: weights as a pickle are not loaded, and would be taken instead of "
-            f"{_WEIGHTS}; remove the file"
-        )
-    for name in ("config.json", "tokenizer_config.json"):
-        file = folder / name
-        if file.is_file() and "auto_map" in _json(file):
-            raise ModelError(f"{file}: the checkpoint wants to run code of its own (auto_map)")
-    _names(_weight_files(folder))
-
-
-def _json(file: Path) -> dict[str, Any]:
-    """A JSON object of a checkpoint. Raises ModelError."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file}: cannot be read as JSON: {_first_line(error)}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{file}: a JSON object is expected")
-    return content
-
-
-def _which_decoder(folder: Path, asked: str) -> str:
-    """Either "detokenizer" or "mimi". Raises ModelError where what is asked is not there."""
-    detokenizer = folder / _DETOKENIZER
-    if asked == "detokenizer" or (asked == "auto" and detokenizer.is_dir()):
-        for name in ("config.json", _WEIGHTS):
-            if not (detokenizer / name).is_file():
-                raise ModelError(
-                    f"{folder}: the checkpoint is not whole (no {_DETOKENIZER}/{name})"
-                )
-        _names([detokenizer / _WEIGHTS])
-        return "detokenizer"
-    if not (folder / _MIMI).is_file():
-        absent = f"no {_MIMI}" if asked == "mimi" else f"neither {_DETOKENIZER}/ nor {_MIMI}"
-        raise ModelError(f"{folder}: nothing to make audible what it says ({absent})")
-    _names([folder / _MIMI])
-    return "mimi"
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    # As accelerate chooses: the single file before the shards.
-    if (folder / _WEIGHTS).is_file():
-        return [folder / _WEIGHTS]
-    names = _json(folder / _INDEX).get("weight_map", {}).values()
-    for name in names:
-        if not str(name).endswith(".safetensors"):
-            raise ModelError(f"{folder / _INDEX}: names {name!r}, which is no safetensors file")
-    return [folder / name for name in sorted(set(names))]
-
-
-def _names(files: Sequence[Path]) -> set[str]:
-    """The tensors in safetensors files. Raises ModelError for a file that is not whole."""
-    from safetensors import safe_open
-
-    names: set[str] = set()
-    for file in files:
-        try:
-            with safe_open(str(file), framework="numpy") as tensors:
-                names.update(tensors.keys())
-        except Exception as error:  # safetensors has errors of its own beside OSError
-            raise ModelError(f"{file}: cannot be read: {_first_line(error)}") from error
-    return names
-
-
-#: Buffers that follow from the configuration, or that only training reads.
-_COMPUTED = ("codebook_offsets", "audio_loss_weights", "istft.window")
-
-
-def _check_names(model: Any, names: set[str], file: Path) -> None:
-    """Raise ModelError where a model has tensors that no file gave: they would be random."""
-    state = model.state_dict()
-    given = {state[name].data_ptr() for name in names & state.keys()}
-    missing = sorted(
-        name
-        for name, tensor in state.items()
-        if name not in names
-        and tensor.data_ptr() not in given  # tied to one that is there
-        and name not in _COMPUTED
-        and not name.endswith(".num_batches_tracked")
-    )
-    if missing:
-        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-        raise ModelError(
-            f"{file}: the checkpoint is not whole: {len(missing)} of {len(state)} tensors are "
-            f"missing ({some})"
-        )
-
-
-def _load_model(folder: Path, device: Any, dtype: Any) -> tuple[Any, Any]:
-    """The language model and its processor, on the device."""
-    from liquid_audio import LFM2AudioModel, LFM2AudioProcessor
-
-    files = _weight_files(folder)
-    names = _names(files)
-    try:
-        # A Path, not a name: the library would ask the hub for a name.
-        processor = LFM2AudioProcessor.from_pretrained(folder, device=device).eval()
-        # It takes flash_attn wherever that is installed, on CPUs too, where it does not work.
-        with mock.patch("liquid_audio.model.lfm2_audio.module_exists", return_value=False):
-            model = LFM2AudioModel.from_pretrained(folder, device=device, dtype=dtype).eval()
-    except Exception as error:  # a broken configuration fails in as many ways as there are
-        raise _cannot_load(folder, error) from error
-    _check_names(model, names, files[0])
-    return model, processor
-
-
-def _load_detokenizer(folder: Path, device: Any) -> Any:
-    """What the library's audio_detokenizer does, on any device: there it is CUDA alone."""
-    from liquid_audio.detokenizer import LFM2AudioDetokenizer
-    from safetensors.torch import load_file
-    from transformers import Lfm2Config
-
-    config = _json(folder / "config.json")
-    file = folder / _WEIGHTS
-    names = _names([file])
-    try:
-        # transformers does not know the sliding window; the detokenizer masks by itself.
-        config["layer_types"] = [
-            "full_attention" if kind == "sliding_attention" else kind
-            for kind in config["layer_types"]
-        ]
-        detokenizer = LFM2AudioDetokenizer(Lfm2Config(**config))
-        _check_names(detokenizer, names, file)
-        detokenizer.load_state_dict(load_file(str(file)), strict=False)
-        return detokenizer.float().eval().to(device)
-    except ModelError:
-        raise
-    except Exception as error:
-        raise _cannot_load(folder, error) from error
-
-
-def _load_mimi(file: Path, device: Any) -> Any:
-    from liquid_audio.moshi.models.loaders import get_mimi
-    from safetensors.torch import load_file
-
-    names = _names([file])
-    try:
-        mimi = get_mimi(None, device="cpu")
-        _check_names(mimi, names, file)
-        mimi.load_state_dict(load_file(str(file)), strict=False)
-        return mimi.eval().to(device)
-    except ModelError:
-        raise
-    except Exception as error:
-        raise _cannot_load(file, error) from error
-
-
-def _cannot_load(path: Path, error: BaseException) -> ModelError:
-    return ModelError(
-        f"liquid-audio cannot load {path}: {type(error).__name__}: {_first_line(error)}"
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 ADAPTER = Lfm2Audio

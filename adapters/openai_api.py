@@ -13,25 +13,16 @@ from __future__ import annotations
 import base64
 import difflib
 import email.utils
-import io
 import ipaddress
-import itertools
 import json
 import logging
-import math
-import os
-import re
 import socket
 import ssl
-import struct
 import time
 import urllib.parse
 import urllib.request
-import wave
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeVar
-
-import numpy as np
+from typing import Any, ClassVar, TypeVar
 
 from adapters.interface import (
     Adapter,
@@ -41,26 +32,23 @@ from adapters.interface import (
     Options,
     Reply,
     ReplyPiece,
-    Samples,
     Transcript,
     Turn,
     Word,
 )
+from adapters.openai_key import key_in
+from adapters.openai_options import ENGINE, check_options
+from adapters.openai_sound import PcmDecoder, SoundDecoder, WavDecoder, wav_file
 
 T = TypeVar("T")
 
 _OPENAI = "https://api.openai.com/v1"
-_ENGINE = "openai_api"
-#: Upper case only, so that a key put there by mistake is hardly ever taken for a name.
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 #: A key this long is no word of a transcript; placeholders such as "EMPTY" may well be.
 _UNMISTAKABLE = 16
 _QUOTED = 300  # characters of what a server says
 _NAMED = 8  # models of the server's that an error names
 #: Statuses of GET /models that mean that the server has no such list.
 _NO_LIST = (404, 405, 501)
-#: Sizes in a WAV header from here on mean "not known yet", as does 0.
-_ENDLESS = 0x7FFF0000
 _ANY_TYPES = ("application/octet-stream", "")
 _PCM_TYPES = ("audio/pcm", "audio/l16", "audio/x-pcm", "audio/raw", *_ANY_TYPES)
 _WAV_TYPES = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", *_ANY_TYPES)
@@ -117,7 +105,7 @@ class OpenAIApi(Adapter):
 
     @classmethod
     def check(cls, options: Options) -> None:
-        _check_options(options)
+        check_options(options)
 
     @classmethod
     def secrets(cls, options: Options) -> Sequence[str]:
@@ -126,15 +114,15 @@ class OpenAIApi(Adapter):
 
     def load(self, spec: LoadSpec) -> None:
         options = {**self.options, **spec.options}
-        _check_options(options)
+        check_options(options)
         self._options = options
         self._model = spec.checkpoint
         self._seed = spec.seed
         self._url = (options["base_url"] or _OPENAI).rstrip("/")
-        self._key = _key(options["api_key_env"])
+        self._key = key_in(options["api_key_env"])
         self._refuse_recorded_key()
         if not self._model or self._model == "builtin":
-            raise ModelError(f"{_ENGINE}: the checkpoint must be the server's name of the model")
+            raise ModelError(f"{ENGINE}: the checkpoint must be the server's name of the model")
         self._client = self._guard(self._open)
         try:
             self._guard(self._check_server)
@@ -156,10 +144,10 @@ class OpenAIApi(Adapter):
         for name, value in (voice or {}).items():
             if name not in settings:
                 raise ModelError(
-                    f"{_ENGINE}: no voice option {name!r}; there are {', '.join(settings)}"
+                    f"{ENGINE}: no voice option {name!r}; there are {', '.join(settings)}"
                 )
             settings[name] = value
-        _check_options({**self._options, **settings})
+        check_options({**self._options, **settings})
         return self._guarded(self._speech(text, settings))
 
     def reply(self, turns: Sequence[Turn]) -> Reply | Iterator[ReplyPiece]:
@@ -249,7 +237,7 @@ class OpenAIApi(Adapter):
         form = "verbose_json" if words else self._options["response_format"]
         request = _given(
             model=self._model,
-            file=("audio.wav", _wav(audio), "audio/wav"),
+            file=("audio.wav", wav_file(audio), "audio/wav"),
             response_format=form,
             language=self._options["language"],
             prompt=self._options["prompt"],
@@ -330,8 +318,8 @@ class OpenAIApi(Adapter):
                     yield piece
             decoder.finish()
 
-    def _decoder(self, form: str) -> _Decoder:
-        return _Wav(self._url) if form == "wav" else _Pcm(self._url, self._options)
+    def _decoder(self, form: str) -> SoundDecoder:
+        return WavDecoder(self._url) if form == "wav" else PcmDecoder(self._url, self._options)
 
     # Conversation
 
@@ -524,196 +512,14 @@ class OpenAIApi(Adapter):
             return
         for name, value in {**self._options, "checkpoint": self._model}.items():
             if isinstance(value, str) and key in value:
-                raise ModelError(f"{_ENGINE}: {name} holds the key, which would be recorded")
+                raise ModelError(f"{ENGINE}: {name} holds the key, which would be recorded")
 
 
 class _OutOfTime(BaseException):
     """Not an Exception, which the library would take for a fault of the network and try again."""
 
 
-class _Key:
-    """The key, shown by no repr."""
-
-    def __init__(self, value: str) -> None:
-        self.value = value
-
-    def __repr__(self) -> str:
-        return "_Key(...)"
-
-    def strike(self, text: str) -> str:
-        """Replace the key, and any eight characters of it in a row: servers shorten and cut."""
-        key = self.value.lower()
-        if not key:
-            return text
-        width = min(8, len(key))
-        hidden = [False] * len(text)
-        for start in range(len(text) - width + 1):
-            if text[start : start + width].lower() in key:
-                hidden[start : start + width] = [True] * width
-        runs = itertools.groupby(zip(hidden, text, strict=True), key=lambda pair: pair[0])
-        return "".join("[key]" if hide else "".join(c for _, c in run) for hide, run in runs)
-
-
-def _key(variable: str | None) -> _Key:
-    """The key in an environment variable; empty for a server without keys. Raises ModelError."""
-    if variable is None:
-        return _Key("")
-    value = os.environ.get(variable, "")
-    if not value:
-        raise ModelError(
-            f"{_ENGINE}: the environment variable {variable} is not set: put the key there, or "
-            "set api_key_env: null for a server without keys"
-        )
-    if not all("!" <= character <= "~" for character in value):
-        raise ModelError(
-            f"{_ENGINE}: the environment variable {variable} holds what no key does "
-            "(a blank, a line break or a character beyond ASCII)"
-        )
-    return _Key(value)
-
-
 # Sound
-
-
-class _Decoder(Protocol):
-    """Bytes as they arrive to audio."""
-
-    @property
-    def fed(self) -> bool: ...
-    def feed(self, data: bytes) -> Audio | None:
-        """What can be played now; None where that is less than one sample."""
-        ...
-
-    def finish(self) -> None:
-        """Raise ModelError where the sound is not whole."""
-        ...
-
-
-class _Pcm:
-    """Samples without a header: 16 bits, little-endian, mono unless told otherwise."""
-
-    def __init__(
-        self, url: str, options: Options, *, dtype: str = "<i2", channels: int = 1
-    ) -> None:
-        self._url = url
-        self._rate = int(options["pcm_sample_rate"])
-        self._dtype = np.dtype(dtype)
-        self._channels = channels
-        self._rest = b""
-        self._begun = False
-        self.fed = False
-
-    def feed(self, data: bytes) -> Audio | None:
-        data = self._rest + data
-        if not self._begun and len(data) >= 4:
-            self._begun = True
-            if data[:4] == b"RIFF":
-                raise ModelError(f"{self._url}: pcm was asked for, and wav came: see speech_format")
-        frame = self._dtype.itemsize * self._channels
-        whole = len(data) - len(data) % frame
-        self._rest = data[whole:]
-        if not whole:
-            return None
-        self.fed = True
-        samples = np.frombuffer(data[:whole], self._dtype).astype(np.float32)
-        if self._dtype.kind == "i":
-            samples /= 32768
-        elif not np.isfinite(samples).all():
-            raise ModelError(f"{self._url}: the speech holds samples that are no numbers")
-        mono: Samples = samples.reshape(-1, self._channels).mean(axis=1, dtype=np.float32)
-        return Audio(np.clip(mono, -1.0, 1.0), self._rate)
-
-    def finish(self) -> None:
-        if self._rest:
-            raise ModelError(f"{self._url}: the speech ends in the middle of a sample")
-        if not self.fed:
-            raise ModelError(f"{self._url}: the server sent no audio at all")
-
-
-class _Wav:
-    """A WAV file whose sizes may still be unknown when its header is written."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._header = b""
-        self._format: tuple[str, int, int] | None = None  # dtype, channels, sample rate
-        self._samples: _Pcm | None = None
-        self._left: int | None = None  # bytes of samples to come; None: until the end
-
-    @property
-    def fed(self) -> bool:
-        return self._samples is not None and self._samples.fed
-
-    def feed(self, data: bytes) -> Audio | None:
-        if self._samples is None:
-            self._header += data
-            data = self._parse()
-        if self._samples is None:
-            return None
-        if self._left is not None:
-            data = data[: self._left]  # tags may follow the samples
-            self._left -= len(data)
-        return self._samples.feed(data)
-
-    def _parse(self) -> bytes:
-        """Go through the chunks before the samples; returns the first bytes of those, if there."""
-        header = self._header
-        if header and not (b"RIFF" + header[4:8] + b"WAVE").startswith(header[:12]):
-            raise ModelError(f"{self._url}: wav was asked for, and something else came")
-        at = 12
-        while len(header) >= at + 8:
-            name, size = struct.unpack_from("<4sI", header, at)
-            at += 8
-            if name == b"data":
-                if self._format is None:
-                    raise ModelError(f"{self._url}: a WAV file without a format")
-                dtype, channels, rate = self._format
-                options = {"pcm_sample_rate": rate}
-                self._samples = _Pcm(self._url, options, dtype=dtype, channels=channels)
-                self._samples._begun = True
-                self._left = None if size == 0 or size >= _ENDLESS else size
-                return header[at:]
-            if len(header) < at + size:
-                break
-            if name == b"fmt ":
-                self._format = self._read_format(header[at : at + size])
-            at += size + size % 2
-        return b""
-
-    def _read_format(self, chunk: bytes) -> tuple[str, int, int]:
-        if len(chunk) < 16:
-            raise ModelError(f"{self._url}: a WAV file with a broken format")
-        code, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", chunk)
-        if code == 0xFFFE and len(chunk) >= 26:  # extensible: the code is further back
-            (code,) = struct.unpack_from("<H", chunk, 24)
-        dtype = {(1, 16): "<i2", (3, 32): "<f4"}.get((code, bits))
-        if dtype is None or not channels or not rate:
-            raise ModelError(
-                f"{self._url}: a WAV file of format {code} with {bits} bits; 16-bit samples or "
-                "32-bit floating point are expected"
-            )
-        return dtype, channels, rate
-
-    def finish(self) -> None:
-        if self._samples is None:
-            what = "breaks off in its header" if self._header else "is empty"
-            raise ModelError(f"{self._url}: the WAV file {what}")
-        if self._left:
-            raise ModelError(f"{self._url}: the WAV file lacks its last {self._left} bytes")
-        self._samples.finish()
-
-
-def _wav(audio: Audio) -> bytes:
-    """A WAV file of 16-bit samples; 16-bit audio comes back as it was."""
-    samples = audio.samples * np.float32(32768)
-    np.clip(np.round(samples, out=samples), -32768, 32767, out=samples)
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(audio.sample_rate)
-        out.writeframes(samples.astype("<i2").tobytes())
-    return file.getvalue()
 
 
 # Requests
@@ -731,16 +537,14 @@ def _messages(turns: Sequence[Turn], system_prompt: str | None) -> list[dict[str
 
 def _message(turn: Turn) -> dict[str, Any]:
     if turn.role not in ("system", "user", "assistant"):
-        raise ModelError(f"{_ENGINE}: a turn of {turn.role!r}; use system, user or assistant")
+        raise ModelError(f"{ENGINE}: a turn of {turn.role!r}; use system, user or assistant")
     if turn.role == "user" and turn.audio is not None:
-        data = base64.b64encode(_wav(turn.audio)).decode()
+        data = base64.b64encode(wav_file(turn.audio)).decode()
         sound = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
         text = [{"type": "text", "text": turn.text}] if turn.text else []
         return {"role": "user", "content": [*text, sound]}
     if turn.text is None:
-        raise ModelError(
-            f"{_ENGINE}: a {turn.role} turn without text: the API takes sound of users"
-        )
+        raise ModelError(f"{ENGINE}: a {turn.role} turn without text: the API takes sound of users")
     return {"role": turn.role, "content": turn.text}
 
 
@@ -800,87 +604,6 @@ def _bounded(stream: Any, deadline: float) -> Any:
 
 
 # Options
-
-
-def _text(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and bool(value.strip()))
-
-
-def _number(low: float, high: float) -> Callable[[Any], bool]:
-    def fits(value: Any) -> bool:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and math.isfinite(value) and low <= value <= high
-
-    return fits
-
-
-def _whole(low: int, high: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and low <= value <= high
-
-
-def _one_of(*values: Any) -> tuple[Callable[[Any], bool], str]:
-    return (lambda value: value in values and type(value) in map(type, values)), " or ".join(
-        json.dumps(value) for value in values
-    )
-
-
-def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or fits(value)
-
-
-def _is_url(value: Any) -> bool:
-    """An address that may be recorded: no name, password or query in it."""
-    if value is None:
-        return True
-    try:
-        url = urllib.parse.urlsplit(value)
-        known = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except (ValueError, AttributeError, TypeError):
-        return False
-    return known and "@" not in url.netloc and not url.query and not url.fragment
-
-
-_SWITCH = _one_of(True, False)
-_SOME_TEXT = (_text, "a text that is not empty, or null")
-#: Option to what its values are like, in code and in words.
-_VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "base_url": (_is_url, "an http:// or https:// address with a host, no password and no query"),
-    "api_key_env": (
-        _or_none(lambda value: isinstance(value, str) and bool(_VARIABLE.fullmatch(value))),
-        "the name of an environment variable in upper case, never the key itself",
-    ),
-    "timeout": (_number(0.001, 86_400), "seconds from 0.001 to 86400"),
-    "retries": (_whole(0, 100), "a whole number from 0 to 100"),
-    "check_model": _SWITCH,
-    "stream": _SWITCH,
-    "language": _SOME_TEXT,
-    "prompt": _SOME_TEXT,
-    "temperature": (_or_none(_number(0.0, 2.0)), "a number from 0 to 2, or null"),
-    "response_format": _one_of("json", "verbose_json"),
-    "word_timestamps": _SWITCH,
-    "voice": (lambda value: value is not None and _text(value), "the name of a voice"),
-    "speed": (_or_none(_number(0.25, 4.0)), "a number from 0.25 to 4, or null"),
-    "instructions": _SOME_TEXT,
-    "speech_format": _one_of("pcm", "wav"),
-    "pcm_sample_rate": (_whole(4_000, 192_000), "Hz from 4000 to 192000"),
-    "system_prompt": _SOME_TEXT,
-    "modality": _one_of("text", "audio"),
-    "max_new_tokens": (_or_none(_whole(1, 1_000_000)), "a whole number from 1, or null"),
-    "token_limit_name": _one_of("max_completion_tokens", "max_tokens"),
-    "send_seed": _SWITCH,
-}
-#: Where a secret may stand by mistake: not repeated in an error.
-_NOT_SHOWN = ("api_key_env", "base_url")
-
-
-def _check_options(options: Options) -> None:
-    for name, value in options.items():
-        if name not in _VALUES:
-            raise ModelError(f"{_ENGINE}: no option {name!r}; there are {', '.join(_VALUES)}")
-        fits, words = _VALUES[name]
-        if not fits(value):
-            shown = "" if name in _NOT_SHOWN else f", not {value!r}"
-            raise ModelError(f"{_ENGINE}: option {name} must be {words}{shown}")
 
 
 ADAPTER = OpenAIApi

@@ -20,15 +20,11 @@ from evals.baseline import WORSENED
 from evals.cases import Case, missing_measurements
 from evals.conditions import UNGATED
 from evals.explanation import CONFUSIONS
+from evals.inputs.plugin import CORPUS_PROPERTY
+from evals.limits.plugin import BASELINE, THRESHOLDS
 from evals.measurement import Measurement
 from evals.models import MODEL_PROPERTY
-from evals.plugin import (
-    BASELINE,
-    CORPUS_PROPERTY,
-    FAILURE_PROPERTY,
-    THRESHOLDS,
-    case_of_nodeid,
-)
+from evals.plugin import FAILURE_PROPERTY, case_of_nodeid
 from evals.run_dir import point_latest
 from evals.runs.plugin import RUN_DIR, SESSION, run_dir
 from evals.stored import case_in

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from adapters.interface import Audio
-from evals.plugin import synthesizer
+from evals.speaking import synthesizer
 from fixtures.audio import SAMPLE_RATE
 from fixtures.builtin import CLIP, builtin_corpus
 

@@ -21,7 +21,7 @@ from adapters.process import ModelProcess, Timed, WorkerError
 from evals.expectations import check_all, succeeded
 from evals.models import Settings, interpreter, load_spec, running
 from evals.normalizers import normalizer
-from evals.plugin import synthesizer
+from evals.speaking import synthesizer
 from fixtures import embedded
 from fixtures.audio import SAMPLE_RATE, to_mono_16k
 from fixtures.dialogues import Dialogue, builtin_dialogues

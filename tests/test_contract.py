@@ -20,7 +20,7 @@ from adapters.devices import KINDS, device_count
 from adapters.engines import EngineRef, known_engines
 from adapters.interface import Audio, LoadSpec, Turn
 from adapters.process import ModelProcess, WorkerError
-from evals.plugin import synthesizer
+from evals.speaking import synthesizer
 from fixtures.audio import SAMPLE_RATE
 from fixtures.builtin import CLIP, CLIP_TEXT, builtin_corpus
 from fixtures.corpus import Utterance

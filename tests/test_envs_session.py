@@ -16,7 +16,7 @@ import pytest
 
 from adapters.engines import EngineRef
 from evals.environments import environment
-from evals.plugin import synthesizer
+from evals.speaking import synthesizer
 from fixtures.builtin import DEFAULT, builtin_corpus
 
 ROOT = Path(__file__).parents[1]

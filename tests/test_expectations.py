@@ -217,9 +217,9 @@ def test_sentences() -> None:
 
 @given(st.integers(2, 99), st.sampled_from(["minutes", "percent", "apples"]))
 def test_numbers_in_digits_and_words_are_one(value: int, unit: str) -> None:
-    from adapters.assistant import _spelled
+    from adapters.spoken_numbers import spelled
 
-    for said in (str(value), _spelled(value)):
+    for said in (str(value), spelled(value)):
         assert numbers(f"It is at {said} {unit} now.", unit=unit) == [float(value)]
         assert check(Number(value, unit=unit), f"It is at {said} {unit}.").passed
         assert not check(Number(value + 1, unit=unit), f"It is at {said} {unit}.").passed

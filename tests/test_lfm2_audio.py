@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from adapters import lfm2_audio
+from adapters import lfm2_audio, lfm2_files, lfm2_stream
 from adapters.engines import EngineRef
 from adapters.interface import Audio, LoadSpec, ModelError, ReplyPiece, Samples, Turn
 from adapters.lfm2_audio import Lfm2Audio
@@ -256,7 +256,7 @@ def test_chunks_sound_like_the_whole(adapter: Lfm2Audio, chunk: int) -> None:
     import torch
 
     codes = torch.randint(2048, (8, 60), generator=torch.Generator().manual_seed(chunk))
-    stream = lfm2_audio._DetokenizerStream(adapter._detokenizer, chunk)
+    stream = lfm2_stream.DetokenizerStream(adapter._detokenizer, chunk)
     pieces = [stream.push(frame) for frame in codes.T] + [stream.finish()]
     whole = adapter._processor.decode(codes[None])[0].numpy()
     assert max(len(p) for p in pieces) <= (chunk + 1) * 1920
@@ -270,7 +270,7 @@ def test_chunks_need_their_context(adapter: Lfm2Audio) -> None:
     import torch
 
     codes = torch.randint(2048, (8, 60), generator=torch.Generator().manual_seed(0))
-    stream = lfm2_audio._DetokenizerStream(adapter._detokenizer, 6)
+    stream = lfm2_stream.DetokenizerStream(adapter._detokenizer, 6)
     # Two conv layers see 2 frames back, two attention layers 29; of six to a code.
     assert stream._context == math.ceil((2 * 2 + 2 * 29 + 3) / 6) == 11
     stream._context -= 1
@@ -712,8 +712,8 @@ def with_mimi(
     from safetensors.numpy import save_file
 
     _linked(folder, tmp_path)
-    save_file({"a": np.zeros(1)}, tmp_path / lfm2_audio._MIMI)
-    monkeypatch.setattr(lfm2_audio, "_load_mimi", lambda file, device: mimi)
+    save_file({"a": np.zeros(1)}, tmp_path / lfm2_files.MIMI)
+    monkeypatch.setattr(lfm2_audio, "load_mimi", lambda file, device: mimi)
 
     def load(**options: Any) -> Lfm2Audio:
         return _loaded(tmp_path, **options)
@@ -744,7 +744,7 @@ def test_which_decoder(with_mimi: Callable[..., Lfm2Audio], tmp_path: Path) -> N
     assert alone._detokenizer is None
     with pytest.raises(ModelError, match=r"no audio_detokenizer/config\.json"):
         with_mimi(audio_decoder="detokenizer")
-    (tmp_path / lfm2_audio._MIMI).unlink()
+    (tmp_path / lfm2_files.MIMI).unlink()
     with pytest.raises(ModelError, match="neither audio_detokenizer/ nor tokenizer-e351c8d8"):
         with_mimi()
     with pytest.raises(ModelError, match="no tokenizer-e351c8d8"):
@@ -778,4 +778,4 @@ def test_mimi_with_missing_tensors(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "mimi.safetensors"
     save_file({"decoder.model.0.conv.conv.bias": np.zeros(1024, np.float32)}, file)
     with pytest.raises(ModelError, match="tensors are missing"):
-        lfm2_audio._load_mimi(file, "cpu")
+        lfm2_files.load_mimi(file, "cpu")

@@ -24,7 +24,8 @@ import pytest
 
 from adapters.engines import EngineRef
 from adapters.interface import Audio, LoadSpec, ModelError, Turn
-from adapters.openai_api import OpenAIApi, _is_local, _Key
+from adapters.openai_api import OpenAIApi, _is_local
+from adapters.openai_key import Key
 from adapters.process import ModelProcess, Timed, WorkerError
 from tests.contract.installed import need
 from tests.openai_server import RATE, OpenAIServer, hear, read_wav, tone
@@ -727,12 +728,12 @@ def test_key_where_it_would_be_recorded(server: OpenAIServer, key: str) -> None:
     ],
 )
 def test_striking_the_key(said: str, struck: str) -> None:
-    assert _Key("sk-0123456789abcdef").strike(said) == struck
+    assert Key("sk-0123456789abcdef").strike(said) == struck
 
 
 def test_striking_short_keys_and_none() -> None:
-    assert _Key("abc").strike("an abc and ABC") == "an [key] and [key]"
-    assert _Key("").strike("said") == "said"
+    assert Key("abc").strike("an abc and ABC") == "an [key] and [key]"
+    assert Key("").strike("said") == "said"
 
 
 def test_placeholder_keys_may_be_words_of_a_transcript(

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters import hub, transformers_asr
+from adapters import hub, transformers_kinds, transformers_whisper
 from adapters.interface import Audio, LoadSpec, ModelError, Samples, Transcript
 from adapters.transformers_asr import TransformersAsr
-from evals.plugin import synthesizer
+from evals.speaking import synthesizer
 from fixtures.builtin import builtin_corpus
 from fixtures.micro_whisper import expand
 from tests import tiny_transformers
@@ -224,7 +224,7 @@ def test_windows_see_the_text_before_them(
     alone = hear(whisper, speech, language="en").text
     assert hear(whisper, speech, language="en", condition_on_previous_text=True).text != alone
     # Across blocks too.
-    monkeypatch.setattr(transformers_asr, "_BLOCK_SECONDS", 45)
+    monkeypatch.setattr(transformers_whisper, "_BLOCK_SECONDS", 45)
     long = np.tile(speech, 3)
     adapter = loaded(whisper, language="en", condition_on_previous_text=True)
     calls = calls_of(adapter)
@@ -344,8 +344,8 @@ def test_blocks_hear_what_one_pass_hears(
     """The windows begin where they would without blocks, so the words and their times are the same."""
     long = np.tile(speech, 3)
     whole = hear(whisper, long, language="en", word_timestamps=True)
-    monkeypatch.setattr(transformers_asr, "_BLOCK_SECONDS", 60)
-    monkeypatch.setattr(transformers_asr, "_HEAVY_BLOCK_SECONDS", 60)
+    monkeypatch.setattr(transformers_whisper, "_BLOCK_SECONDS", 60)
+    monkeypatch.setattr(transformers_whisper, "_HEAVY_BLOCK_SECONDS", 60)
     adapter = loaded(whisper, language="en", word_timestamps=True)
     calls = calls_of(adapter)
     blocks = adapter.transcribe(Audio(long, RATE))
@@ -471,7 +471,7 @@ def test_windows_end_where_it_is_quiet(moonshine: Path, commands: list[Samples])
     loud = (0.3 * rng.standard_normal(6 * RATE)).astype(np.float32)
     loud[4 * RATE : 4 * RATE + RATE // 2] *= 0.001
     sound = np.tile(loud, 5)
-    windows = list(transformers_asr._at_pauses(sound, 6 * RATE))
+    windows = list(transformers_kinds.at_pauses(sound, 6 * RATE))
     assert windows[0][0] == 0
     assert windows[-1][1] == len(sound)
     assert all(one[1] == other[0] for one, other in pairwise(windows))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters import hub, transformers_tts
+from adapters import hub, transformers_speakers, transformers_tts
 from adapters.interface import Audio, LoadSpec, ModelError, Samples
 from adapters.transformers_tts import TransformersTts
 from tests import tiny_tts
@@ -131,7 +131,7 @@ def test_long_text_is_spoken_in_pieces_of_which_none_is_lost(
 ) -> None:
     adapter = loaded(folder)
     speaker = adapter._speaker
-    said: list[transformers_tts._Piece] = []
+    said: list[transformers_speakers.Piece] = []
     sizes: list[int] = []
     say_one = speaker.say
 

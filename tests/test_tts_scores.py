@@ -14,7 +14,7 @@ import soundfile
 
 from adapters.located_yaml import ConfigError
 from evals.judging import Judge
-from evals.plugin import _listeners
+from evals.limits.plugin import _listeners
 from evals.spoken import Spoken
 from evals.thresholds import DEFAULT, load
 from evals.tts_scores import (

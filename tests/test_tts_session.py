@@ -215,7 +215,7 @@ def seconds_as_rating(path: Path) -> Path:
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sound voice beside the recordings of voice-commands, rated by a network if torch is there."""
-    from evals.plugin import synthesizer
+    from evals.speaking import synthesizer
     from fixtures.builtin import DEFAULT, builtin_corpus
 
     folder = tmp_path_factory.mktemp("compared")

@@ -41,7 +41,7 @@ from adapters.engines import EngineRef
 from adapters.interface import Audio, LoadSpec
 from adapters.process import ModelProcess
 from evals.batching import batches
-from evals.plugin import synthesizer
+from evals.speaking import synthesizer
 from fixtures.audio import SAMPLE_RATE
 from fixtures.builtin import builtin_corpus
 from fixtures.micro_whisper import expand

@@ -35,7 +35,7 @@ def bare(name: str, *, beside_worker: bool) -> None:
     from adapters.catalog import Catalog
     from adapters.interface import Audio, Transcriber
     from evals.models import Settings, load_spec, running
-    from evals.plugin import synthesizer
+    from evals.speaking import synthesizer
     from fixtures.audio import SAMPLE_RATE
     from fixtures.builtin import CLIP, DEFAULT, builtin_corpus
 

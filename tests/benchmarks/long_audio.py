@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from adapters.engines import EngineRef, known_engines
 from adapters.interface import Audio, LoadSpec
 from adapters.process import ModelProcess
-from evals.plugin import synthesizer
+from evals.speaking import synthesizer
 from fixtures.audio import SAMPLE_RATE
 from fixtures.builtin import CLIP, builtin_corpus
 from tests.contract.subject import Made, Subject

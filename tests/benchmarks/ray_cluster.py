@@ -38,9 +38,9 @@ from typing import Any
 from adapters.catalog import Catalog
 from adapters.interface import Audio
 from evals.models import Settings, running
-from evals.plugin import synthesizer
 from evals.predictions import Prediction, PredictionFile, read_predictions
 from evals.ray_executor import RayReport, transcribe_on_ray
+from evals.speaking import synthesizer
 from evals.transcription import transcribe_corpus
 from fixtures.audio import SAMPLE_RATE
 from fixtures.builtin import CLIP, DEFAULT, builtin_corpus

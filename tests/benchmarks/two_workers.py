@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from evals.plugin import synthesizer
+from evals.speaking import synthesizer
 from fixtures.builtin import DEFAULT, builtin_corpus
 
 ROOT = Path(__file__).parents[2]

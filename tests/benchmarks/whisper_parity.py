@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from adapters.engines import EngineRef
 from adapters.interface import Audio, LoadSpec
 from adapters.process import ModelProcess
-from evals.plugin import synthesizer
+from evals.speaking import synthesizer
 from fixtures.audio import SAMPLE_RATE
 from fixtures.builtin import DEFAULT, builtin_corpus
 from fixtures.cache import cache_dir

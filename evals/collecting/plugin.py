@@ -1,0 +1,153 @@
+"""Which tests there are: a model and a corpus each, those that are asked for, in which order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from _pytest.mark.expression import Expression
+
+from adapters.catalog import Model
+from adapters.plugin import MODELS
+from evals.cases import ASKED_FOR
+from evals.parts import Part
+from evals.runs.plugin import worker_count
+from fixtures.plugin import CORPORA, sources
+
+#: The fixture by which a test gets its model, and the task that the model must do.
+_MODEL_FIXTURES = {
+    "transcriber": "asr",
+    "recognizer": "asr",
+    "tts_model": "tts",
+    "chat_model": "chat",
+}
+#: The fixture by which a test gets its corpus, and the task whose corpora those are.
+CORPUS_FIXTURES = {
+    "checked_corpus": "asr",
+    "checked_sentences": "tts",
+    "checked_dialogues": "chat",
+}
+
+
+@pytest.hookimpl(trylast=True)  # after adapters.plugin and fixtures.plugin, whose choice it checks
+def pytest_configure(config: pytest.Config) -> None:
+    _refuse_unheld(config)
+    _refuse_twins(config)
+
+
+def _refuse_twins(config: pytest.Config) -> None:
+    """Model and corpus make the name of a test, which must not be that of two."""
+    seen: dict[str, tuple[str, str]] = {}
+    for model in config.stash[MODELS]:
+        for source in config.stash[CORPORA]:
+            pair = model.name, source.name
+            twin = seen.setdefault("-".join(pair), pair)
+            if twin != pair:
+                raise pytest.UsageError(
+                    f"--corpus: the model {pair[0]} on {pair[1]} and the model {twin[0]} on "
+                    f"{twin[1]} would both be called {'-'.join(pair)}: rename a manifest"
+                )
+
+
+def _refuse_unheld(config: pytest.Config) -> None:
+    """Conversations that were named are to be held, and not to be left out without a word."""
+    held = next((s.name for s in config.stash[CORPORA] if s.holds_dialogues), None)
+    if held is not None and not _asks_for("chat", config):
+        raise pytest.UsageError(
+            f"--corpus: {held} holds conversations, which only the chat task can use: add -m chat"
+        )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m asr` selects none of the harness's own tests, so their modules are not even read.
+
+    They carry no marks that anyone selects by, so an expression that is false without
+    any marks leaves them all out. A wrong expression is pytest's to refuse.
+    """
+    own_tests = Path(__file__).parents[2] / "tests"
+    if own_tests not in (collection_path, *collection_path.parents):
+        return None
+    try:
+        selects_unmarked = Expression.compile(config.option.markexpr or "True").evaluate(
+            lambda name, /, **arguments: name == "True"
+        )
+    except SyntaxError:
+        return None
+    return None if selects_unmarked else True
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    wanted = [task for name, task in _MODEL_FIXTURES.items() if name in metafunc.fixturenames]
+    if not wanted:
+        return
+    params = [
+        pytest.param(model, id=model.name, marks=() if model.shipped else pytest.mark.real_e2e)
+        for model in metafunc.config.stash[MODELS]
+        if all(task in model.tasks for task in wanted)
+    ]
+    metafunc.parametrize("model", params, indirect=True, scope="session")
+    for name, task in CORPUS_FIXTURES.items():
+        if name in metafunc.fixturenames:
+            found = sources(metafunc.config, task)
+            ids = [source.name for source in found]
+            metafunc.parametrize(name, found, ids=ids, indirect=True, scope="session")
+    workers = worker_count(metafunc.config)
+    if workers > 1 and _is_shared_out(metafunc.fixturenames):
+        shares = [Part(number, workers) for number in range(1, workers + 1)]
+        ids = [f"{share.number}of{share.of}" for share in shares]
+        metafunc.parametrize("part", shares, ids=ids, indirect=True, scope="session")
+
+
+def _is_shared_out(fixtures: Sequence[str]) -> bool:
+    """Whether processes can share a test's work: what it does is one thing per utterance."""
+    return "corpus" in fixtures and bool({"transcriber", "recognizer"} & set(fixtures))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """All tests of one model together, so that it is loaded once, whatever the corpora."""
+    _leave_out_unasked(config, items)
+    models = config.stash[MODELS]
+    order = {model.name: index for index, model in enumerate(models)}
+
+    def place(item: pytest.Item) -> int:
+        model = getattr(getattr(item, "callspec", None), "params", {}).get("model")
+        return order.get(model.name, -1) if isinstance(model, Model) else -1
+
+    # Evaluations first, as they were collected; a stable sort leaves the rest as it is.
+    evaluations = [item for item in items if place(item) >= 0]
+    others = [item for item in items if place(item) < 0]
+    items[:] = sorted(evaluations, key=place) + others
+
+
+def _leave_out_unasked(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of ASKED_FOR run where -m or a path names them."""
+    unasked = [task for task in ASKED_FOR if not _asks_for(task, config)]
+
+    def left_out(item: pytest.Item) -> bool:
+        return any(item.get_closest_marker(task) for task in unasked)
+
+    if gone := [item for item in items if left_out(item)]:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if not left_out(item)]
+
+
+def _asks_for(task: str, config: pytest.Config) -> bool:
+    return f"test_{task}.py" in _named_files(config) or _marks(task, config.option.markexpr or "")
+
+
+def _marks(task: str, expression: str) -> bool:
+    """Whether -m names the task, and not to leave it out. A wrong one is pytest's to refuse."""
+    if task not in re.findall(r"\w+", expression):
+        return False
+    try:
+        return Expression.compile(expression).evaluate(lambda name, /, **arguments: name == task)
+    except SyntaxError:
+        return True
+
+
+def _named_files(config: pytest.Config) -> set[str]:
+    """Of the files that the command line names."""
+    return {Path(argument.partition("::")[0]).name for argument in config.args}

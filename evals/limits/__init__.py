@@ -1,0 +1,1 @@
+"""What is good enough, and who judges it."""
