@@ -30,7 +30,9 @@ from adapters.interface import (
     Word,
 )
 from adapters.memory import PeakMemory
-from adapters.worker import Message, Worker
+from adapters.messages import Message
+from adapters.wire import Wire, listening
+from adapters.worker import Worker
 
 _PACKAGE = str(Path(__file__).parent)
 R = TypeVar("R")
@@ -51,6 +53,8 @@ serve(channel)
 """
 #: A new interpreter, and numpy: seconds, also on a busy machine.
 _START_SECONDS = 60.0
+#: What is asked for every utterance.
+_OFTEN = ("transcribe", "transcribe_batch")
 #: Longer audio travels in a file: as a message it would be in memory several times over.
 _INLINE_BYTES = 8_000_000
 
@@ -158,20 +162,24 @@ class _Gateway:
         self._log_start = log.stat().st_size if log is not None and log.exists() else 0
         self.alive = True
         self._process: psutil.Process | None = None
+        self._wire: Wire | None = None
         try:
             with lifeline.deaf_children():
                 gateway = self._group.makegateway(spec)
             self._channel = gateway.remote_exec(_BOOTSTRAP)
             self._channel.send(_PACKAGE)
-            self._channel.send(
-                {
-                    "log": str(log) if log is not None else "",
-                    "withheld": list(withheld),
-                    "parent": os.getpid(),
-                    "by_kernel": threading.current_thread() is threading.main_thread(),
-                }
-            )
-            self._process = psutil.Process(self._receive(_START_SECONDS)["pid"])
+            with listening() as listener:
+                self._channel.send(
+                    {
+                        "wire": listener.told,
+                        "log": str(log) if log is not None else "",
+                        "withheld": list(withheld),
+                        "parent": os.getpid(),
+                        "by_kernel": threading.current_thread() is threading.main_thread(),
+                    }
+                )
+                self._process = psutil.Process(self._receive(_START_SECONDS)["pid"])
+                self._wire = listener.accept(_START_SECONDS)
         except (execnet.TimeoutError, execnet.RemoteError, EOFError, OSError) as error:
             self._kill()
             what = "hung" if isinstance(error, execnet.TimeoutError) else "exited"
@@ -184,9 +192,13 @@ class _Gateway:
 
     def ask(self, request: Message, limit_seconds: float) -> Message:
         try:
+            assert self._wire is not None  # or else it did not start
+            if request["op"] in _OFTEN:
+                return self._wire.ask(request, limit_seconds)
             self._channel.send(request)
+            self._wire.point_at_channel()
             return self._receive(limit_seconds)
-        except self._channel.TimeoutError:
+        except (TimeoutError, self._channel.TimeoutError):
             self._kill()
             option = "--load-time-limit" if request["op"] == "load" else "--time-limit"
             raise WorkerError(
@@ -195,10 +207,9 @@ class _Gateway:
                 f"killed ({option} sets the seconds allowed)",
             ) from None
         except (EOFError, OSError):
-            raise self._obituary(request["op"]) from None
-        except execnet.RemoteError as error:  # an answer that cannot be sent, say
-            self._kill()
-            raise WorkerError("exited", f"the worker gave up: {error}") from None
+            raise self._ended(request["op"]) from None
+        except execnet.RemoteError as error:
+            raise self._gave_up(error) from None
         except BaseException:
             # Ctrl-C, say: the answer is still to come, and would be taken for the next one's.
             self._kill()
@@ -206,6 +217,8 @@ class _Gateway:
 
     def stop(self) -> None:
         self.alive = False
+        if self._wire is not None:
+            self._wire.close()
         self._group.terminate(timeout=2.0)
         if self._log is not None:
             secrets.redact_file(self._log, self._log_start)
@@ -213,6 +226,21 @@ class _Gateway:
     def _receive(self, limit_seconds: float) -> Message:
         answer: Message = self._channel.receive(timeout=limit_seconds)
         return answer
+
+    def _ended(self, op: str) -> WorkerError:
+        """Why nobody answers any more."""
+        try:
+            self._channel.waitclose(timeout=1.0)
+        except execnet.RemoteError as error:
+            return self._gave_up(error)
+        except (EOFError, OSError, self._channel.TimeoutError):
+            pass
+        return self._obituary(op)
+
+    def _gave_up(self, error: Exception) -> WorkerError:
+        """It could not send an answer, say."""
+        self._kill()
+        return WorkerError("exited", f"the worker gave up: {error}")
 
     def _kill(self) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 #: Of more threads than this no file is kept open: the engine may need its descriptors.
@@ -35,6 +35,7 @@ class CpuWait:
         self._tasks = str(tasks)
         self._uptime = str(uptime)
         self._files: dict[str, int] = {}
+        self._listed: tuple[int, Sequence[str]] = (0, ())
         self._before: Mapping[str, bytes] = {}
         self._idle: float | None = None
         self._own = 0.0
@@ -81,13 +82,26 @@ class CpuWait:
     def _read(self) -> Mapping[str, bytes]:
         """Thread to its line: CPU nanoseconds, waiting nanoseconds, times it was given a CPU."""
         try:
-            threads = os.listdir(self._tasks)  # noqa: PTH208  # a Path each costs more than reading
+            # Linux counts the threads as links, which is much sooner asked than their names.
+            links = os.stat(self._tasks).st_nlink  # noqa: PTH116  # a Path costs as much again
+            if links == self._listed[0]:
+                lines = self._lines()
+                if len(lines) == len(self._listed[1]):  # else some ended, and others began
+                    return lines
+            threads = os.listdir(self._tasks)  # noqa: PTH208
         except OSError:
             return {}
-        paths = {f"{self._tasks}/{thread}/schedstat": thread for thread in threads}
-        for gone in self._files.keys() - paths.keys() - {self._uptime}:
+        self._listed = (links if links == len(threads) + 2 else -1, threads)
+        for gone in self._files.keys() - set(map(self._path, threads)) - {self._uptime}:
             os.close(self._files.pop(gone))
-        return {thread: line for path, thread in paths.items() if (line := self._text(path))}
+        return self._lines()
+
+    def _lines(self) -> Mapping[str, bytes]:
+        threads = self._listed[1]
+        return {thread: line for thread in threads if (line := self._text(self._path(thread)))}
+
+    def _path(self, thread: str) -> str:
+        return f"{self._tasks}/{thread}/schedstat"
 
     def _idle_seconds(self) -> float | None:
         """Of all CPUs together since the system started."""

@@ -41,9 +41,9 @@ from adapters.interface import (
     Turn,
 )
 from adapters.memory import MemoryMeter
+from adapters.messages import Message, packed, unpacked
 from adapters.waiting import CpuWait
-
-Message = dict[str, Any]
+from adapters.wire import ON_CHANNEL, connect
 
 
 class WrongTypeError(Exception):
@@ -86,6 +86,8 @@ class Worker:
         self._memory = MemoryMeter()
         self._wait = CpuWait()
         self._adapter: Adapter | None = None
+        #: The methods that the adapter was found to have.
+        self._able: set[str] = set()
         self._device = accelerator("cpu")
         self._energy = EnergyMeter("cpu")
         self._operations: Mapping[str, Callable[[Message], Message]] = {
@@ -133,6 +135,7 @@ class Worker:
         seconds = time.perf_counter() - start
         waited = self._wait.within(seconds)
         self._adapter, self._device = adapter, device
+        self._able.clear()
         self._energy = EnergyMeter(spec.device)
         return {
             "seconds": seconds,
@@ -286,8 +289,10 @@ class Worker:
     def _expect(self, protocol: type[Any], method: str) -> Any:
         if self._adapter is None:
             raise ModelError("the model is not loaded")
-        if not isinstance(self._adapter, protocol):
-            raise ModelError(f"{type(self._adapter).__name__} has no {method}()")
+        if method not in self._able:  # which takes long to find out
+            if not isinstance(self._adapter, protocol):
+                raise ModelError(f"{type(self._adapter).__name__} has no {method}()")
+            self._able.add(method)
         return self._adapter
 
 
@@ -360,11 +365,11 @@ def _words(words: Any) -> list[tuple[str, float, float]]:
 
 
 def serve(channel: Any) -> None:
-    """The worker's main loop: one answer for each request, until the channel closes.
+    """The worker's main loop: one answer for each request, until the wire is cut.
 
     The first message: "log", where output goes, or ""; "withheld", the variables that the model
     must not see; "parent", the process id of the harness; "by_kernel", as `lifeline.tie_to` has
-    it.
+    it; "wire", as `connect` has it.
     """
     told = channel.receive()
     if threading.current_thread() is threading.main_thread():
@@ -379,14 +384,18 @@ def serve(channel: Any) -> None:
         os.dup2(file, 1)
         os.dup2(file, 2)
     faulthandler.enable(file=2)  # not sys.stderr: execnet may have replaced it
+    wire = connect(told["wire"])
     channel.send({"pid": os.getpid()})
     worker = Worker()
     while True:
         try:
-            request = channel.receive()
-        except EOFError:
+            request = wire.receive()
+        except (EOFError, OSError):
             return
-        channel.send(worker.handle(request))
+        if request == ON_CHANNEL:
+            channel.send(worker.handle(channel.receive()))
+        else:
+            wire.send(packed(worker.handle(unpacked(request))))
 
 
 def _kind(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Generic, TypeVar
@@ -10,10 +11,17 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 #: How long a closed consumer waits for the item in the making, in seconds.
 _PATIENCE = 1.0
+#: One that takes long now and then, as a line does that is put on the disk, decides nothing.
+_LAST = 16
 
 
 def ahead(
-    items: Iterable[T], *, most: int, size: Callable[[T], int], most_bytes: int
+    items: Iterable[T],
+    *,
+    most: int,
+    size: Callable[[T], int],
+    most_bytes: int,
+    worth_seconds: float = 0.0,
 ) -> Generator[T, None, None]:
     """The items, in order, made in a thread while earlier ones are used.
 
@@ -21,9 +29,21 @@ def ahead(
     in bytes; one item more may be in the making, and one that is larger waits alone. What the
     making raises is raised here, in its place. Closing the generator ends the thread as soon as
     the item in the making is made.
+
+    worth_seconds: no thread is begun before making or using items takes so long each. Two threads
+    that do next to nothing for each item take longer than one, since one of them runs at a time.
     """
     if most < 1:
         raise ValueError("at least one item has to wait somewhere")
+    if worth_seconds > 0:
+        iterator = iter(items)
+        try:
+            yield from _while_quick(iterator, worth_seconds)
+        except GeneratorExit:
+            if isinstance(iterator, Generator):
+                iterator.close()
+            raise
+        items = iterator
     belt = _Belt(most, size, most_bytes)
     # A daemon: an item that never comes must not keep the program from ending.
     thread = threading.Thread(target=belt.fill, args=(items,), name="ahead", daemon=True)
@@ -33,6 +53,22 @@ def ahead(
     finally:
         belt.stop()
         thread.join(_PATIENCE)
+
+
+def _while_quick(items: Iterator[T], limit_seconds: float) -> Iterator[T]:
+    """The items for as long as they take less than this on average, of about the last sixteen."""
+    seconds = 0.0
+    while True:
+        start = time.perf_counter()
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        made = time.perf_counter()
+        yield item
+        seconds += (max(made - start, time.perf_counter() - made) - seconds) / _LAST
+        if seconds > limit_seconds:
+            return
 
 
 class _Belt(Generic[T]):

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
+#: As json.dumps, which makes an encoder for each call.
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _BEFORE_CHECKSUM = b', "checksum": "'
 #: From there to the end of the line.
 _TAIL = len(_BEFORE_CHECKSUM) + 8 + len(b'"}')
@@ -72,7 +74,7 @@ def sealed(
     row: Mapping[str, Any], key: str, session: int, redact: Callable[[str], str] | None = None
 ) -> bytes:
     """The line of a row, with its end. redact: takes out of its JSON what must not be kept."""
-    text = json.dumps({**row, "key": key, "session": session}, ensure_ascii=False, allow_nan=False)
+    text = _ENCODE({**row, "key": key, "session": session})
     if redact is not None:
         text = redact(text)
     body = text.encode("utf-8", "surrogatepass")[:-1]
@@ -107,6 +109,7 @@ class LineFile(Generic[T]):
             if file is not None and recover(file):
                 self._known |= ids_of(file, identity)
         self._file: BinaryIO = path.open("ab", buffering=0)
+        self._size = self._file.seek(0, os.SEEK_END)
         self._synced = time.monotonic()
 
     def __contains__(self, line_id: object) -> bool:
@@ -125,11 +128,10 @@ class LineFile(Generic[T]):
     def append(self, line: T) -> None:
         """Write one line. Raises NotWritten where it cannot be written whole."""
         # Not asdict(), which copies what is nested: lines hold nothing but texts and numbers.
-        row = {field.name: getattr(line, field.name) for field in fields(line)}
+        row = {name: getattr(line, name) for name in _names(type(line))}
         name = str(row.get("id", ""))
         key = line_key(self._identity, self._redact(name) if self._redact else name)
         data = sealed(row, key, self._session, self._redact)
-        start = self._file.seek(0, os.SEEK_END)
         try:
             written = self._file.write(data)
             while written < len(data):
@@ -139,8 +141,9 @@ class LineFile(Generic[T]):
         except OSError as error:
             # Where that fails too it is a half-written last line, dropped when the run is resumed.
             with contextlib.suppress(OSError):
-                self._file.truncate(start)
+                self._file.truncate(self._size)
             raise NotWritten(error.errno, error.strerror, str(self.path)) from error
+        self._size += len(data)
 
     def _sync(self) -> None:
         os.fsync(self._file.fileno())
@@ -327,7 +330,7 @@ def _is_sound(line: bytes) -> bool:
 def parse_line(line: bytes, path: Path, number: int) -> dict[str, Any]:
     """A line's object, its checksum compared where it has one, as all since version 0.1 have."""
     try:
-        row = json.loads(line)
+        row = json.loads(line.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         hint = "" if line.endswith(b"\n") else " (half-written: --resume makes it again)"
         raise LineError(f"{path}:{number}: not JSON: {error}{hint}") from None
@@ -372,6 +375,11 @@ def line_of(row: Mapping[str, Any], kind: type[T], path: Path, number: int) -> T
 
 #: No number of a line comes near it; whole numbers beyond are none that can be reckoned with.
 _HUGE = 1e300
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 @cache

@@ -9,9 +9,8 @@ from typing import TypeAlias
 from evals.whisper_english import whisper_english
 from fixtures.corpus import Corpus
 from fixtures.sentences import Sentences
+from fixtures.traits import NORMALIZER
 
-#: The manifest's key for the normalizer of its text.
-KEY = "normalizer"
 Normalizer: TypeAlias = Callable[[str], str]
 
 
@@ -48,18 +47,11 @@ def normalizer_of(corpus: Corpus | Sentences) -> str:
     English has its own, all other languages share one. Raises ValueError where the rows
     name several, or one that does not exist.
     """
-    # One pass: a corpus may be read from disk each time that it is gone through.
-    named: set[str] = set()
-    silent = False
-    for utterance in corpus:
-        if KEY in utterance.metadata:
-            named.add(str(utterance.metadata[KEY]))
-        else:
-            silent = True
+    named = corpus.traits.normalizers
     if not named:
         return "whisper-english" if corpus.language == "en" else "whisper-basic"
-    if silent or len(named) > 1:
-        raise ValueError(f"its rows do not agree on one {KEY}: {', '.join(sorted(named))}")
+    if corpus.traits.unnamed or len(named) > 1:
+        raise ValueError(f"its rows do not agree on one {NORMALIZER}: {', '.join(sorted(named))}")
     (name,) = named
     normalizer(name)  # refuses a name that is none
     return name

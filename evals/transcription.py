@@ -19,6 +19,8 @@ from fixtures.rows import CorpusError
 #: Utterances that are decoded before the model is ready for them, and the bytes that they may take.
 _AHEAD = 16
 _AHEAD_BYTES = 64_000_000
+#: An utterance that is heard sooner than this is not worth a thread.
+_WORTH_SECONDS = 0.002
 #: Batches of like length are picked from so many batches' worth of utterances...
 _LOOK_AHEAD = 8
 #: ...that last no longer than this together: 115 MB.
@@ -80,7 +82,9 @@ def transcribe_corpus(
         for utterance in corpus:
             if utterance.id in file:
                 advance()
-    decoded = ahead(missing(), most=_AHEAD, size=_bytes, most_bytes=_AHEAD_BYTES)
+    decoded = ahead(
+        missing(), most=_AHEAD, size=_bytes, most_bytes=_AHEAD_BYTES, worth_seconds=_WORTH_SECONDS
+    )
     try:
         for prediction in transcribe_all(model, decoded, contended=contended):
             file.append(prediction)

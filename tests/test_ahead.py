@@ -60,12 +60,18 @@ def _size(item: tuple[int, int]) -> int:
     stops_at=st.none() | st.integers(0, 30),
     most=st.integers(1, 5),
     most_bytes=st.integers(0, 100),
+    worth_seconds=st.sampled_from([0.0, 1e-9, 1000.0]),
 )
 def test_order_bounds_failures_and_the_end(
-    sizes: list[int], fails_at: int | None, stops_at: int | None, most: int, most_bytes: int
+    sizes: list[int],
+    fails_at: int | None,
+    stops_at: int | None,
+    most: int,
+    most_bytes: int,
+    worth_seconds: float,
 ) -> None:
     made = Made(sizes, fails_at)
-    items = ahead(made, most=most, size=_size, most_bytes=most_bytes)
+    items = ahead(made, most=most, size=_size, most_bytes=most_bytes, worth_seconds=worth_seconds)
     taken: list[int] = []
     failure: LookupError | None = None
     try:
@@ -88,7 +94,7 @@ def test_order_bounds_failures_and_the_end(
     elif len(taken) != stops_at:
         assert len(taken) == len(sizes)
     assert _eventually(lambda: not _threads())
-    assert made.closed_in in ("ahead", None)
+    assert made.closed_in in ("ahead", None) or worth_seconds
 
 
 def test_it_is_made_while_the_last_one_is_used() -> None:
@@ -100,6 +106,22 @@ def test_it_is_made_while_the_last_one_is_used() -> None:
     assert made.count == 5
     items.close()
     assert made.closed_in == "ahead"
+
+
+def test_a_thread_is_begun_once_items_take_long() -> None:
+    made = Made([1] * 40)
+    items = ahead(made, most=3, size=_size, most_bytes=_LARGE, worth_seconds=0.01)
+    for number in range(10):
+        assert next(items) == (number, 1)
+    assert not _threads()
+    assert made.count == 10
+    time.sleep(0.02)  # one alone decides nothing
+    next(items)
+    assert not _threads()
+    time.sleep(0.2)
+    next(items)
+    assert _eventually(lambda: made.count == 16)
+    assert [number for number, _ in items] == list(range(12, 40))
 
 
 def test_one_larger_than_all_room_waits_alone() -> None:

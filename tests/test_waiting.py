@@ -89,6 +89,7 @@ def test_the_thread_that_waited_most_counts(kernel: Kernel, wait: CpuWait) -> No
 def test_threads_that_begin_and_end_within_the_call(kernel: Kernel, wait: CpuWait) -> None:
     kernel.set_thread(1, waited=7.0)
     wait.start()
+    (kernel.tasks / "1" / "schedstat").write_text("")  # as an open file of an ended thread reads
     (kernel.tasks / "1" / "schedstat").unlink()
     (kernel.tasks / "1").rmdir()
     kernel.set_thread(2, waited=0.3)
@@ -180,6 +181,29 @@ def test_keeps_no_files_of_threads_that_are_over() -> None:
             assert wait.within(1.0) is not None
         assert _open_files() <= at_most
         assert len(wait._files) <= waiting._MOST_KEPT
+
+
+@linux
+def test_a_thread_in_the_place_of_one_that_ended_is_asked() -> None:
+    """There are as many as before, which is all that is looked at while nothing has changed."""
+    with ExitStack() as stack:
+        wait = CpuWait()
+        stack.callback(wait.close)
+        ends, over = threading.Event(), threading.Event()
+        first, second = (threading.Thread(target=event.wait) for event in (ends, over))
+        first.start()
+        wait.start()
+        assert str(first.native_id) in wait._before
+        ends.set()
+        first.join()
+        while Path(f"/proc/self/task/{first.native_id}").exists():
+            time.sleep(0.001)
+        second.start()
+        stack.callback(second.join)
+        stack.callback(over.set)
+        wait.start()
+        assert str(second.native_id) in wait._before
+        assert str(first.native_id) not in wait._before
 
 
 @contextmanager
