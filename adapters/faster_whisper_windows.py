@@ -10,6 +10,8 @@ import numpy as np
 from adapters.interface import Samples
 
 RATE = 16_000
+#: Windows of one call of the library, which takes a while for itself: 1 MB of features each.
+_PREPARED = 32
 
 #: A part of the audio, its first sample and the one after its last, as the library has it.
 Stretch: TypeAlias = dict[str, int]
@@ -35,15 +37,16 @@ class Batches:
     ) -> tuple[list[Any], str | None]:
         """The segments of all windows of one audio, and its language.
 
-        The library would compute the features of all windows first; handed over batch
-        by batch they take as much memory for an hour as for a minute.
+        The library would compute the features of all windows first; handed over a few batches
+        at a time they take no more memory for a day than for a quarter of an hour.
         """
         from faster_whisper.transcribe import restore_speech_timestamps
 
         heard: list[Any] = []
         decode = dict(self._decode)
-        for first in range(0, len(windows), self._size):
-            batch = windows[first : first + self._size]
+        step = max(self._size, _PREPARED // self._size * self._size)
+        for first in range(0, len(windows), step):
+            batch = windows[first : first + step]
             inside = [stretch for window in batch for stretch in window]
             segments, info = self._pipeline.transcribe(
                 joined(samples, inside),
@@ -153,7 +156,15 @@ def windows(samples: int, stretches: list[Stretch] | None, longest: int) -> list
 
 
 def joined(samples: Samples, stretches: Iterable[Stretch]) -> Samples:
-    return np.concatenate([samples[s["start"] : s["end"]] for s in stretches])
+    """What lies in the stretches, end to end; not copied where it does so already."""
+    places: list[list[int]] = []
+    for stretch in stretches:
+        if places and places[-1][1] == stretch["start"]:
+            places[-1][1] = stretch["end"]
+        else:
+            places.append([stretch["start"], stretch["end"]])
+    parts = [samples[start:end] for start, end in places]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _clips(cuts: Iterable[Iterable[Stretch]]) -> list[dict[str, float]]:

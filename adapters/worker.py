@@ -34,6 +34,7 @@ from adapters.interface import (
     ModelError,
     Reply,
     ReplyPiece,
+    Samples,
     Speech,
     Synthesizer,
     Transcriber,
@@ -299,11 +300,19 @@ class Worker:
 def _audio(message: Message) -> Audio:
     """The sound in a request: bytes, or for long audio the name of a file of them."""
     if message.get("file"):
-        file = Path(message["file"])
-        samples = np.fromfile(file, dtype=np.float32)
+        samples = _samples_in(Path(message["file"]))
     else:
         samples = np.frombuffer(message["samples"], dtype=np.float32)
     return Audio(samples, message["sample_rate"])
+
+
+def _samples_in(file: Path) -> Samples:
+    """All of a file, which is gone when the answer is given."""
+    if os.name != "posix" or not file.stat().st_size:  # nothing can be mapped of an empty one
+        return np.fromfile(file, dtype=np.float32)
+    # Not read, which would be one copy more of an hour of audio; what is written to is a copy.
+    samples: Samples = np.asarray(np.memmap(file, dtype=np.float32, mode="c"))
+    return samples
 
 
 def _audios(message: Message) -> list[Audio]:

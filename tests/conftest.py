@@ -80,6 +80,7 @@ DEEP = {
     "test_tts_session.py",
     "test_voice_commands.py",
     "test_whisper_parity.py",
+    "test_wire.py",
 }
 #: What a test process that starts pytest must not hand on.
 _NOT_INHERITED = (
@@ -138,8 +139,10 @@ def sessions(
 @pytest.fixture(autouse=True, scope="session")
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Processes that tests start one after another need not compile every library again."""
+    kept_nowhere = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     with pytest.MonkeyPatch.context() as patch:
         for name in _NOT_INHERITED:
             patch.delenv(name, raising=False)
-        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        if kept_nowhere:
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
         yield
