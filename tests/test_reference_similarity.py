@@ -7,6 +7,7 @@ import math
 import sys
 from dataclasses import asdict
 from functools import cache
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -84,17 +85,22 @@ def test_mel_cepstra_of_an_envelope_made_of_them() -> None:
 
 def test_mel_cepstra_are_sptks() -> None:
     # SPTK's way: the cepstrum of the envelope, then Oppenheim and Johnson's recursion.
-    world = voice_analysis.pyworld()
-    wave = spoken().astype(float)
-    f0, times = world.dio(wave, SAMPLE_RATE)
-    envelope = world.cheaptrick(wave, f0, times, SAMPLE_RATE)[100:200]
+    # In a process of its own: after hundreds of other tests in one, WORLD once gave an envelope of
+    # which the two ways differ by 0.020007, and by 0.012 in every fresh one.
+    with get_context("spawn").Pool(1) as pool:
+        envelope = pool.apply(_envelope)
     cepstra = np.fft.irfft(np.log(envelope), axis=1)[:, : envelope.shape[1]]
     cepstra[:, 0] /= 2
     expected = np.array([_frequency_transformed(row, ORDER, ALPHA) for row in cepstra])
-    apart = np.abs(mel_cepstra(envelope) - expected)
-    # In nearly silent frames it depends on the process how both round: 0.02 was seen there.
-    assert np.quantile(apart, 0.99) < 0.01
-    assert apart.max() < 0.05
+    assert mel_cepstra(envelope) == pytest.approx(expected, abs=0.02)
+
+
+def _envelope() -> Floats:
+    world = voice_analysis.pyworld()
+    wave = spoken().astype(float)
+    f0, times = world.dio(wave, SAMPLE_RATE)
+    envelope: Floats = world.cheaptrick(wave, f0, times, SAMPLE_RATE)[100:200]
+    return envelope
 
 
 def _frequency_transformed(cepstrum: Floats, order: int, alpha: float) -> Floats:
