@@ -30,7 +30,7 @@ def touched(metric: str, conditions: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         condition
         for condition in conditions
-        if spec.is_speed or (spec.unit == "MB" and condition != CONTENDED)
+        if spec.is_speed or (spec.is_memory and condition != CONTENDED)
     )
 
 

@@ -1,119 +1,349 @@
-"""The metrics that exist: their units, and which way is better."""
+"""The metrics that exist, one object each; a team's own are registered beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import cast
 
-from evals.measurement import Bound
-
-Unit = Literal["ratio", "count", "s", "MB", "1/min", "1/s", "LUFS", "dB", "cents", "score", "Wh/h"]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """unit of the value, the side on which a limit lies, and whether it measures time."""
-
-    unit: Unit
-    bound: Bound
-    is_speed: bool = False
-    meaning: str = ""
-
+from evals.metric import Metric, Unit
 
 _FIRST_PIECE = "seconds from handing over the audio to having the first piece of its text"
 _FIRST_AUDIO = "seconds from handing over the text to having the first audio to play"
 _LATENCY = "seconds from handing over the audio to having its whole text"
 
-METRICS: Mapping[str, Metric] = {
-    "wer": Metric("ratio", "max", meaning="word errors / reference words, over the corpus"),
-    "cer": Metric("ratio", "max", meaning="character errors / reference characters"),
-    "mer": Metric("ratio", "max", meaning="word errors / (word errors + words heard right)"),
-    "wil": Metric("ratio", "max", meaning="word information lost"),
-    "sentence_error_rate": Metric("ratio", "max", meaning="utterances with any word error"),
-    "worst_slice_wer": Metric("ratio", "max", meaning="WER of the worst part of the corpus"),
-    "number_error_rate": Metric("ratio", "max", meaning="reference words with digits, not heard"),
-    "entity_error_rate": Metric("ratio", "max", meaning="entities of the manifest, not heard"),
-    "casing_error_rate": Metric("ratio", "max", meaning="right words with a wrong capital"),
-    "punctuation_error_rate": Metric(
-        "ratio", "max", meaning="marks wrong, missed or added after right words / marks"
+_METRICS = (
+    Metric("wer", "ratio", "max", "word errors / reference words, over the corpus"),
+    Metric("cer", "ratio", "max", "character errors / reference characters"),
+    Metric("mer", "ratio", "max", "word errors / (word errors + words heard right)"),
+    Metric("wil", "ratio", "max", "word information lost"),
+    Metric("sentence_error_rate", "ratio", "max", "utterances with any word error"),
+    Metric("worst_slice_wer", "ratio", "max", "WER of the worst part of the corpus"),
+    Metric("number_error_rate", "ratio", "max", "reference words with digits, not heard"),
+    Metric("entity_error_rate", "ratio", "max", "entities of the manifest, not heard"),
+    Metric("casing_error_rate", "ratio", "max", "right words with a wrong capital"),
+    Metric(
+        "punctuation_error_rate",
+        "ratio",
+        "max",
+        "marks wrong, missed or added after right words / marks",
     ),
-    "loops": Metric("count", "max", meaning="utterances in which the model repeats itself"),
-    "batch_change_rate": Metric(
-        "ratio", "max", meaning="utterances of batches with another text than when heard alone"
+    Metric(
+        "loops", "count", "max", "utterances in which the model repeats itself", heading="Loops"
     ),
-    "length_ratio": Metric("ratio", "max", meaning="words heard / reference words"),
-    "hits": Metric("count", "min", meaning="words heard right"),
-    "substitutions": Metric("count", "max", meaning="words heard as another"),
-    "deletions": Metric("count", "max", meaning="words missed"),
-    "insertions": Metric("count", "max", meaning="words heard that nobody said"),
-    "wer_change": Metric("ratio", "max", meaning="WER minus the baseline's, paired"),
-    "cer_change": Metric("ratio", "max", meaning="CER minus the baseline's, paired"),
-    "sentence_error_rate_change": Metric("ratio", "max", meaning="the same of utterances"),
-    "success_rate_change": Metric("ratio", "min", meaning="the same of answers"),
-    "wer_by_normalizer": Metric("ratio", "max", meaning="WER under another normalizer"),
-    "success_rate": Metric("ratio", "min", meaning="utterances answered without an error"),
-    "rtf": Metric("ratio", "max", True, "processing seconds / audio seconds"),
-    "rtfx": Metric("ratio", "min", True, "audio seconds / processing seconds"),
-    "processing_time": Metric("s", "max", True, "seconds of processing, of all answers together"),
-    "energy": Metric("Wh/h", "max", True, "watt-hours that the device drew per hour of audio"),
-    "latency_p50": Metric("s", "max", True, f"median of the {_LATENCY}"),
-    "latency_p95": Metric("s", "max", True, f"95th percentile of the {_LATENCY}"),
-    "latency_p99": Metric("s", "max", True, f"99th percentile of the {_LATENCY}"),
-    "load_time": Metric("s", "max", True, "seconds to load the model in a fresh process"),
-    "first_inference": Metric("s", "max", True, "seconds of the first 5 s clip after loading"),
-    "peak_memory": Metric("MB", "max", meaning="peak resident memory of the model's process"),
-    "peak_device_memory": Metric("MB", "max", meaning="peak memory taken on the accelerator"),
-    "first_token_p50": Metric("s", "max", True, f"median of the {_FIRST_PIECE}"),
-    "first_token_p95": Metric("s", "max", True, f"95th percentile of the {_FIRST_PIECE}"),
-    "wer_drift": Metric("ratio", "max", meaning="WER under a condition minus the clean, paired"),
-    "hallucinated_words_per_minute": Metric(
-        "1/min", "max", meaning="words heard per minute of non-speech"
+    Metric(
+        "batch_change_rate",
+        "ratio",
+        "max",
+        "utterances of batches with another text than when heard alone",
     ),
-    "hallucination_rate": Metric("ratio", "max", meaning="clips of non-speech with any word heard"),
-    "phantom_phrases": Metric("count", "max", meaning="known phrases of subtitles nobody said"),
-    "leading_insertions": Metric("count", "max", meaning="words heard before speech begins"),
-    "trailing_insertions": Metric("count", "max", meaning="words heard after speech ends"),
-    "judge_wer": Metric("ratio", "max", meaning="the judge's WER on the recordings of people"),
-    "wer_above_judge": Metric("ratio", "max", meaning="WER of the voice minus judge_wer, paired"),
-    "usable_rate": Metric("ratio", "min", meaning="sentences with audio that can be speech"),
-    "clipped_rate": Metric("ratio", "max", meaning="clips with flat tops"),
-    "dc_offset": Metric("ratio", "max", meaning="largest mean of a clip, of full scale"),
-    "leading_silence_p95": Metric("s", "max", meaning="silence before the speech"),
-    "trailing_silence_p95": Metric("s", "max", meaning="silence after the speech"),
-    "longest_pause_p95": Metric("s", "max", meaning="longest silence within the speech"),
-    "loudness": Metric("LUFS", "min", meaning="median over the clips (ITU-R BS.1770)"),
-    "speaking_rate": Metric("1/s", "max", meaning="written words per second without silences"),
-    "dnsmos_overall": Metric("score", "min", meaning="DNSMOS P.835, overall quality, 1 to 5"),
-    "dnsmos_speech": Metric("score", "min", meaning="DNSMOS P.835, quality of the speech"),
-    "dnsmos_background": Metric("score", "min", meaning="DNSMOS P.835, quality of what is behind"),
-    "dnsmos_p808": Metric("score", "min", meaning="DNSMOS P.808, overall quality"),
-    "mcd": Metric("dB", "max", meaning="mel-cepstral distortion against recordings, aligned"),
-    "f0_rmse": Metric("cents", "max", meaning="pitch error against recordings, aligned"),
-    "voicing_error_rate": Metric("ratio", "max", meaning="aligned frames voiced in one of both"),
-    "stoi": Metric("score", "min", meaning="short-time intelligibility, 0 to 1"),
-    "pesq": Metric("score", "min", meaning="PESQ, wide band, 1.04 to 4.64"),
-    "f0_spread": Metric("cents", "min", meaning="how much the pitch varies within a clip, mean"),
-    "utmos": Metric("score", "min", meaning="UTMOS, naturalness, about 1 to 5"),
-    "speaker_similarity": Metric(
-        "score", "min", meaning="cosine of speaker embeddings against recordings"
+    Metric("length_ratio", "ratio", "max", "words heard / reference words", digits=3, factor=1),
+    Metric("hits", "count", "min", "words heard right"),
+    Metric("substitutions", "count", "max", "words heard as another"),
+    Metric("deletions", "count", "max", "words missed"),
+    Metric("insertions", "count", "max", "words heard that nobody said"),
+    Metric(
+        "wer_change",
+        "ratio",
+        "max",
+        "WER minus the baseline's, paired",
+        is_difference=True,
+        change_of="wer",
     ),
-    "first_audio_p50": Metric("s", "max", True, f"median of the {_FIRST_AUDIO}"),
-    "first_audio_p95": Metric("s", "max", True, f"95th percentile of the {_FIRST_AUDIO}"),
-    "turn_success_rate": Metric("ratio", "min", meaning="turns in which all expected holds"),
-    "dialogue_success_rate": Metric("ratio", "min", meaning="dialogues all of whose turns succeed"),
-    "instruction_following": Metric("ratio", "min", meaning="expectations of form that hold"),
-    "memory_rate": Metric("ratio", "min", meaning="expectations of earlier turns that hold"),
-    "typed_success_rate": Metric("ratio", "min", meaning="turn_success_rate with text for sound"),
-    "hearing_loss": Metric("ratio", "max", meaning="typed minus spoken turn success, paired"),
-    "user_wer": Metric("ratio", "max", meaning="WER of what the assistant understood"),
-    "speech_text_wer": Metric("ratio", "max", meaning="judge's WER of the spoken answer"),
-    "answer_words": Metric("count", "max", meaning="median length of an answer"),
-    "llm_judged_rate": Metric("ratio", "min", meaning="turns that --llm-judge calls right"),
-    "llm_agreement": Metric("ratio", "min", meaning="turns on which it and the expectations agree"),
-    "llm_kappa": Metric("score", "min", meaning="Cohen's kappa of these two, -1 to 1; 0 is chance"),
-    "llm_unparsable": Metric("count", "max", meaning="answers on which it gave no clear verdict"),
-}
+    Metric(
+        "cer_change",
+        "ratio",
+        "max",
+        "CER minus the baseline's, paired",
+        is_difference=True,
+        change_of="cer",
+    ),
+    Metric(
+        "sentence_error_rate_change",
+        "ratio",
+        "max",
+        "the same of utterances",
+        is_difference=True,
+        change_of="sentence_error_rate",
+    ),
+    Metric(
+        "success_rate_change",
+        "ratio",
+        "min",
+        "the same of answers",
+        is_difference=True,
+        change_of="success_rate",
+    ),
+    Metric(
+        "wer_by_normalizer", "ratio", "max", "WER under another normalizer", may_be_limited=False
+    ),
+    Metric(
+        "success_rate",
+        "ratio",
+        "min",
+        "utterances answered without an error",
+        heading="Answered",
+        short="ok %",
+        digits=1,
+    ),
+    Metric(
+        "rtf",
+        "ratio",
+        "max",
+        "processing seconds / audio seconds",
+        is_speed=True,
+        short="RTF",
+        digits=3,
+        factor=1,
+    ),
+    Metric(
+        "rtfx",
+        "ratio",
+        "min",
+        "audio seconds / processing seconds",
+        is_speed=True,
+        digits=1,
+        factor=1,
+        sign="\u00d7",
+        inverse="rtf",
+    ),
+    Metric(
+        "processing_time",
+        "s",
+        "max",
+        "seconds of processing, of all answers together",
+        is_speed=True,
+    ),
+    Metric(
+        "energy", "Wh/h", "max", "watt-hours that the device drew per hour of audio", is_speed=True
+    ),
+    Metric("latency_p50", "s", "max", f"median of the {_LATENCY}", is_speed=True),
+    Metric(
+        "latency_p95",
+        "s",
+        "max",
+        f"95th percentile of the {_LATENCY}",
+        is_speed=True,
+        heading="p95",
+        short="p95 s",
+    ),
+    Metric("latency_p99", "s", "max", f"99th percentile of the {_LATENCY}", is_speed=True),
+    Metric(
+        "load_time",
+        "s",
+        "max",
+        "seconds to load the model in a fresh process",
+        is_speed=True,
+        heading="Load",
+        short="load s",
+    ),
+    Metric(
+        "first_inference", "s", "max", "seconds of the first 5 s clip after loading", is_speed=True
+    ),
+    Metric(
+        "peak_memory",
+        "MB",
+        "max",
+        "peak resident memory of the model's process",
+        heading="Memory",
+        short="MB",
+    ),
+    Metric("peak_device_memory", "MB", "max", "peak memory taken on the accelerator"),
+    Metric("first_token_p50", "s", "max", f"median of the {_FIRST_PIECE}", is_speed=True),
+    Metric(
+        "first_token_p95",
+        "s",
+        "max",
+        f"95th percentile of the {_FIRST_PIECE}",
+        is_speed=True,
+        short="text s",
+    ),
+    Metric(
+        "wer_drift",
+        "ratio",
+        "max",
+        "WER under a condition minus the clean, paired",
+        is_difference=True,
+    ),
+    Metric(
+        "hallucinated_words_per_minute",
+        "1/min",
+        "max",
+        "words heard per minute of non-speech",
+        heading="Words",
+        short="words/min",
+        sign="per minute",
+    ),
+    Metric(
+        "hallucination_rate",
+        "ratio",
+        "max",
+        "clips of non-speech with any word heard",
+        heading="Clips with words",
+        short="clips %",
+        digits=1,
+    ),
+    Metric(
+        "phantom_phrases",
+        "count",
+        "max",
+        "known phrases of subtitles nobody said",
+        heading="Phantom phrases",
+        short="phantoms",
+    ),
+    Metric(
+        "leading_insertions",
+        "count",
+        "max",
+        "words heard before speech begins",
+        heading="Before speech",
+        short="before",
+    ),
+    Metric(
+        "trailing_insertions",
+        "count",
+        "max",
+        "words heard after speech ends",
+        heading="After speech",
+        short="after",
+    ),
+    Metric("judge_wer", "ratio", "max", "the judge's WER on the recordings of people"),
+    Metric(
+        "wer_above_judge",
+        "ratio",
+        "max",
+        "WER of the voice minus judge_wer, paired",
+        is_difference=True,
+    ),
+    Metric(
+        "usable_rate",
+        "ratio",
+        "min",
+        "sentences with audio that can be speech",
+        heading="Usable",
+        short="usable %",
+        digits=1,
+    ),
+    Metric("clipped_rate", "ratio", "max", "clips with flat tops", digits=1),
+    Metric(
+        "dc_offset", "ratio", "max", "largest mean of a clip, of full scale", digits=4, factor=1
+    ),
+    Metric("leading_silence_p95", "s", "max", "silence before the speech"),
+    Metric("trailing_silence_p95", "s", "max", "silence after the speech"),
+    Metric("longest_pause_p95", "s", "max", "longest silence within the speech"),
+    Metric("loudness", "LUFS", "min", "median over the clips (ITU-R BS.1770)", short="LUFS"),
+    Metric(
+        "speaking_rate",
+        "1/s",
+        "max",
+        "written words per second without silences",
+        heading="Words",
+        short="words/s",
+        sign="per second",
+    ),
+    Metric(
+        "dnsmos_overall",
+        "score",
+        "min",
+        "DNSMOS P.835, overall quality, 1 to 5",
+        heading="MOS",
+        short="MOS",
+    ),
+    Metric("dnsmos_speech", "score", "min", "DNSMOS P.835, quality of the speech"),
+    Metric("dnsmos_background", "score", "min", "DNSMOS P.835, quality of what is behind"),
+    Metric("dnsmos_p808", "score", "min", "DNSMOS P.808, overall quality"),
+    Metric("mcd", "dB", "max", "mel-cepstral distortion against recordings, aligned"),
+    Metric("f0_rmse", "cents", "max", "pitch error against recordings, aligned"),
+    Metric("voicing_error_rate", "ratio", "max", "aligned frames voiced in one of both"),
+    Metric("stoi", "score", "min", "short-time intelligibility, 0 to 1"),
+    Metric("pesq", "score", "min", "PESQ, wide band, 1.04 to 4.64"),
+    Metric("f0_spread", "cents", "min", "how much the pitch varies within a clip, mean"),
+    Metric("utmos", "score", "min", "UTMOS, naturalness, about 1 to 5", short="UTMOS"),
+    Metric("speaker_similarity", "score", "min", "cosine of speaker embeddings against recordings"),
+    Metric("first_audio_p50", "s", "max", f"median of the {_FIRST_AUDIO}", is_speed=True),
+    Metric(
+        "first_audio_p95",
+        "s",
+        "max",
+        f"95th percentile of the {_FIRST_AUDIO}",
+        is_speed=True,
+        heading="First audio",
+        short="first s",
+    ),
+    Metric(
+        "turn_success_rate",
+        "ratio",
+        "min",
+        "turns in which all expected holds",
+        heading="Turns",
+        short="turns %",
+        digits=1,
+    ),
+    Metric(
+        "dialogue_success_rate",
+        "ratio",
+        "min",
+        "dialogues all of whose turns succeed",
+        heading="Dialogues",
+        short="dialogues %",
+        digits=1,
+    ),
+    Metric("instruction_following", "ratio", "min", "expectations of form that hold", digits=1),
+    Metric(
+        "memory_rate",
+        "ratio",
+        "min",
+        "expectations of earlier turns that hold",
+        heading="Memory of turns",
+        short="memory %",
+        digits=1,
+    ),
+    Metric(
+        "typed_success_rate",
+        "ratio",
+        "min",
+        "turn_success_rate with text for sound",
+        heading="Typed turns",
+        short="typed %",
+        digits=1,
+    ),
+    Metric(
+        "hearing_loss",
+        "ratio",
+        "max",
+        "typed minus spoken turn success, paired",
+        is_difference=True,
+    ),
+    Metric("user_wer", "ratio", "max", "WER of what the assistant understood"),
+    Metric(
+        "speech_text_wer",
+        "ratio",
+        "max",
+        "judge's WER of the spoken answer",
+        heading="Spoken WER",
+        short="said WER %",
+    ),
+    Metric("answer_words", "count", "max", "median length of an answer", short="words"),
+    Metric("llm_judged_rate", "ratio", "min", "turns that --llm-judge calls right", short="LLM %"),
+    Metric("llm_agreement", "ratio", "min", "turns on which it and the expectations agree"),
+    Metric(
+        "llm_kappa",
+        "score",
+        "min",
+        "Cohen's kappa of these two, -1 to 1; 0 is chance",
+        short="kappa",
+    ),
+    Metric("llm_unparsable", "count", "max", "answers on which it gave no clear verdict"),
+)
+#: Every metric by its name, in the order in which reports list them.
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+
+
+def metric_of(name: str, unit: str | None = None) -> Metric:
+    """The metric of that name; one that only another version knows is written by its unit."""
+    if unit is None:
+        return METRICS.get(name) or Metric(name, "score", "max", "", digits=4)
+    return METRICS.get(name) or Metric(name, cast(Unit, unit), "max", "")
+
 
 _LLM_JUDGE = frozenset({"llm_judged_rate", "llm_agreement", "llm_kappa", "llm_unparsable"})
 
@@ -179,12 +409,35 @@ TASK_METRICS: Mapping[str, frozenset[str]] = {
     "smoke": frozenset(
         {"success_rate", "load_time", "first_inference", "peak_memory", "peak_device_memory"}
     ),
-    # wer_by_normalizer has a row for each normalizer, so no one value that could be limited.
-    "asr": frozenset(METRICS)
-    - _HALLUCINATION
-    - _VOICE
-    - _CHAT
-    - {"wer_drift", "wer_by_normalizer"},
+    "asr": _SPEED
+    | _MACHINE
+    | {
+        "wer",
+        "cer",
+        "mer",
+        "wil",
+        "sentence_error_rate",
+        "worst_slice_wer",
+        "number_error_rate",
+        "entity_error_rate",
+        "casing_error_rate",
+        "punctuation_error_rate",
+        "loops",
+        "batch_change_rate",
+        "length_ratio",
+        "hits",
+        "substitutions",
+        "deletions",
+        "insertions",
+        "wer_change",
+        "cer_change",
+        "sentence_error_rate_change",
+        "success_rate_change",
+        "wer_by_normalizer",
+        "success_rate",
+        "first_token_p50",
+        "first_token_p95",
+    },
     "chat": _SPEED - {"rtf", "rtfx", "processing_time", "energy"}
     | _MACHINE
     | _LLM_JUDGE

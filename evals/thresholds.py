@@ -310,6 +310,7 @@ def _known(task: str, metric: str, at: list[str]) -> None:
     """Refuse a metric that the task does not report."""
     if task not in TASK_METRICS:
         raise KeyedError(at, f"unknown task {task!r}. Tasks: {', '.join(TASK_METRICS)}")
-    if metric not in TASK_METRICS[task]:
-        known = ", ".join(m for m in METRICS if m in TASK_METRICS[task])
+    possible = [m for m in METRICS if m in TASK_METRICS[task] and METRICS[m].may_be_limited]
+    if metric not in possible:
+        known = ", ".join(possible)
         raise KeyedError(at, f"unknown metric {metric!r} for {task}. Metrics: {known}")

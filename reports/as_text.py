@@ -7,17 +7,16 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
+from evals.metric import UNSAID
 from evals.metrics import METRICS
 from fixtures.shown import printable
 
-#: Ratios that are no part of a whole.
-_FACTORS = ("rtf", "rtfx", "length_ratio", "dc_offset")
 _MISSING = "*"
 
 
 def is_share(metric: str) -> bool:
     """Whether a metric is a part of a whole, and so said in percent."""
-    return METRICS[metric].unit == "ratio" and metric not in _FACTORS
+    return METRICS[metric].is_share
 
 
 def value(metric: str, number: float | None) -> str:
@@ -27,7 +26,7 @@ def value(metric: str, number: float | None) -> str:
     if is_share(metric):
         return f"{100 * number:.2f} %"
     unit = METRICS[metric].unit
-    return short(number) + ("" if unit in ("ratio", "count", "score") else f" {unit}")
+    return short(number) + ("" if unit in UNSAID else f" {unit}")
 
 
 def interval(metric: str, ends: tuple[float, float] | None) -> str:

@@ -239,7 +239,7 @@ def _terms(card: Scorecard, m: Measurement, corpora: Mapping[str, str]) -> dict[
         "seed": str(p.seed),
     }
     record = record_of(card, m.model)
-    of_machine = METRICS[m.metric].is_speed or METRICS[m.metric].unit == "MB"
+    of_machine = METRICS[m.metric].is_of_machine
     if record is not None:
         terms |= model_terms(record)
         if not of_machine:

@@ -23,6 +23,7 @@ def metric_table() -> str:
     rows = []
     for name, metric in METRICS.items():
         tasks = ", ".join(task for task, names in TASK_METRICS.items() if name in names) or "-"
-        better = "lower" if metric.bound == "max" else "higher"
-        rows.append(f"| `{name}` | {metric.unit} | {better} | {tasks} | {metric.meaning} |\n")
+        rows.append(
+            f"| `{name}` | {metric.unit} | {metric.better} | {tasks} | {metric.meaning} |\n"
+        )
     return _HEAD + "".join(rows)

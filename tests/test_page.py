@@ -32,11 +32,11 @@ from fixtures.dialogues import builtin_dialogues
 from reports import html_command, scorecard
 from reports.page import errors as page_errors
 from reports.page import page as pages
-from reports.page.figures import FORMATS, Shown, format_of, pointer, unit_of
+from reports.page.figures import FORMATS, Shown, format_of, pointer
 from reports.page.page import embedded, render, write_page
 from reports.page.plain import plain
 from reports.page.sampling import Sample, shares
-from reports.page.view import TASKS, metric_name, view_of
+from reports.page.view import TASKS, view_of
 from reports.scorecard import Cost, WordErrors, WorsenedUtterances
 from tests.page_reader import Page, resolve
 from tests.page_runs import (
@@ -155,7 +155,11 @@ def test_no_figure_stands_on_the_page_without_its_key(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     scorecard.write(full_card(), run)
-    ours = [*(m.meaning for m in METRICS.values()), *map(metric_name, METRICS), *TASKS.values()]
+    ours = [
+        *(m.meaning for m in METRICS.values()),
+        *(m.capitalized for m in METRICS.values()),
+        *TASKS.values(),
+    ]
     ours += [
         *(t.lower() for t in TASKS.values()),
         "95 % interval",
@@ -171,16 +175,16 @@ def test_no_figure_stands_on_the_page_without_its_key(tmp_path: Path) -> None:
 
 
 def test_formats_say_what_the_value_is() -> None:
-    assert FORMATS[format_of("wer", "ratio")](0.0625) == "6.25"
-    assert unit_of("wer", "ratio") == "%"
-    assert FORMATS[format_of("wer_drift", "ratio")](0.0123) == "+1.23"
-    assert FORMATS[format_of("wer_drift", "ratio")](-0.0123) == "\u22121.23"
-    assert FORMATS[format_of("wer_drift", "ratio")](-0.00001) == "0.00"
-    assert unit_of("wer_drift", "ratio") == "points"
-    assert FORMATS[format_of("rtf", "ratio")](0.04567) == "0.046"
-    assert FORMATS[format_of("peak_memory", "MB")](1234.6) == "1,235"
-    assert (unit_of("peak_memory", "MB"), unit_of("rtfx", "ratio")) == ("MB", "\u00d7")
-    assert FORMATS[format_of("load_time", "s")](1.526) == "1.53"
+    assert FORMATS[format_of(METRICS["wer"])](0.0625) == "6.25"
+    assert METRICS["wer"].shown_unit == "%"
+    assert FORMATS[format_of(METRICS["wer_drift"])](0.0123) == "+1.23"
+    assert FORMATS[format_of(METRICS["wer_drift"])](-0.0123) == "\u22121.23"
+    assert FORMATS[format_of(METRICS["wer_drift"])](-0.00001) == "0.00"
+    assert METRICS["wer_drift"].shown_unit == "points"
+    assert FORMATS[format_of(METRICS["rtf"])](0.04567) == "0.046"
+    assert FORMATS[format_of(METRICS["peak_memory"])](1234.6) == "1,235"
+    assert (METRICS["peak_memory"].shown_unit, METRICS["rtfx"].shown_unit) == ("MB", "\u00d7")
+    assert FORMATS[format_of(METRICS["load_time"])](1.526) == "1.53"
     assert [FORMATS["money"](x) for x in (12.5, 0.0123, 0.000042, 0)] == [
         "12.5000",
         "0.0123",
@@ -755,7 +759,10 @@ def test_figures_stand_in_their_own_row_and_column() -> None:
                     continue
                 m = measured(cell.value)
                 assert (m.task, m.model, m.corpus) == (table.task, str(model), str(corpus))
-                assert (metric_name(m.metric), m.slice) == (detail.name, str(detail.part or "all"))
+                assert (METRICS[m.metric].capitalized, m.slice) == (
+                    detail.name,
+                    str(detail.part or "all"),
+                )
                 assert cell.limit is None or measured(cell.limit) is m
 
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from evals.conditions import UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
-from evals.metrics import METRICS
+from evals.metrics import metric_of
 from reports.charts.scales import Scale
-from reports.page.figures import FORMATS, format_of, unit_of
+from reports.page.figures import FORMATS, format_of
 from reports.scorecard import Scorecard
 
-_ABBREVIATED = ("wer", "cer", "mer", "wil", "rtf", "mcd", "stoi", "pesq", "f0", "p50", "p95", "p99")
 _HUGE = 1e6
 _POINTS = "points"
 BROKEN = "✕"
@@ -99,15 +98,12 @@ def missing(m: Measurement) -> str:
 
 def named(metric: str) -> str:
     """A metric's name for people: "WER", "RTFx", "peak memory"."""
-    if metric == "rtfx":
-        return "RTFx"
-    words = metric.split("_")
-    return " ".join(w.upper() if w in _ABBREVIATED and w[0] != "p" else w for w in words)
+    return metric_of(metric).title
 
 
 def form_of(metric: str) -> str:
     """The name of the format in which the pages write values of a metric."""
-    return format_of(metric, METRICS[metric].unit) if metric in METRICS else "four"
+    return format_of(metric_of(metric))
 
 
 def is_rate(metric: str) -> bool:
@@ -117,8 +113,7 @@ def is_rate(metric: str) -> bool:
 
 def said(value: float, metric: str) -> str:
     """A value of a metric as the pages write it, with its unit: 0.0625 of wer is "6.25 %"."""
-    unit = unit_of(metric, METRICS[metric].unit) if metric in METRICS else ""
-    return f"{FORMATS[form_of(metric)](value)} {unit}".strip()
+    return f"{FORMATS[form_of(metric)](value)} {metric_of(metric).shown_unit}".strip()
 
 
 def change_said(value: float, metric: str) -> str:

@@ -126,7 +126,7 @@ def history(series: History) -> Markup | None:
             spoken.append(title)
             if point.value is not None:
                 drawn.append(_mark(one, point, title, places[point.run] + shift, y))
-    better = "lower" if METRICS[series.metric].bound == "max" else "higher"
+    better = METRICS[series.metric].better
     remark = f"on {series.corpus}, {better} is better, 95 % intervals where known"
     if y.log:
         remark += ", log scale"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evals.metric import Metric
 from reports import licences
 from reports.page.plain import plain
 
@@ -139,46 +140,14 @@ FORMATS: Mapping[str, Callable[[Any], str]] = {
     "short": lambda value: "unknown" if value is None else plain(str(value))[:12],
 }
 
-#: Ratios that are no shares, and so no percentages.
-_TIMES = {"rtf": "three", "rtfx": "one", "length_ratio": "three", "dc_offset": "four"}
-_UNITS = {
-    "count": "whole",
-    "s": "seconds",
-    "MB": "whole",
-    "1/min": "two",
-    "1/s": "two",
-    "LUFS": "one",
-    "dB": "two",
-    "cents": "one",
-    "score": "two",
-}
-_UNIT_NAMES = {"count": "", "score": "", "1/min": "per minute", "1/s": "per second"}
-#: Differences of rates, written in percentage points.
-_DIFFERENCES = ("_change", "_drift")
-_ONE_DIGIT = (
-    "success_rate", "usable_rate", "hallucination_rate", "clipped_rate", "memory_rate",
-    "instruction_following",
-)  # fmt: skip
+#: The format of a number with so many digits.
+_PLACES = ("whole", "one", "two", "three", "four")
 
 
-def format_of(metric: str, unit: str) -> str:
+def format_of(metric: Metric) -> str:
     """The format in which values of a metric are written."""
-    if unit != "ratio":
-        return _UNITS.get(unit, "four")
-    if metric in _TIMES:
-        return _TIMES[metric]
-    if metric.endswith(_DIFFERENCES) or metric in ("wer_above_judge", "hearing_loss"):
+    if metric.is_difference:
         return "points"
-    return "percent1" if metric.endswith(_ONE_DIGIT) else "percent2"
-
-
-def unit_of(metric: str, unit: str) -> str:
-    """The unit in which `format_of` writes a metric; empty where there is none."""
-    form = format_of(metric, unit)
-    if form.startswith("percent"):
-        return "%"
-    if form == "points":
-        return "points"
-    if unit == "ratio":
-        return "\u00d7" if metric == "rtfx" else ""
-    return _UNIT_NAMES.get(unit, unit)
+    if metric.is_share:
+        return f"percent{metric.places}"
+    return "seconds" if metric.unit == "s" else _PLACES[metric.places]

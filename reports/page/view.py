@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from evals.conditions import CONTENDED, MIXED, RESUMED, UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
-from evals.metrics import METRICS
-from reports.page.figures import Shown, Source, format_of, unit_of
+from evals.metrics import metric_of
+from reports.page.figures import Shown, Source, format_of
 from reports.page.plain import plain
 from reports.scorecard import Scorecard
 
@@ -78,10 +78,6 @@ _COLUMNS: Mapping[str, Sequence[tuple[str, str, str]]] = {
         ("After speech", "hallucination", "trailing_insertions"),
     ),
 }
-_NAMES = {
-    "wer": "WER", "cer": "CER", "mer": "MER", "wil": "WIL", "rtf": "RTF", "rtfx": "RTFx",
-    "mcd": "MCD", "stoi": "STOI", "pesq": "PESQ",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,13 +303,6 @@ def view_of(card: Scorecard) -> View:
     return _Builder(card).view()
 
 
-def metric_name(metric: str) -> str:
-    """A metric's name for people: "WER", "peak memory"."""
-    first, _, rest = metric.partition("_")
-    name = f"{_NAMES.get(first, first)} {rest.replace('_', ' ')}".strip()
-    return name if name[:1].isupper() else name[:1].upper() + name[1:]
-
-
 class _Builder:
     def __init__(self, card: Scorecard) -> None:
         self._card = card
@@ -510,7 +499,7 @@ class _Builder:
                 model=source.text(*at, "model"),
                 corpus=source.text(*at, "corpus"),
                 task=TASKS.get(m.task, m.task),
-                metric=metric_name(m.metric),
+                metric=metric_of(m.metric).capitalized,
                 slice=None if m.slice == "all" else source.text(*at, "slice"),
                 cell=self._cell(index),
                 source=source.text(*at, "limit_source") if m.limit_source else None,
@@ -571,7 +560,9 @@ class _Builder:
 
     def _column(self, heading: str, task: str, metric: str) -> Column:
         m = next(m for m in self._card.measurements if (m.task, m.metric) == (task, metric))
-        return Column(heading, plain(unit_of(metric, m.unit)), _meaning(metric))
+        return Column(
+            heading, plain(metric_of(metric, m.unit).shown_unit), metric_of(metric).meaning
+        )
 
     def _row(
         self, task: str, model: str, corpus: str, columns: Sequence[tuple[str, str, str]]
@@ -634,10 +625,10 @@ class _Builder:
             unit = next(m.unit for m in own if m.metric == metric)
             indices = [self._found.get((task, *case, metric, part)) for case in cases]
             yield Detail(
-                name=metric_name(metric),
+                name=metric_of(metric).capitalized,
                 part=None if part == "all" else self._part(task, metric, part),
-                unit=plain(unit_of(metric, unit)),
-                meaning=_meaning(metric),
+                unit=plain(metric_of(metric, unit).shown_unit),
+                meaning=metric_of(metric).meaning,
                 cells=[Cell("not_run") if i is None else self._cell(i) for i in indices],
             )
 
@@ -653,10 +644,10 @@ class _Builder:
     def _cell(self, index: int, letter: Shown | None = None) -> Cell:
         m = self._card.measurements[index]
         at = ("measurements", index)
-        form = format_of(m.metric, m.unit)
+        form = format_of(metric_of(m.metric, m.unit))
         show = self._source.show
         verdict = show("words", *at, "verdict")
-        unit = plain(unit_of(m.metric, m.unit))
+        unit = plain(metric_of(m.metric, m.unit).shown_unit)
         if m.value is None:
             return Cell(state=m.verdict, verdict=verdict, unit=unit)
         return Cell(
@@ -732,7 +723,7 @@ class _Builder:
                 model=text(*at, "model"),
                 corpus=text(*at, "corpus"),
                 changes=[
-                    (metric_name(m.metric.removesuffix("_change")), self._cell(index))
+                    (metric_of(m.metric.removesuffix("_change")).capitalized, self._cell(index))
                     for index, m in mine
                 ],
                 rows=[
@@ -795,7 +786,3 @@ class _Builder:
             yield "Rescored", show("time", "rescored", "at")
             yield "Rescored with commit", show("short", "rescored", "git_sha")
             yield "Its thresholds", show("short", "rescored", "thresholds_sha256")
-
-
-def _meaning(metric: str) -> str:
-    return METRICS[metric].meaning if metric in METRICS else ""
