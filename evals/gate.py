@@ -13,15 +13,16 @@ def decide(figure: Figure, limits: Sequence[Limit]) -> tuple[Verdict, Limit | No
     """The verdict, and the limit that decided it (the strictest of several).
 
     "pass" when the limit holds for the whole interval, "fail" when it is broken
-    for the whole interval, "inconclusive" in between; a figure without an
-    interval is its own interval. A figure that does not exist is "not_measured", and
-    one from a busy machine, where all looks slower than it is, cannot break a limit.
+    for the whole interval, "inconclusive" in between, "no_limit" where there is none;
+    a figure without an interval is its own interval. A figure that does not exist is
+    "not_measured", and one from a busy machine, where all looks slower than it is,
+    cannot break a limit.
     """
     limit = _strictest(limits)
     if figure.value is None:
         return "not_measured", limit
     if limit is None:
-        return "pass", None
+        return "no_limit", None
     low, high = figure.ci or (figure.value, figure.value)
     best, worst = (low, high) if limit.bound == "max" else (high, low)
     if limit.keeps(worst):

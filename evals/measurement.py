@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias
 
 Verdict: TypeAlias = Literal[
-    "pass", "fail", "inconclusive", "not_measured", "not_supported", "error"
+    "pass", "fail", "inconclusive", "no_limit", "not_measured", "not_supported", "error"
 ]
 #: Verdicts of a figure that does not exist. Missing is never a pass.
 MISSING: frozenset[str] = frozenset({"not_measured", "not_supported", "error"})
@@ -60,7 +60,7 @@ class Measurement:
     slice: the part of the corpus, "all" for the whole.
     further_utterances: about as many more, like these, would decide an inconclusive verdict.
     limit, bound, limit_source: the limit that decided; None where there is none,
-    and then the verdict of a value is "pass".
+    and then the verdict of a value is "no_limit".
     gated: whether the verdict counts for the exit code.
     conditions: what the figure was taken under: "contended" (gates nothing) or "busy" (looks
     slower than it is, so that it can keep a limit and not break one).

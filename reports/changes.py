@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -13,6 +13,13 @@ from reports.moved import Moved, Of
 #: Which way a difference points: "same" where no utterance differs, "unclear" where its interval
 #: holds 0.
 Direction: TypeAlias = Literal["worse", "better", "same", "unclear", "not measured"]
+#: What a session says of a change since its baseline, by the verdict against the margin.
+AGAINST_MARGIN: Mapping[str, str] = {
+    "pass": "not worse",
+    "fail": "worse",
+    "inconclusive": "not shown either way",
+    "no_limit": "no margin to hold it to",
+}
 
 
 @dataclass(frozen=True, slots=True)

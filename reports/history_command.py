@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def as_json(found: History) -> dict[str, Any]:
     """Everything that was found."""
-    return {"schema_version": 1, **asdict(found)}
+    return {"schema_version": 2, **asdict(found)}
 
 
 def render(found: History) -> str:
@@ -166,9 +166,7 @@ def cells(series: Series, point: Point, run: RunOf) -> list[str]:
 
 
 def verdict_said(point: Point) -> str:
-    """Whether the limit of the time was kept; a figure without one has no verdict."""
-    if point.value is not None and point.limit is None:
-        return "no limit"
+    """Whether the limit of the time was kept."""
     return point.verdict.replace("_", " ")
 
 

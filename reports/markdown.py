@@ -12,6 +12,7 @@ from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from evals.thresholds import Thresholds
 from reports import as_text
+from reports.changes import AGAINST_MARGIN
 from reports.ci.broken import Finding, findings
 from reports.decision import decision_lines
 from reports.records import Seen
@@ -185,7 +186,7 @@ def _since_baseline(card: Scorecard) -> Iterator[str]:
     changes.sort(key=lambda m: order.get(m.verdict, 2))
     yield from _row(["model", "task", "corpus", "figure", "change", "95 % interval", "verdict"])
     yield from _row(["---"] * 7)
-    words = {"fail": "**worse**", "inconclusive": "not shown either way", "pass": "not worse"}
+    words = {**AGAINST_MARGIN, "fail": "**worse**"}
     for m in changes:
         metric = m.metric.removesuffix("_change")
         cells = [m.model, m.task, m.corpus, m.key.removesuffix("_change")]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from evals.comparison import Worsened
 from evals.confusions import Confusion
@@ -224,9 +224,12 @@ class Rescored(Part):
 
 
 class Scorecard(Part):
-    """The whole file."""
+    """The whole file.
 
-    schema_version: Literal[1] = 1
+    Version 1 called a value without a limit "pass"; it is read as version 2, "no_limit".
+    """
+
+    schema_version: Literal[2] = 2
     run: Run
     provenance: Provenance
     models: list[ModelRecord]
@@ -246,6 +249,23 @@ class Scorecard(Part):
     rescored: Rescored | None = Field(
         default=None, description="null where the figures are the session's own"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_1(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or content.get("schema_version") != 1:
+            return content
+        rows = content.get("measurements")
+        if isinstance(rows, list):
+            rows = [_as_of_version_2(row) for row in rows]
+        return {**content, "schema_version": 2, "measurements": rows}
+
+
+def _as_of_version_2(row: Any) -> Any:
+    """A measurement of version 1; what is none is left for the checks to refuse."""
+    if isinstance(row, dict) and row.get("verdict") == "pass" and row.get("limit") is None:
+        return {**row, "verdict": "no_limit"}
+    return row
 
 
 def write(card: Scorecard, folder: Path) -> Path:

@@ -18,6 +18,7 @@ from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
 from evals.thresholds import Thresholds
 from reports.as_text import plain
+from reports.changes import AGAINST_MARGIN
 from reports.decision import decision_lines
 from reports.other_tables import MARK, other_tables
 from reports.scorecard import Scorecard
@@ -175,7 +176,7 @@ def _since_baseline(card: Scorecard) -> list[str]:
         if m.metric != "wer_change" or m.value is None:
             continue
         ci = f" [{100 * m.ci[0]:+.2f}, {100 * m.ci[1]:+.2f}]" if m.ci else ""
-        verdict = {"fail": "worse", "pass": "not worse"}.get(m.verdict, "not shown either way")
+        verdict = AGAINST_MARGIN[m.verdict]
         margin = f" (margin {100 * m.limit:.2f})" if m.limit is not None else ""
         lines.append(
             f"{m.model} on {m.corpus} against {card.baseline}: WER {100 * m.value:+.2f} points"

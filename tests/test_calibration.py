@@ -50,7 +50,7 @@ def row(
         "value": value,
         "unit": METRICS[metric].unit,
         "n": 200,
-        "verdict": "pass" if value is not None else "not_measured",
+        "verdict": "not_measured" if value is None else "pass" if "limit" in more else "no_limit",
         "ci": ci,
         **more,
     }
@@ -59,7 +59,7 @@ def row(
 def document(number: int, rows: Sequence[Row], tier: str = "candidate") -> dict[str, Any]:
     """What scorecard.json of a run holds."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "run": {
             "id": f"run-{number}",
             "started": f"2026-11-23T0{number}:00:00+00:00",
@@ -410,7 +410,7 @@ def test_nothing_to_write_is_an_error(tmp_path: Path) -> None:
         ("measurements.1", row("rtf", 0.1), "measurements.1: the same figure as measurements.0"),
         ("models.0.tier", "gold", "models.0.tier: unknown tier 'gold'"),
         ("surprise", 1, "surprise: "),
-        ("schema_version", 2, "schema_version: "),
+        ("schema_version", 3, "schema_version: "),
     ],
 )
 def test_malformed_scorecards_name_file_and_key(

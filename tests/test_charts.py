@@ -45,7 +45,11 @@ def row(model: str, metric: str, value: float | None, **more: Any) -> Measuremen
             "value": value,
             "unit": units.get(metric, "ratio"),
             "n": 50 if value is not None else 0,
-            "verdict": "pass" if value is not None else "not_measured",
+            "verdict": "not_measured"
+            if value is None
+            else "pass"
+            if "limit" in more
+            else "no_limit",
             **more,
         }
     )

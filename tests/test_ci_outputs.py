@@ -238,6 +238,8 @@ def test_summary_shows_what_got_worse_first() -> None:
     rows = [
         measurement("same", "toy", "wer_change", 0.0, ci=(0.0, 0.0), **margin),
         measurement("worse", "toy", "wer_change", 0.2, ci=(0.1, 0.3), verdict="fail", **margin),
+        # Half of the utterances more are wrong, and thresholds.yaml has no margin for that.
+        measurement("worse", "toy", "sentence_error_rate_change", 0.5, ci=(0.4, 0.6)),
     ]
     card = failed(
         *rows,
@@ -254,8 +256,9 @@ def test_summary_shows_what_got_worse_first() -> None:
     )
     text = markdown.summary(card, SHIPPED, seen(card, "worse"))
     rows_of = table(text, "Against the baseline baselines/main")
-    assert [row[0] for row in rows_of[1:]] == ["worse", "same"]
+    assert [row[0] for row in rows_of[1:]] == ["worse", "same", "worse"]
     assert rows_of[1][4:] == ["+20.00", "+10.00 to +30.00", "worse"]
+    assert rows_of[3][4:] == ["+50.00", "+40.00 to +60.00", "no margin to hold it to"]
     assert "and 2 more: `worsened` in `scorecard.json`" in text
     # The words are there, as words.
     assert "<script>" not in text

@@ -46,6 +46,18 @@ def test_verdicts(
     assert decide(Figure(value, 10, ci), [limit]) == (verdict, limit)
 
 
+def test_no_limit_is_no_pass() -> None:
+    assert decide(Figure(0.0, 10, (0.0, 0.0)), []) == ("no_limit", None)
+    assert decide(Figure(None, 0), []) == ("not_measured", None)
+    rows: list[Measurement] = []
+    evaluation = Evaluation(Case("m", "production", "asr", "c"), THRESHOLDS, "off", rows.append)
+    evaluation.record({"mer": Figure(0.0, 10), "wer": Figure(0.0, 10)})
+    assert [(m.metric, m.verdict, m.limit) for m in rows] == [
+        ("mer", "no_limit", None),
+        ("wer", "pass", 0.10),
+    ]
+
+
 def test_strictest_limit_decides() -> None:
     strict = Limit("max", 0.02, "model")
     assert decide(Figure(0.05, 10), [MAX, strict]) == ("fail", strict)

@@ -64,7 +64,7 @@ def test_by_hand(tmp_path: Path) -> None:
         MODEL, "asr", CORPUS, "wer",
     )  # fmt: skip
     assert [(p.run, p.value, p.ci, p.verdict, p.segment) for p in series.points] == [
-        (0, 0.1, (0.05, 0.2), "pass", 0),
+        (0, 0.1, (0.05, 0.2), "no_limit", 0),
         (1, None, None, "error", 0),
         (2, 0.3, (0.2, 0.4), "fail", 0),
     ]

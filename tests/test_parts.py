@@ -23,6 +23,7 @@ from reports.history import read_history
 from tests.sessions import ROOT, TEXTS, card_of, check_rescored, run_toys, write_toys
 from tests.test_resume import killed_after, lines_of, started, the_run, wait_for
 from tests.toy_engine import toy_corpus
+from tests.written_runs import as_version_1
 
 SELECT = ("-m", "asr")
 MODELS = {
@@ -198,6 +199,16 @@ def test_shards_put_together_are_the_whole(shards: Path, serial: Path) -> None:
     assert (run / "scorecard.html").exists()
     check_rescored(run)
     shutil.rmtree(shards / "all")
+
+
+def test_shards_of_an_old_scorecard_are_put_together(shards: Path, tmp_path: Path) -> None:
+    copies = [Path(shutil.copytree(run, tmp_path / run.name)) for run in runs_of(shards)]
+    for copy in copies:
+        as_version_1(copy)
+    done = merged(tmp_path, *map(str, copies))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = (path for path in (tmp_path / "all").glob("20*"))
+    check_rescored(run)
 
 
 def test_shards_that_do_not_make_a_whole_are_refused(

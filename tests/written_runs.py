@@ -37,7 +37,7 @@ def row(
         "value": value,
         "unit": METRICS[metric].unit,
         "n": 20,
-        "verdict": "pass" if value is not None else "not_measured",
+        "verdict": "not_measured" if value is None else "pass" if "limit" in more else "no_limit",
         "ci": ci,
         **more,
     }
@@ -77,7 +77,7 @@ def document(
     names = dict.fromkeys(r["model"] for r in rows)
     known = {CORPUS: "c" * 64} if corpora is None else corpora
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "run": {
             "id": f"run-{number}",
             "started": f"2026-11-23T0{number}:00:00+00:00",
@@ -126,6 +126,17 @@ def write_run(folder: Path, card: Row) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scorecard.json").write_text(json.dumps(card), encoding="utf-8")
     return folder
+
+
+def as_version_1(run: Path) -> None:
+    """Make a run's scorecard what version 1 made of it, where no limit was a pass."""
+    file = run / "scorecard.json"
+    card = json.loads(file.read_text(encoding="utf-8"))
+    card["schema_version"] = 1
+    for measurement in card["measurements"]:
+        if measurement["verdict"] == "no_limit":
+            measurement["verdict"] = "pass"
+    file.write_text(json.dumps(card), encoding="utf-8")
 
 
 def write_lines(path: Path, lines: Iterable[Prediction | Spoken | Replied]) -> Path:

@@ -84,7 +84,7 @@ _COLUMNS: Mapping[str, Sequence[tuple[str, str, str]]] = {
 class Cell:
     """A figure of a table. value None: there is none, and `state` says why.
 
-    state: "pass", "fail", "inconclusive", "unlimited", "not_measured", "not_supported", "error" or
+    state: "pass", "fail", "inconclusive", "no_limit", "not_measured", "not_supported", "error" or
     "not_run". sort: what its column is sorted by; None goes last.
     """
 
@@ -651,7 +651,7 @@ class _Builder:
         if m.value is None:
             return Cell(state=m.verdict, verdict=verdict, unit=unit)
         return Cell(
-            state="unlimited" if m.verdict == "pass" and m.limit is None else m.verdict,
+            state=m.verdict,
             value=show(form, *at, "value"),
             low=show(form, *at, "ci", 0) if m.ci else None,
             high=show(form, *at, "ci", 1) if m.ci else None,
