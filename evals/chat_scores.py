@@ -10,9 +10,10 @@ import numpy as np
 from evals.alignment import align
 from evals.asr_scores import latency
 from evals.expectations import Context, Outcome, check_all, succeeded
-from evals.intervals import difference_interval, proportion_interval, ratio_interval
+from evals.intervals import proportion_interval, ratio_interval
 from evals.llm_judge import Judged
 from evals.measurement import Figure
+from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
 from evals.replied import Replied
 from evals.tts_scores import Clip, answers, intelligibility, signal
@@ -96,7 +97,7 @@ def propagation(
             "hearing_loss": Figure(
                 float(change.mean()),
                 len(change),
-                difference_interval(change, ones, ids, seed=seed),
+                difference_interval(change, ones, ids, least=1.0),
             ),
         }
     known = [line for line in spoken if line.understood is not None]

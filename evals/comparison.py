@@ -9,8 +9,8 @@ import numpy as np
 
 from evals.counted import Scored
 from evals.error_rate import Counts
-from evals.intervals import Floats, difference_interval
 from evals.measurement import Figure
+from evals.paired_interval import Floats, difference_interval
 
 #: Metrics that are compared, by the name of their change.
 CHANGES = ("wer_change", "cer_change", "sentence_error_rate_change", "success_rate_change")
@@ -32,11 +32,11 @@ class Worsened:
     errors_after: int
 
 
-def changes(before: Scored, after: Scored, *, seed: int = 0) -> Mapping[str, Figure]:
+def changes(before: Scored, after: Scored) -> Mapping[str, Figure]:
     """After minus before, by the names in CHANGES, each with its paired interval.
 
     Rates have one denominator, the references', so their difference is a ratio of sums and
-    its interval is drawn over speakers, or utterances, with both of a pair together.
+    its interval is that of one sum over speakers, or utterances.
     Raises NotComparable unless ids, references and their order are the same.
     """
     _refuse_unpaired(before, after)
@@ -46,15 +46,15 @@ def changes(before: Scored, after: Scored, *, seed: int = 0) -> Mapping[str, Fig
     def of_counts(old: Counts, new: Counts, nothing: str) -> Figure:
         errors, before = (counts[:, 1:].sum(axis=1).astype(float) for counts in (new, old))
         whole = new[:, :3].sum(axis=1).astype(float)
-        return _difference(errors - before, whole, clusters, seed, nothing)
+        return _difference(errors - before, whole, clusters, nothing)
 
     wrong, wrong_before = ((a.words[:, 1:].sum(axis=1) > 0) * 1.0 for a in (after, before))
     answered, answered_before = (a.answered.astype(float) for a in (after, before))
     figures = (
         of_counts(before.words, after.words, "words"),
         of_counts(before.characters, after.characters, "characters"),
-        _difference(wrong - wrong_before, ones, clusters, seed, "utterances"),
-        _difference(answered - answered_before, ones, clusters, seed, "utterances"),
+        _difference(wrong - wrong_before, ones, clusters, "utterances"),
+        _difference(answered - answered_before, ones, clusters, "utterances"),
     )
     return dict(zip(CHANGES, figures, strict=True))
 
@@ -76,13 +76,14 @@ def worsened(before: Scored, after: Scored) -> list[Worsened]:
 
 
 def _difference(
-    change: Floats, whole: Floats, clusters: Sequence[Hashable] | None, seed: int, nothing: str
+    change: Floats, whole: Floats, clusters: Sequence[Hashable] | None, nothing: str
 ) -> Figure:
     n, total = len(whole), float(whole.sum())
     if not total:
         return Figure(None, n, reason=f"the references hold no {nothing}")
-    interval = difference_interval(change, whole, clusters, seed=seed)
-    return Figure(float(change.sum()) / total, n, interval)
+    interval = difference_interval(change, whole, clusters, least=1.0)
+    same = not np.any(change)
+    return Figure(float(change.sum()) / total, n, interval, identical=same)
 
 
 def _refuse_unpaired(before: Scored, after: Scored) -> None:

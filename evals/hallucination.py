@@ -17,9 +17,10 @@ from functools import cache
 import numpy as np
 
 from evals.alignment import Edit, in_batches
-from evals.intervals import CONFIDENCE, Floats, difference_interval, proportion_interval
+from evals.intervals import Floats, proportion_interval
 from evals.measurement import Figure
 from evals.normalizers import normalizer
+from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
 from fixtures.non_speech import SPEECH_ENDS
 
@@ -92,9 +93,7 @@ _UNSPACED = re.compile(
 )
 
 
-def hallucination(
-    predictions: Iterable[Prediction], normalizer_name: str, *, seed: int = 0
-) -> Mapping[str, Figure]:
+def hallucination(predictions: Iterable[Prediction], normalizer_name: str) -> Mapping[str, Figure]:
     """The figures of the hallucination task.
 
     hallucinated_words_per_minute: words heard per minute of non-speech; interval over clips.
@@ -114,7 +113,7 @@ def hallucination(
                 silent.add(prediction, hypothesis)
             elif prediction.category == SPEECH_ENDS:
                 ends.add(prediction, list(aligned.edits(index)))
-    return {**silent.figures(seed), **everything.figures(), **ends.figures()}
+    return {**silent.figures(), **everything.figures(), **ends.figures()}
 
 
 @dataclass
@@ -170,12 +169,12 @@ class _Silent(_Rows):
         self.words.append(len(words_of(hypothesis)))
         self.minutes.append(prediction.audio_seconds / 60)
 
-    def figures(self, seed: int) -> Mapping[str, Figure]:
+    def figures(self) -> Mapping[str, Figure]:
         reason = self.reason("non-speech")
         if reason:
             missing = Figure(None, self.n, reason=reason)
             return {"hallucinated_words_per_minute": missing, "hallucination_rate": missing}
-        per_minute, rate = _in_non_speech(np.array(self.words), np.array(self.minutes), seed)
+        per_minute, rate = _in_non_speech(np.array(self.words), np.array(self.minutes))
         return {"hallucinated_words_per_minute": per_minute, "hallucination_rate": rate}
 
 
@@ -238,20 +237,16 @@ def words_of(text: str) -> list[str]:
     return [w for w in _UNSPACED.sub(r" \1 ", text).split() if any(c.isalnum() for c in w)]
 
 
-def _in_non_speech(words: Floats, minutes: Floats, seed: int) -> tuple[Figure, Figure]:
+def _in_non_speech(words: Floats, minutes: Floats) -> tuple[Figure, Figure]:
     n, total = len(words), float(minutes.sum())
     clips = int(np.count_nonzero(words))
     rate = Figure(clips / n, n, proportion_interval(clips, n))
     if total <= 0:
         return Figure(None, n, reason="the non-speech has no length"), rate
-    if clips:
-        # Not `ratio_interval`, which takes a ratio below 1 for a proportion: this one has a unit.
-        around = difference_interval(words, minutes, seed=seed)
-        ci = around and (max(0.0, around[0]), around[1])
-    else:
-        # Of none at all: the clips with a word that chance leaves out this often (Poisson), one
-        # word in each, which is the least that the next one would have.
-        ci = (0.0, -math.log((1 - CONFIDENCE) / 2) / total)
+    # Not `ratio_interval`, which takes a ratio below 1 for a proportion: this one has a unit. Where
+    # no clip has a word it ends at the clips that chance leaves out (Poisson), a word in each.
+    around = difference_interval(words, minutes, least=1.0)
+    ci = around and (max(0.0, around[0]), around[1])
     return Figure(float(words.sum()) / total, n, ci), rate
 
 

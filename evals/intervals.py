@@ -151,42 +151,6 @@ def chance_below(
     return (beyond + 1) / (len(t) + 1)  # never 0: the sample itself is one of the draws
 
 
-def difference_interval(
-    changes: Floats,
-    denominators: Floats,
-    clusters: Sequence[Hashable] | None = None,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-    confidence: float = CONFIDENCE,
-) -> tuple[float, float] | None:
-    """Interval of a paired difference, sum(changes) / sum(denominators).
-
-    changes: shape (n,), what each utterance has more than in the other of its pair. Both are
-    drawn together, so what is hard for both cancels. Clusters as for `ratio_interval`.
-    (0, 0) says that no utterance differs.
-    """
-    ratio = _ratio(changes, denominators, clusters, seed)
-    if ratio is None:
-        return None
-    if ratio.error == 0:
-        return ratio.estimate, ratio.estimate
-    tail = (1 - confidence) / 2
-    if np.count_nonzero(ratio.top) < _FEW:
-        # Too many draws would hold no difference at all. Student's t, and at least as much as
-        # the largest of these changes would be if the next draw had -ln(0.025) of them (Poisson).
-        largest = -math.log(tail) * float(np.max(np.abs(ratio.top))) / float(ratio.bottom.sum())
-        half = max(student_quantile(1 - tail, len(ratio.top) - 1) * ratio.error, largest)
-        return ratio.estimate - half, ratio.estimate + half
-    # As far on either side (Hall 1988: symmetric bootstrap intervals): a difference of two
-    # models leans to neither side, and in the tails single draws say little of one side alone.
-    t = np.abs(_studentized(ratio, seed, resamples))
-    reach = float(np.quantile(t, confidence, method="inverted_cdf"))
-    if not math.isfinite(reach):
-        reach = student_quantile(1 - tail, len(ratio.top) - 1)
-    return ratio.estimate - reach * ratio.error, ratio.estimate + reach * ratio.error
-
-
 def units(
     *columns: Floats, clusters: Sequence[Hashable] | None, seed: int = 0
 ) -> tuple[Floats, ...]:

@@ -26,6 +26,7 @@ class Figure:
     """A value with its 95 % interval, from n observations. None: there is nothing to compute.
 
     conditions: what makes it worse than it would be, e.g. "busy".
+    identical: of a paired difference, that no observation differs.
     """
 
     value: float | None
@@ -33,6 +34,7 @@ class Figure:
     ci: tuple[float, float] | None = None
     reason: str | None = None
     conditions: tuple[str, ...] = ()
+    identical: bool = False
 
     def __post_init__(self) -> None:
         if self.value is not None and not math.isfinite(self.value):

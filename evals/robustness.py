@@ -11,8 +11,9 @@ import numpy as np
 
 from evals.counted import Counted
 from evals.error_rate import total
-from evals.intervals import difference_interval, ratio_interval
+from evals.intervals import ratio_interval
 from evals.measurement import Figure
+from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
 from fixtures.corpus import Corpus, Utterance
 
@@ -63,7 +64,7 @@ def drifts(
         drift = Figure(
             (total(after).errors - total(before).errors) / words,
             n,
-            difference_interval(errors - clean_errors, lengths, base.speakers, seed=seed),
+            difference_interval(errors - clean_errors, lengths, base.speakers, least=1.0),
         )
         if failed:
             drift = Figure(

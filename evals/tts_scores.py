@@ -13,10 +13,11 @@ from evals.alignment import Aligned, align
 from evals.asr_scores import PERCENTILES, latency
 from evals.energy_use import energy_use
 from evals.fair_timing import marked, share_waited
-from evals.intervals import difference_interval, proportion_interval, ratio_interval
+from evals.intervals import proportion_interval, ratio_interval
 from evals.measurement import Figure
 from evals.mos import dnsmos, utmos
 from evals.optional import LibraryMissing, NotMeasured
+from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
 from evals.reference_similarity import ReferenceSimilarity, reference_similarity
 from evals.signal_quality import SignalQuality, signal_quality
@@ -105,7 +106,7 @@ def intelligibility(
         figures["wer_above_judge"] = Figure(
             float(change.sum()) / float(length.sum()),
             len(both),
-            difference_interval(change, length, theirs.speakers, seed=seed),
+            difference_interval(change, length, theirs.speakers, least=1.0),
         )
     return figures
 

@@ -144,9 +144,9 @@ def direction(metric: str, figure: Figure) -> Direction:
     """Which way a paired difference points, by its interval."""
     if figure.value is None:
         return "not measured"
-    low, high = figure.ci or (figure.value, figure.value)
-    if low == high == 0:
+    if figure.identical:
         return "same"
-    if figure.ci is None or low <= 0 <= high:
+    if figure.ci is None or figure.ci[0] <= 0 <= figure.ci[1]:
         return "unclear"
+    low, _ = figure.ci
     return "worse" if (low > 0) == (METRICS[metric].bound == "max") else "better"

@@ -13,9 +13,9 @@ from evals.chat_scores import outcomes
 from evals.comparison import CHANGES, NotComparable, changes
 from evals.expectations import Outcome, succeeded
 from evals.gate import decide, further_utterances
-from evals.intervals import Floats, difference_interval
 from evals.measurement import Figure, Limit, Measurement, Verdict
 from evals.normalizers import NORMALIZERS
+from evals.paired_interval import Floats, difference_interval
 from evals.predictions import Prediction
 from evals.replied import Replied
 from evals.spoken import Spoken
@@ -366,8 +366,9 @@ def _add_shares(
     clusters: Sequence[Hashable] | None,
 ) -> None:
     n = len(after)
-    ci = difference_interval(after - before, np.ones(n), clusters)
-    figure = Figure(float((after - before).sum()) / n, n, ci)
+    change = after - before
+    ci = difference_interval(change, np.ones(n), clusters, least=1.0)
+    figure = Figure(float(change.sum()) / n, n, ci, identical=not np.any(change))
     rates = (float(before.mean()), float(after.mean()))
     cell.add(of, metric, rates, figure, normalizer=None)
 

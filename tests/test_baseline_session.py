@@ -108,7 +108,10 @@ def test_against_itself_nothing_regressed(ran: Ran) -> None:
     assert done.returncode == 0, done.stdout
     card = card_of(folder)
     row = row_of(card, "oracle", "wer_change")
-    assert (row["value"], row["ci"], row["verdict"]) == (0, [0, 0], "pass")
+    low, high = row["ci"]
+    # So small a corpus does not show that half a point of the WER cannot be lost.
+    assert (row["value"], row["verdict"]) == (0, "inconclusive")
+    assert -0.02 < low == -high < -0.005
     assert row["gated"]
     assert _worsened(card) == []
     assert card["baseline"].endswith("perfect/scorecard.json")

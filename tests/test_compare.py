@@ -228,7 +228,6 @@ def test_a_margin_without_a_figure_is_no_pass(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("metric", "ci", "says"),
     [
-        ("wer", (0.0, 0.0), "same"),
         ("wer", (-0.01, 0.02), "unclear"),
         ("wer", (0.01, 0.02), "worse"),
         ("wer", (-0.02, -0.01), "better"),
@@ -240,6 +239,12 @@ def test_a_margin_without_a_figure_is_no_pass(tmp_path: Path) -> None:
 def test_direction(metric: str, ci: tuple[float, float] | None, says: str) -> None:
     value = 0.015 if ci is None else sum(ci) / 2
     assert direction(metric, Figure(value, 10, ci)) == says
+
+
+def test_no_difference_is_said_as_such() -> None:
+    """Its interval has a width all the same: others may differ."""
+    assert direction("wer", Figure(0.0, 10, (-0.1, 0.1), identical=True)) == "same"
+    assert direction("wer", Figure(0.0, 10, (-0.1, 0.1))) == "unclear"
 
 
 # Properties.
@@ -260,7 +265,8 @@ def test_a_run_with_itself_and_the_other_way_round(
     b = asr_run(folder / "b", 2, {MODEL: after})
     again = asr_run(folder / "c", 3, {MODEL: before})
     same = compared(a, again)
-    assert {(p.change, p.ci, p.direction) for p in same.paired} == {(0.0, (0.0, 0.0), "same")}
+    assert {(p.change, p.direction) for p in same.paired} == {(0.0, "same")}
+    assert all(p.ci is not None and p.ci[0] < 0 < p.ci[1] for p in same.paired)
     assert [*same.worse, *same.better] == []
     assert all((s.before, s.before_ci) == (s.after, s.after_ci) for s in same.beside)
     there, back = compared(a, b), compared(b, a)

@@ -53,7 +53,10 @@ def test_interval_of_words_is_over_clips() -> None:
     lumped = [heard(" ".join("abcdefghijklmnopqrstuvwxyz"[:20])), *(heard("") for _ in range(39))]
     evenly = hallucination(even, ENGLISH)["hallucinated_words_per_minute"]
     once = hallucination(lumped, ENGLISH)["hallucinated_words_per_minute"]
-    assert evenly.ci == (10.0, 10.0)
+    assert evenly.ci is not None
+    # A clip with another number of words may be among the next ones.
+    assert 8 < evenly.ci[0] < 9.1
+    assert 10.9 < evenly.ci[1] < 12
     assert once.value == pytest.approx(20 / 4)
     low, high = once.ci or (math.nan, math.nan)
     assert low == 0.0
@@ -77,7 +80,7 @@ def test_less_than_one_word_a_minute_is_no_proportion() -> None:
     assert figure.value == pytest.approx(0.1)
     low, high = figure.ci or (math.nan, math.nan)
     assert low == 0.0
-    assert 0.3 < high < 0.6  # by Poisson 5.6 events in ten minutes at most
+    assert 0.55 < high < 0.65  # by Poisson 5.6 events in ten minutes at most
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from evals.intervals import (
     Floats,
     chance_below,
-    difference_interval,
     proportion_interval,
     ratio_interval,
 )
@@ -119,29 +118,6 @@ def test_errors_of_one_utterance_are_not_many() -> None:
     assert narrow is not None
     assert wide is not None
     assert wide[1] > 1.5 * narrow[1]
-
-
-def test_difference_leans_to_neither_side() -> None:
-    rng = np.random.default_rng(6)
-    change, words = rng.integers(-2, 4, size=120).astype(float), np.full(120, 8.0)
-    interval = difference_interval(change, words)
-    assert interval is not None
-    value = float(change.sum()) / float(words.sum())
-    assert interval[1] - value == pytest.approx(value - interval[0])
-    error = float(np.std(change, ddof=1)) / math.sqrt(120) / 8
-    assert interval[1] - value == pytest.approx(student_quantile(0.975, 119) * error, rel=0.05)
-    mirrored = difference_interval(-change, words)
-    assert mirrored == pytest.approx((-interval[1], -interval[0]))
-
-
-def test_difference_of_one_utterance_is_not_certain() -> None:
-    change, words = np.zeros(100), np.full(100, 10.0)
-    change[7] = 3.0
-    interval = difference_interval(change, words)
-    assert interval is not None
-    assert interval[0] < 0 < 0.003 < interval[1]
-    # As many more as a Poisson count of none seen may be: -ln(0.025) = 3.69.
-    assert interval[1] >= 0.003 + 3.68 * 0.003
 
 
 @pytest.mark.parametrize(
