@@ -32,6 +32,7 @@ class Prediction:
     batch_seconds: of the call that answered batch_size utterances at once, which is how long
     this one took to come; processing_seconds is then its share, by length. None for a call of its
     own.
+    lang: of the manifest; None where it names none, and in files from before it was kept.
     alone: of some utterances of batches, what is heard where they are the only one.
     attempts: how often it was tried, where the model's process died over it.
     """
@@ -57,6 +58,7 @@ class Prediction:
     batch_size: int | None = None
     attempts: int = 1
     alone: str | None = None
+    lang: str | None = None
 
 
 PredictionFile = LineFile[Prediction]

@@ -41,7 +41,7 @@ class Part:
 
 
 class Parts:
-    """Which utterances share a value of a key: speaker, category, length, or the manifest's own."""
+    """Which utterances share a value of a key: speaker, category, lang, length, metadata."""
 
     def __init__(self, predictions: Iterable[Prediction] = ()) -> None:
         self._members: dict[str, dict[str, array[int]]] = {}
@@ -77,6 +77,7 @@ def _labels(prediction: Prediction) -> Iterator[tuple[str, str]]:
         yield "speaker", prediction.speaker
     if prediction.category is not None:
         yield "category", prediction.category
+    yield "lang", prediction.lang or "en"  # as a corpus whose rows name none is English
     for low, high in pairwise(_BUCKETS):
         if low <= prediction.audio_seconds < high:
             yield "duration", f"{low:g}-{high:g} s" if high < 1e9 else f"over {low:g} s"

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters import located_yaml
 from adapters.located_yaml import KeyedError
+from evals.limit_values import Quantity, why_no_limit, why_no_margin
 from evals.measurement import Limit
 from evals.metrics import METRICS, TASK_METRICS
 from fixtures.augmentation import CONDITIONS
+from fixtures.builtin import CLIP
 
 DEFAULT = Path(__file__).parents[1] / "thresholds.yaml"
 GRADES = ("A", "B", "C", "D")
 ANY_CORPUS = "*"
+#: Tasks that take no corpus.
+OF_THE_CLIP = frozenset({"smoke", "latency"})
 #: The share of answers that an LLM judge calls right, and that which their expectations do.
 OPINION, VERIFIED = "llm_judged_rate", "turn_success_rate"
 #: The source of the limits that every use has.
@@ -46,10 +50,10 @@ class _Strict(BaseModel):
 
 
 class LimitSpec(_Strict):
-    """`{max: 0.10}` or `{min: 0.95}`."""
+    """`{max: 0.10}` or `{min: 0.95}`; of a share also `{max: 10%}`."""
 
-    max: float | None = None
-    min: float | None = None
+    max: Quantity | None = None
+    min: Quantity | None = None
 
     @model_validator(mode="after")
     def _one_side(self) -> LimitSpec:
@@ -61,9 +65,9 @@ class LimitSpec(_Strict):
 class Band(_Strict):
     """The worst value that still earns each grade; past C is a D."""
 
-    A: float
-    B: float
-    C: float
+    A: Quantity
+    B: Quantity
+    C: Quantity
 
 
 class Tier(_Strict):
@@ -105,12 +109,12 @@ class CorpusRules(_Strict):
 class BaselineRules(_Strict):
     """How much worse than `--baseline` a model may be.
 
-    margins: task, then metric, to the worsening that is allowed, in the metric's unit.
+    margins: task, then metric, to the worsening that is allowed, in the metric's unit or in %.
     inconclusive: what a margin inside the interval does to the exit code.
     """
 
     inconclusive: Policy
-    margins: dict[str, dict[str, Annotated[float, Field(ge=0)]]]
+    margins: dict[str, dict[str, Quantity]]
 
 
 class Thresholds(_Strict):
@@ -143,12 +147,13 @@ class Thresholds(_Strict):
         for model, corpora in self.models.items():
             for corpus, tasks in corpora.items():
                 _check_limits(tasks, ["models", model, corpus])
+                for task in tasks:
+                    if task in OF_THE_CLIP and corpus not in (ANY_CORPUS, CLIP):
+                        why = f"measured on {CLIP} whatever the corpus, so expected under that name"
+                        raise KeyedError(["models", model, corpus, task], why)
         for task, margins in self.baseline.margins.items():
-            for metric in margins:
-                at = ["baseline", "margins", task, metric]
-                _known(task, metric, at)
-                if f"{metric}_change" not in METRICS:
-                    raise KeyedError(at, f"{metric} is not compared with a baseline")
+            for metric, margin in margins.items():
+                _check_margin(task, metric, margin, ["baseline", "margins", task, metric])
         for name, case in self.use_cases.items():
             self._check_use(case, ["use_cases", name])
         return self
@@ -250,12 +255,15 @@ def load(path: Path = DEFAULT) -> Thresholds:
 
 def _limit(spec: LimitSpec, source: str) -> Limit:
     if spec.max is not None:
-        return Limit("max", spec.max, source)
+        return Limit("max", float(spec.max), source)
     return Limit("min", float(spec.min or 0.0), source)
 
 
 def _check_band(band: Band, at: list[str]) -> None:
     _known(at[-2], at[-1], at)
+    for letter in GRADES[:-1]:
+        if why := why_no_limit(METRICS[at[-1]], getattr(band, letter)):
+            raise KeyedError([*at, letter], why)
     edges = [band.A, band.B, band.C]
     rising = METRICS[at[-1]].bound == "max"
     if sorted(set(edges), reverse=not rising) != edges:
@@ -280,6 +288,19 @@ def _check_limit(task: str, key: str, spec: LimitSpec, at: list[str]) -> None:
     if getattr(spec, bound) is None:
         other = "min" if bound == "max" else "max"
         raise KeyedError(at, f"{metric} is limited by {bound}, not by {other}")
+    if why := why_no_limit(METRICS[metric], getattr(spec, bound)):
+        raise KeyedError([*at, bound], why)
+
+
+def _check_margin(task: str, metric: str, margin: float, at: list[str]) -> None:
+    _known(task, metric, at)
+    change = f"{metric}_change"
+    if change not in TASK_METRICS[task]:
+        compared = [t for t, metrics in TASK_METRICS.items() if change in metrics]
+        of = f" in {task}, only in {', '.join(compared)}" if compared else ""
+        raise KeyedError(at, f"{metric} is not compared with a baseline{of}")
+    if why := why_no_margin(METRICS[metric], margin):
+        raise KeyedError(at, why)
 
 
 def _check_opinion(metrics: Mapping[str, LimitSpec], at: list[str]) -> None:

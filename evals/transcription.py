@@ -215,6 +215,7 @@ def prediction_of(
         batch_seconds=batch_seconds,
         batch_size=batch_size,
         attempts=asked.attempts,
+        lang=utterance.lang,
     )
 
 

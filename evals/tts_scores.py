@@ -120,14 +120,7 @@ def by_part(lines: Sequence[Spoken], judge: str, normalizer_name: str) -> Mappin
     """
     if any(judge in line.unheard for line in lines):
         return {}
-    known = [
-        replace(
-            _prediction(line, line.heard[judge]),
-            metadata={**line.metadata, "lang": line.lang or "en"},
-        )
-        for line in lines
-        if judge in line.heard
-    ]
+    known = [_prediction(line, line.heard[judge]) for line in lines if judge in line.heard]
     found = slices(align(known, normalizer_name), Parts(known).all())
     named = [p for p in found.parts if len(p.members) >= FEWEST and p.key != "duration"]
     return replace(found, parts=named).rates()
@@ -407,6 +400,7 @@ def _prediction(line: Spoken, heard: str) -> Prediction:
         error=line.error,
         category=line.category,
         metadata=line.metadata,
+        lang=line.lang,
     )
 
 

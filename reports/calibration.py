@@ -207,6 +207,8 @@ def _calibrated(
         proposal, why_not = None, "no sampling interval"
     elif proposal <= 0 and bound == "min":
         proposal, why_not = None, "too noisy: no limit above 0"
+    elif spec.is_share and proposal > 1:
+        proposal, why_not = None, "too noisy or too bad: no limit below 100 %"
     return Calibrated(
         model=model,
         corpus=corpus,

@@ -274,6 +274,12 @@ def test_counts_without_an_interval_get_no_limit() -> None:
     assert (figure.proposal, figure.why_not) == (None, "no sampling interval")
 
 
+def test_no_limit_of_a_share_is_above_the_whole() -> None:
+    rows = [[row("wer", wer, ci=(wer, wer))] for wer in (0.5, 0.9, 1.3)]
+    figure = only(calibrate(cards(*rows), THRESHOLDS))
+    assert (figure.proposal, figure.why_not) == (None, "too noisy or too bad: no limit below 100 %")
+
+
 def test_lower_limits_stay_above_zero() -> None:
     figure = only(calibrate(cards(*[[row("rtfx", x)] for x in (1.0, 5.0, 9.0)]), THRESHOLDS))
     assert (figure.proposal, figure.why_not) == (None, "too noisy: no limit above 0")

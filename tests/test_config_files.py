@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,26 @@ TEXT = DEFAULT.read_text(encoding="utf-8")
         ("wer: {max: 0.10}", "wer_by_normalizer: {max: 1}", "tiers.production.limits.asr.wer_by_normalizer", "unknown"),
         ("wer_drift/reverb:", "wer_drift/fog:", "tiers.production.limits.robustness.wer_drift/fog", "one of white-20db"),
         ("wer_drift/reverb:", "wer_drift:", "tiers.production.limits.robustness.wer_drift", "wer_drift/CONDITION"),
+        ("wer: {max: 0.10}", "wer: {max: 10}", "tiers.production.limits.asr.wer.max", "10 is 1,000 %; write 0.10 or 10%"),
+        ("wer: {max: 0.10}", "wer: {max: 1000%}", "tiers.production.limits.asr.wer.max", "at most 100%"),
+        ("wer: {max: 0.10}", "wer: {max: -0.1}", "tiers.production.limits.asr.wer.max", "never below 0"),
+        ("wer: {max: 0.10}", "wer: {max: -10%}", "tiers.production.limits.asr.wer.max", "never below 0"),
+        ("wer: {max: 0.10}", "wer: {max: 10 percent}", "tiers.production.limits.asr.wer.max", "such as 10%"),
+        ("success_rate: {min: 0.95}", "success_rate: {min: 95}", "tiers.production.limits.asr.success_rate.min", "write 0.95 or 95%"),
+        ("rtf: {max: 1.0}", "rtf: {max: 50%}", "tiers.production.limits.asr.rtf.max", "without %"),
+        ("rtf: {max: 1.0}", "rtf: {max: -1.0}", "tiers.production.limits.asr.rtf.max", "never below 0"),
+        ("peak_memory: {max: 4000}", "peak_memory: {max: 50%}", "tiers.production.limits.asr.peak_memory.max", "without %"),
+        ("latency_p95: {max: 2.0}", "latency_p95: {max: -2}", "tiers.production.limits.latency.latency_p95.max", "never below 0"),
+        ("wer_drift/reverb: {max: 0.10}", "wer_drift/reverb: {max: 10}", "tiers.production.limits.robustness.wer_drift/reverb.max", "0.10 or 10%"),
+        ("wer: {max: 0.03}", "wer: {max: 3}", "models.faster-whisper-micro.voice-commands.asr.wer.max", "3 is 300 %; write 0.03 or 3%"),
+        ("      asr:\n        wer: {max: 0.03}", "      latency:\n        latency_p95: {max: 3}", "models.faster-whisper-micro.voice-commands.latency", "clip-5s"),
+        ("sentence_error_rate: {max: 0.10}", "sentence_error_rate: {max: 10}", "use_cases.voice-assistant.reject.sentence_error_rate.max", "0.10 or 10%"),
+        ("{A: 0.05, B: 0.10, C: 0.20}", "{A: 5, B: 10, C: 20}", "bands.asr.wer.A", "write 0.05 or 5%"),
+        ("{A: 0.05, B: 0.10, C: 0.20}", "{A: -0.1, B: 0.1, C: 0.2}", "bands.asr.wer.A", "never below 0"),
+        ("      wer: 0.005", "      wer: 50", "baseline.margins.asr.wer", "50 is 5,000 %; write 0.50 or 50%"),
+        ("      wer: 0.005", "      wer: -0.005", "baseline.margins.asr.wer", "never below 0"),
+        ("    asr:\n      # Set by the team: half", "    tts: {wer: 0.01}\n    asr:\n      # Set by the team: half", "baseline.margins.tts.wer", "only in asr"),
+        ("    asr:\n      # Set by the team: half", "    chat: {success_rate: 0.01}\n    asr:\n      # Set by the team: half", "baseline.margins.chat.success_rate", "only in asr"),
         ("{wer: 6, rtf: 2", "{wer: 0, rtf: 2", "use_cases.general.weights.wer", "positive"),
         ("{wer: 6, rtf: 2", "{rtfx: 6, rtf: 2", "use_cases.general.weights.rtfx", "production limit"),
     ],
@@ -53,6 +74,45 @@ def test_thresholds_mistakes_name_key_and_line(
     assert says in message
     line = int(message.split(":")[1])
     assert key.split(".")[-1] in file.read_text().splitlines()[line - 1] or new.strip("\n") in TEXT
+
+
+@pytest.mark.parametrize("written", ["10%", "10 %", "10.0%", "'10%'", "0.10", "0.1"])
+def test_ten_per_cent_is_ten_per_cent(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "t.yaml"
+    text = TEXT.replace("0.10", written).replace("0.005", "0.5%")
+    file.write_text(text, encoding="utf-8")
+    assert load(file) == load()
+    limits = load(file).limits(model="m", tier="production", task="asr", corpus="c", gate="tier")
+    assert [(m.value, type(m.value)) for m in limits["wer"]] == [(0.1, float)]
+
+
+@given(st.decimals(0, 100, places=3))
+def test_any_percentage_is_its_part_of_1(
+    tmp_path_factory: pytest.TempPathFactory, share: Decimal
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "percentage.yaml"
+    file.write_text(TEXT.replace("wer: {max: 0.10}", f"wer: {{max: {share:f}%}}", 1))
+    assert load(file).tiers["production"].limits["asr"]["wer"].max == float(share / 100)
+
+
+def test_what_may_exceed_1_or_be_negative(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    limits = {
+        "asr": {"rtf": "{max: 12}", "rtfx": "{min: 20}", "length_ratio": "{max: 1.5}"},
+        "tts": {"loudness": "{min: -30}", "wer_above_judge": "{max: -1%}", "mcd": "{max: 8}"},
+        "robustness": {"wer_drift/mp3": "{max: -0.01}"},
+    }
+    text = "".join(
+        f"      {task}: {{{', '.join(f'{name}: {limit}' for name, limit in rows.items())}}}\n"
+        for task, rows in limits.items()
+    )
+    baseline = "  baseline:\n"
+    head, tail = TEXT.split(baseline, 1)
+    before, after = tail.split("    limits:\n", 1)
+    file.write_text(f"{head}{baseline}{before}    limits:\n{text}{after}", encoding="utf-8")
+    found = load(file).tiers["baseline"].limits
+    assert found["tts"]["loudness"].min == -30
+    assert found["tts"]["wer_above_judge"].max == -0.01
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,14 @@ def test_parts_by_speaker_category_and_metadata() -> None:
     assert members["speaker=s1"] == [1, 3, 5, 7]
 
 
+def test_parts_by_language() -> None:
+    """Rows without one are English, as the manifest has it."""
+    langs = ["de", "de", None, "en", "en-GB", "de"]
+    rows = [_said(i, lang=lang) for i, lang in enumerate(langs)]
+    assert _sizes(rows) == {"lang=de": 3, "lang=en": 2, "lang=en-GB": 1}
+    assert _sizes([_said(i) for i in range(6)]) == {}
+
+
 def test_parts_by_length_hold_their_lower_end() -> None:
     rows = [_said(i, seconds) for i, seconds in enumerate([0.0, 1.99, 2.0, 4.0, 10.0, 30.0, 95.0])]
     assert _sizes(rows * 2) == {
