@@ -1,9 +1,10 @@
-"""What stands behind a WER: its parts, its normalizer, and the words that went wrong."""
+"""What stands behind a WER: its parts, its normalizer, the words that went wrong, and where."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
+from evals.dominant import name_dominant
 from evals.evaluation import Evaluation
 from evals.measurement import WORST_SLICE, Figure
 from evals.slices import slices
@@ -15,6 +16,8 @@ CONFUSIONS = "model_lab.confusions"
 
 def explain(evaluation: Evaluation, table: Table) -> None:
     """Record the WER of each part and under each other normalizer, and attach the confusions.
+
+    An utterance with most of the errors is named too.
 
     `worst_slice_wer` can be limited, and the WER of a part by its name ("wer/category=timer").
     """
@@ -32,3 +35,4 @@ def explain(evaluation: Evaluation, table: Table) -> None:
     for name, edits in table.under.items():
         evaluation.record({"wer_by_normalizer": Figure(edits.rate, n)}, normalizer=name)
     evaluation.attach(CONFUSIONS, [asdict(c) for c in table.confusions.most()])
+    name_dominant(evaluation, table)

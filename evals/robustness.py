@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from evals.counted import Counted
+from evals.counted import Counted, Scored
 from evals.error_rate import total
 from evals.intervals import ratio_interval
 from evals.measurement import Figure
@@ -28,12 +28,14 @@ def drifts(
     normalizer_name: str,
     *,
     seed: int = 0,
+    look: Callable[[str, Scored], None] = lambda condition, scored: None,
 ) -> Mapping[str, Mapping[str, Figure]]:
     """Per condition its WER and `wer_drift` = WER(condition) - WER(clean), paired.
 
     Intervals are over speakers where all are known, else over utterances. An utterance
     without an answer counts as all deletions; but one that the clean run did not answer
     would make a drift look smaller, so then there is none.
+    look: takes CLEAN and each condition with what its WER is computed from.
     Raises ValueError, naming them, where a condition's utterances are not exactly the
     clean ones (in any order) with the same references.
     """
@@ -45,6 +47,7 @@ def drifts(
     if problems:
         raise ValueError("\n".join(problems))
     base = Counted(clean, normalizer_name)
+    look(CLEAN, base)
     before = base.words
     place = {p.id: index for index, p in enumerate(clean)}
     lengths = before[:, :3].sum(axis=1).astype(float)
@@ -53,7 +56,9 @@ def drifts(
     failed = n - int(np.count_nonzero(base.answered))
     figures: dict[str, Mapping[str, Figure]] = {}
     for condition, predictions in perturbed.items():
-        counts = Counted(predictions, normalizer_name).words
+        scored = Counted(predictions, normalizer_name)
+        look(condition, scored)
+        counts = scored.words
         after = np.zeros_like(before)
         after[[place[p.id] for p in predictions]] = counts
         errors = after[:, 1:].sum(axis=1).astype(float)

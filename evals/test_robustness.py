@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from evals.asr_scores import accuracy
+from evals.dominant import name_dominant
 from evals.evaluation import Evaluation
 from evals.models import LoadedModel
 from evals.predictions import Prediction
@@ -76,5 +77,11 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     }
     base = accuracy(clean, stored.normalizer)["wer"]
     evaluation.record({"wer": base}, normalizer=stored.normalizer, slice_name=CLEAN)
-    for condition, figures in drifts(clean, perturbed, stored.normalizer).items():
+    found = drifts(
+        clean,
+        perturbed,
+        stored.normalizer,
+        look=lambda condition, scored: name_dominant(evaluation, scored, condition),
+    )
+    for condition, figures in found.items():
         evaluation.record(figures, normalizer=stored.normalizer, slice_name=condition)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from evals.dominant import name_dominant
 from evals.evaluation import Evaluation
 from evals.judging import Judge
+from evals.measurement import ALL
 from evals.models import LoadedModel
 from evals.spoken import Spoken
 from evals.stored import Stored
@@ -17,6 +19,7 @@ from evals.tts_scores import (
     answers,
     by_part,
     clips,
+    heard_by,
     intelligibility,
     intonation,
     naturalness,
@@ -82,11 +85,11 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     evaluation.record(stored.figures())
     judges = stored.facts["judges"]
     for number, judge in enumerate(judges):
-        evaluation.record(
-            intelligibility(lines, judge, stored.normalizer),
-            normalizer=stored.normalizer,
-            **({"slice_name": f"judge={judge}"} if number else {}),
-        )
+        part = f"judge={judge}" if number else ALL
+        figures = intelligibility(lines, judge, stored.normalizer)
+        evaluation.record(figures, normalizer=stored.normalizer, slice_name=part)
+        if figures["wer"].value is not None:
+            name_dominant(evaluation, heard_by(lines, judge, stored.normalizer), part)
     for name, figure in by_part(lines, judges[0], stored.normalizer).items():
         evaluation.record({"wer": figure}, normalizer=stored.normalizer, slice_name=name)
     sounds = clips(lines, stored.run)

@@ -89,7 +89,7 @@ def intelligibility(
     if not known:
         reason = f"{judge} understands none of these sentences"
         return {name: Figure(None, 0, reason=reason) for name in names}
-    voice = align([_prediction(line, line.heard[judge]) for line in known], normalizer_name)
+    voice = heard_by(known, judge, normalizer_name)
     figures = {
         "wer": _rate(voice, voice.words, seed),
         "cer": _rate(voice, voice.characters, seed),
@@ -109,6 +109,12 @@ def intelligibility(
             difference_interval(change, length, theirs.speakers, least=1.0),
         )
     return figures
+
+
+def heard_by(lines: Sequence[Spoken], judge: str, normalizer_name: str) -> Aligned:
+    """What a judge heard of the sentences that it understands, aligned with their texts."""
+    known = [line for line in lines if judge in line.heard]
+    return align([_prediction(line, line.heard[judge]) for line in known], normalizer_name)
 
 
 def by_part(lines: Sequence[Spoken], judge: str, normalizer_name: str) -> Mapping[str, Figure]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evals.baseline import WORSENED
+from evals.dominant import DOMINANT
 from evals.explanation import CONFUSIONS
 from evals.measurement import Measurement
 from evals.thresholds import Thresholds
@@ -15,6 +16,7 @@ from reports.evidence import as_the_session
 from reports.grading import grade_models
 from reports.recommendation import recommend_all
 from reports.scorecard import (
+    DominantUtterance,
     ModelRecord,
     Provenance,
     Recommendation,
@@ -34,6 +36,7 @@ class Findings:
     measurements: list[Measurement] = field(default_factory=list)
     word_errors: list[WordErrors] = field(default_factory=list)
     worsened: list[WorsenedUtterances] = field(default_factory=list)
+    dominant: list[DominantUtterance] = field(default_factory=list)
     #: Models of which a test failed.
     failed: set[str] = field(default_factory=set)
 
@@ -43,6 +46,9 @@ class Findings:
             self.word_errors.append(WordErrors(**data))
         elif name == WORSENED:
             self.worsened.append(WorsenedUtterances(**data))
+        elif name == DOMINANT:
+            of = {"model": data["model"], "corpus": data["corpus"]}
+            self.dominant += [DominantUtterance(**of, **row) for row in data["rows"]]
 
 
 def assemble(
@@ -65,7 +71,7 @@ def assemble(
         key=lambda m: (order.index(m.model), m.task, corpora.index(m.corpus)),
     )
 
-    def place(part: WordErrors | WorsenedUtterances) -> tuple[int, int]:
+    def place(part: WordErrors | WorsenedUtterances | DominantUtterance) -> tuple[int, int]:
         return order.index(part.model), corpora.index(part.corpus)
 
     failed = frozenset(findings.failed)
@@ -90,6 +96,7 @@ def assemble(
         baseline=baseline,
         word_errors=sorted(findings.word_errors, key=place),
         worsened=sorted(findings.worsened, key=place),
+        dominant_utterances=sorted(findings.dominant, key=place),
         sensitivity=flips(rows),
         rescored=rescored,
     )

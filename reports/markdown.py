@@ -15,6 +15,7 @@ from reports import as_text
 from reports.changes import AGAINST_MARGIN
 from reports.ci.broken import Finding, findings
 from reports.decision import decision_lines
+from reports.dominant import dominant_line
 from reports.records import Seen
 from reports.run_terms import run_terms
 from reports.scorecard import Scorecard
@@ -52,6 +53,7 @@ def summary(
         *_answer(card, found),
         *_list("What failed the session", [f for f in found if f.level == "error"]),
         *_tables(card, thresholds),
+        *_dominant(card),
         *_since_baseline(card),
         *_list("Not decided, or not measured", [f for f in found if f.level == "warning"]),
         *_not_measured(card, thresholds),
@@ -171,6 +173,17 @@ def _notes(card: Scorecard) -> str:
     elif any(BUSY in m.conditions for m in card.measurements):
         notes.append('"At most": the machine was busy, and the model may be faster.')
     return " ".join(notes) if card.measurements else ""
+
+
+def _dominant(card: Scorecard) -> Iterator[str]:
+    rows = card.dominant_utterances
+    if not rows:
+        return
+    yield from ("### One utterance with most of the errors", "")
+    yield from (f"- {escaped(_short(dominant_line(row)))}" for row in rows[:_FINDINGS])
+    if len(rows) > _FINDINGS:
+        yield f"- and {len(rows) - _FINDINGS} more: `dominant_utterances` in `scorecard.json`"
+    yield ""
 
 
 def _since_baseline(card: Scorecard) -> Iterator[str]:

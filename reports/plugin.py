@@ -19,6 +19,7 @@ from evals import measurement as measurements
 from evals.baseline import WORSENED
 from evals.cases import Case, missing_measurements
 from evals.conditions import UNGATED
+from evals.dominant import DOMINANT
 from evals.explanation import CONFUSIONS
 from evals.inputs.plugin import CORPUS_PROPERTY
 from evals.limits.plugin import BASELINE, THRESHOLDS
@@ -157,7 +158,7 @@ class Collector:
                 failure = json.loads(str(value))
                 self._seen[report.nodeid].message = failure["message"]
                 self._seen[report.nodeid].gate_broken &= failure["gate"]
-            elif name in (CONFUSIONS, WORSENED):
+            elif name in (CONFUSIONS, WORSENED, DOMINANT):
                 self._findings.note(name, json.loads(str(value)))
 
     def _note_outcome(self, report: pytest.TestReport, case: Case) -> None:

@@ -203,6 +203,26 @@ class WorsenedUtterances(Part):
     rows: list[Worsened]
 
 
+class DominantUtterance(Part):
+    """An utterance with more word errors than all others of its corpus together."""
+
+    model: str
+    task: str
+    corpus: str
+    slice: str = Field(description='"all", or the condition or judge that the WER is of')
+    id: str
+    errors: int = Field(description="its word errors")
+    insertions: int = Field(description="of these, words that were inserted")
+    words: int = Field(description="of its reference")
+    all_errors: int = Field(description="of the whole corpus")
+    share: float = Field(description="errors / all_errors")
+    wer: float = Field(description="of the whole corpus")
+    wer_without: float | None = Field(
+        description="of the other utterances; null where their references hold no words"
+    )
+    answered: bool = Field(description="false: no answer, so that every word counts as deleted")
+
+
 class Flip(Part):
     """Two models whose order by WER depends on the normalizer."""
 
@@ -243,6 +263,9 @@ class Scorecard(Part):
     baseline: str | None = Field(default=None, description="the scorecard compared with")
     word_errors: list[WordErrors] = Field(default_factory=list)
     worsened: list[WorsenedUtterances] = Field(default_factory=list)
+    dominant_utterances: list[DominantUtterance] = Field(
+        default_factory=list, description="single utterances with most of a corpus's word errors"
+    )
     sensitivity: list[Flip] = Field(
         default_factory=list, description="rankings that another normalizer turns round"
     )

@@ -20,6 +20,7 @@ from evals.thresholds import Thresholds
 from reports.as_text import plain
 from reports.changes import AGAINST_MARGIN
 from reports.decision import decision_lines
+from reports.dominant import dominant_line
 from reports.other_tables import MARK, other_tables
 from reports.scorecard import Scorecard
 
@@ -163,6 +164,7 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
             f"{flip.better} ({a} %) is better than {flip.worse} ({b} %) on {flip.corpus} only by "
             f"its normalizer: under {flip.normalizer} they are at {c} % and {d} %"
         )
+    lines += [plain(dominant_line(row)) for row in card.dominant_utterances]
     for record in card.models:
         if record.device_note:
             lines.append(f"{record.name}: {plain(record.device_note)}")

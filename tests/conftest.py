@@ -35,6 +35,7 @@ DEEP = {
     "test_device_table.py",
     "test_dialogues.py",
     "test_docs.py",
+    "test_dominant.py",
     "test_environments.py",
     "test_envs_session.py",
     "test_expectations.py",

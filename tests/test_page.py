@@ -37,7 +37,7 @@ from reports.page.page import embedded, render, write_page
 from reports.page.plain import plain
 from reports.page.sampling import Sample, shares
 from reports.page.view import TASKS, view_of
-from reports.scorecard import Cost, WordErrors, WorsenedUtterances
+from reports.scorecard import Cost, DominantUtterance, WordErrors, WorsenedUtterances
 from tests.page_reader import Page, resolve
 from tests.page_runs import (
     CATEGORIES,
@@ -96,6 +96,16 @@ def full_card() -> scorecard.Scorecard:
                 Worsened(f"u{i}", "turn it off", "turn it off", "turn it of", 0, 1) for i in range(40)
             ])
         ],
+        dominant_utterances=[
+            DominantUtterance(
+                model="one", task="asr", corpus="a", slice="all", id="u7", errors=399, insertions=399,
+                words=1, all_errors=405, share=399 / 405, wer=33.75, wer_without=6 / 11, answered=True,
+            ),
+            DominantUtterance(
+                model="two", task="robustness", corpus="a", slice="reverb", id="u8", errors=6,
+                insertions=0, words=6, all_errors=6, share=1.0, wer=1.0, wer_without=None, answered=False,
+            ),
+        ],
         sensitivity=[
             scorecard.Flip(corpus="a", better="one", worse="two", wer=(0.04, 0.05), normalizer="lower", wer_there=(0.07, 0.06))
         ],
@@ -145,7 +155,8 @@ def test_every_figure_is_the_formatted_value_at_its_key(tmp_path: Path) -> None:
         assert found == wanted if row["value"] is not None else found, row
     for key in ("/recommendations/1/to_run/0", "/recommendations/1/candidates/0/rejected/0",
                 "/costs/0/per_audio_hour", "/costs/1/reason", "/worsened/0/rows/0/after",
-                "/word_errors/0/rows/0/count", "/sensitivity/0/wer/0", "/grades/0/corpora/0/capped_by/0",
+                "/word_errors/0/rows/0/count", "/sensitivity/0/wer/0", "/dominant_utterances/0/share",
+                "/dominant_utterances/0/wer_without", "/dominant_utterances/1/slice", "/grades/0/corpora/0/capped_by/0",
                 "/grades/0/corpora/0/metrics/asr~1wer", "/run/exit_status", "/baseline"):  # fmt: skip
         assert key in shown, key
 

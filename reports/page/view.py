@@ -199,6 +199,23 @@ class FlipLine:
 
 
 @dataclass(frozen=True, slots=True)
+class DominantLine:
+    """An utterance with most of a corpus's word errors. part: None for the whole corpus."""
+
+    model: Shown
+    corpus: Shown
+    task: str
+    part: Shown | None
+    id: Shown
+    errors: Shown
+    all_errors: Shown
+    share: Shown
+    wer: Shown
+    without: Shown | None
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ModelLine:
     """A model as it was run."""
 
@@ -284,6 +301,7 @@ class View:
     problems: Sequence[Problem]
     capped: Sequence[Capped]
     flips: Sequence[FlipLine]
+    dominant: Sequence[DominantLine]
     tables: Sequence[TaskTable]
     costs: Sequence[CostLine]
     prices: Sequence[tuple[Shown, Shown]]
@@ -337,6 +355,7 @@ class _Builder:
             problems=list(self._problems()),
             capped=list(self._capped()),
             flips=list(self._flips()),
+            dominant=list(self._dominant()),
             tables=list(self._tables()),
             costs=list(self._costs()),
             prices=[
@@ -535,6 +554,24 @@ class _Builder:
                 show("text", *at, "worse"),
                 [show("percent2", *at, key, k) for key in ("wer", "wer_there") for k in (0, 1)],
                 show("text", *at, "normalizer"),
+            )
+
+    def _dominant(self) -> Iterator[DominantLine]:
+        show = self._source.show
+        for i, row in enumerate(self._card.dominant_utterances):
+            at = ("dominant_utterances", i)
+            yield DominantLine(
+                model=show("text", *at, "model"),
+                corpus=show("text", *at, "corpus"),
+                task=TASKS.get(row.task, plain(row.task)),
+                part=None if row.slice == "all" else show("text", *at, "slice"),
+                id=show("text", *at, "id"),
+                errors=show("whole", *at, "errors"),
+                all_errors=show("whole", *at, "all_errors"),
+                share=show("percent1", *at, "share"),
+                wer=show("percent2", *at, "wer"),
+                without=self._maybe("percent2", *at, "wer_without"),
+                answered=row.answered,
             )
 
     def _tables(self) -> Iterator[TaskTable]:
