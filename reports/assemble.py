@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from evals.baseline import WORSENED
@@ -27,6 +28,7 @@ from reports.scorecard import (
     WorsenedUtterances,
 )
 from reports.sensitivity import flips
+from reports.suspicious_references import suspicious_references
 
 
 @dataclass
@@ -63,8 +65,12 @@ def assemble(
     hardware: str | None,
     baseline: str | None,
     rescored: Rescored | None = None,
+    folder: Path | None = None,
 ) -> Scorecard:
-    """Grade, compare and recommend. models, corpora: in the order in which they are shown."""
+    """Grade, compare and recommend. models, corpora: in the order in which they are shown.
+
+    folder: the run's, with the lines of the models; None: there are none to look at.
+    """
     order = [model.name for model in models]
     rows = sorted(
         findings.measurements,
@@ -97,6 +103,9 @@ def assemble(
         word_errors=sorted(findings.word_errors, key=place),
         worsened=sorted(findings.worsened, key=place),
         dominant_utterances=sorted(findings.dominant, key=place),
+        suspicious_references=(
+            suspicious_references(folder, models, rows) if folder is not None else []
+        ),
         sensitivity=flips(rows),
         rescored=rescored,
     )

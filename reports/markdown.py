@@ -11,7 +11,7 @@ from evals.conditions import CONTENDED, UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from evals.thresholds import Thresholds
-from reports import as_text
+from reports import as_text, references_to_look_at
 from reports.changes import AGAINST_MARGIN
 from reports.ci.broken import Finding, findings
 from reports.decision import decision_lines
@@ -34,6 +34,7 @@ _COLUMNS = 8
 _FINDINGS = 50
 _MISSING = 50
 _WORSENED = 10
+_REFERENCES = 10
 _LONG = 2000
 _WORDS = {"pass": "kept", "fail": "**broken**", "inconclusive": "not shown either way"}
 #: What means something to Markdown within a line, or makes a link, a mention or a formula of it.
@@ -54,6 +55,7 @@ def summary(
         *_list("What failed the session", [f for f in found if f.level == "error"]),
         *_tables(card, thresholds),
         *_dominant(card),
+        *_references(card),
         *_since_baseline(card),
         *_list("Not decided, or not measured", [f for f in found if f.level == "warning"]),
         *_not_measured(card, thresholds),
@@ -184,6 +186,23 @@ def _dominant(card: Scorecard) -> Iterator[str]:
     if len(rows) > _FINDINGS:
         yield f"- and {len(rows) - _FINDINGS} more: `dominant_utterances` in `scorecard.json`"
     yield ""
+
+
+def _references(card: Scorecard) -> Iterator[str]:
+    if not card.suspicious_references:
+        return
+    yield from ("### References to look at", "")
+    for found in card.suspicious_references:
+        yield from (escaped(references_to_look_at.heading(found)) + ".", "")
+        yield from _row(["utterance", "reference", "heard"])
+        yield from _row(["---"] * 3)
+        for row in found.rows[:_REFERENCES]:
+            texts = [row.id, row.reference, references_to_look_at.heard(row)]
+            yield from _row([escaped(_short(text)) for text in texts])
+        yield ""
+        if found.total > _REFERENCES:
+            more = found.total - min(_REFERENCES, len(found.rows))
+            yield from (f"and {more:,} more: `suspicious_references` in `scorecard.json`", "")
 
 
 def _since_baseline(card: Scorecard) -> Iterator[str]:

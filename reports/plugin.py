@@ -362,6 +362,7 @@ class Collector:
             prices=config.stash[PRICES],
             hardware=config.getoption("hardware"),
             baseline=str(config.stash[BASELINE].path) if BASELINE in config.stash else None,
+            folder=run_dir(config),
         )
 
     def _model_records(self, names: Sequence[str]) -> list[ModelRecord]:

@@ -102,6 +102,7 @@ def rescore(
             thresholds_sha256=hashlib.sha256(thresholds_file.read_bytes()).hexdigest(),
             packages=provenance.scoring_packages(),
         ),
+        folder=run,
     )
     return card, broken
 

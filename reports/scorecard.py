@@ -223,6 +223,32 @@ class DominantUtterance(Part):
     answered: bool = Field(description="false: no answer, so that every word counts as deleted")
 
 
+class HeardThere(Part):
+    """What a model heard of an utterance whose reference is suspicious."""
+
+    model: str
+    hypothesis: str = Field(description="raw, cut where it is long")
+    errors: int = Field(description="word errors against the reference, normalized")
+
+
+class SuspiciousReference(Part):
+    """An utterance of which models that are otherwise good hear another sentence, and the same."""
+
+    id: str
+    reference: str = Field(description="raw, cut where it is long")
+    heard: list[HeardThere] = Field(description="of each model that is otherwise good")
+
+
+class SuspiciousReferences(Part):
+    """The references of a corpus that a person should look at. They change no figure."""
+
+    corpus: str
+    normalizer: str
+    models: list[str] = Field(description="that were compared")
+    total: int = Field(description="how many there are")
+    rows: list[SuspiciousReference] = Field(description="the first of them, in the corpus's order")
+
+
 class Flip(Part):
     """Two models whose order by WER depends on the normalizer."""
 
@@ -265,6 +291,9 @@ class Scorecard(Part):
     worsened: list[WorsenedUtterances] = Field(default_factory=list)
     dominant_utterances: list[DominantUtterance] = Field(
         default_factory=list, description="single utterances with most of a corpus's word errors"
+    )
+    suspicious_references: list[SuspiciousReferences] = Field(
+        default_factory=list, description="utterances whose references several models contradict"
     )
     sensitivity: list[Flip] = Field(
         default_factory=list, description="rankings that another normalizer turns round"

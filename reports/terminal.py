@@ -17,6 +17,7 @@ from evals.evaluation import describe
 from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
 from evals.thresholds import Thresholds
+from reports import references_to_look_at
 from reports.as_text import plain
 from reports.changes import AGAINST_MARGIN
 from reports.decision import decision_lines
@@ -69,6 +70,9 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
     say(_legend(card), "dim")
     for line in _problems(card, thresholds):
         say(line)
+    for found in card.suspicious_references:
+        for line in references_to_look_at.lines(found):
+            say(plain(line))
     for line in _since_baseline(card):
         say(line)
     best = card.recommendation

@@ -74,6 +74,7 @@ DEEP = {
     "test_secrets_in_runs.py",
     "test_signal_quality.py",
     "test_speaker_similarity.py",
+    "test_suspicious_references.py",
     "test_table.py",
     "test_text_responder.py",
     "test_transformers_asr.py",

@@ -37,7 +37,15 @@ from reports.page.page import embedded, render, write_page
 from reports.page.plain import plain
 from reports.page.sampling import Sample, shares
 from reports.page.view import TASKS, view_of
-from reports.scorecard import Cost, DominantUtterance, WordErrors, WorsenedUtterances
+from reports.scorecard import (
+    Cost,
+    DominantUtterance,
+    HeardThere,
+    SuspiciousReference,
+    SuspiciousReferences,
+    WordErrors,
+    WorsenedUtterances,
+)
 from tests.page_reader import Page, resolve
 from tests.page_runs import (
     CATEGORIES,
@@ -106,6 +114,14 @@ def full_card() -> scorecard.Scorecard:
                 insertions=0, words=6, all_errors=6, share=1.0, wer=1.0, wer_without=None, answered=False,
             ),
         ],
+        suspicious_references=[
+            SuspiciousReferences(corpus="a", normalizer="lower", models=["one", "two"], total=51, rows=[
+                SuspiciousReference(id="u3", reference="play some music", heard=[
+                    HeardThere(model="one", hypothesis="turn it off", errors=3),
+                    HeardThere(model="two", hypothesis="turn it off now", errors=4),
+                ]),
+            ]),
+        ],
         sensitivity=[
             scorecard.Flip(corpus="a", better="one", worse="two", wer=(0.04, 0.05), normalizer="lower", wer_there=(0.07, 0.06))
         ],
@@ -156,7 +172,8 @@ def test_every_figure_is_the_formatted_value_at_its_key(tmp_path: Path) -> None:
     for key in ("/recommendations/1/to_run/0", "/recommendations/1/candidates/0/rejected/0",
                 "/costs/0/per_audio_hour", "/costs/1/reason", "/worsened/0/rows/0/after",
                 "/word_errors/0/rows/0/count", "/sensitivity/0/wer/0", "/dominant_utterances/0/share",
-                "/dominant_utterances/0/wer_without", "/dominant_utterances/1/slice", "/grades/0/corpora/0/capped_by/0",
+                "/dominant_utterances/0/wer_without", "/dominant_utterances/1/slice",
+                "/suspicious_references/0/total", "/suspicious_references/0/rows/0/heard/1/hypothesis", "/grades/0/corpora/0/capped_by/0",
                 "/grades/0/corpora/0/metrics/asr~1wer", "/run/exit_status", "/baseline"):  # fmt: skip
         assert key in shown, key
 

@@ -216,6 +216,25 @@ class DominantLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceLine:
+    """A reference to look at. heard: models, what each heard, and its word errors."""
+
+    id: Shown
+    reference: Shown
+    heard: Sequence[tuple[Shown, Shown, Shown]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceTable:
+    """The references of a corpus to look at. total: where not all of them are here."""
+
+    corpus: Shown
+    total: Shown
+    more: bool
+    rows: Sequence[ReferenceLine]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelLine:
     """A model as it was run."""
 
@@ -302,6 +321,7 @@ class View:
     capped: Sequence[Capped]
     flips: Sequence[FlipLine]
     dominant: Sequence[DominantLine]
+    references: Sequence[ReferenceTable]
     tables: Sequence[TaskTable]
     costs: Sequence[CostLine]
     prices: Sequence[tuple[Shown, Shown]]
@@ -356,6 +376,7 @@ class _Builder:
             capped=list(self._capped()),
             flips=list(self._flips()),
             dominant=list(self._dominant()),
+            references=list(self._references()),
             tables=list(self._tables()),
             costs=list(self._costs()),
             prices=[
@@ -572,6 +593,31 @@ class _Builder:
                 wer=show("percent2", *at, "wer"),
                 without=self._maybe("percent2", *at, "wer_without"),
                 answered=row.answered,
+            )
+
+    def _references(self) -> Iterator[ReferenceTable]:
+        show = self._source.show
+        for i, found in enumerate(self._card.suspicious_references):
+            at = ("suspicious_references", i)
+            yield ReferenceTable(
+                corpus=show("text", *at, "corpus"),
+                total=show("whole", *at, "total"),
+                more=found.total > len(found.rows),
+                rows=[
+                    ReferenceLine(
+                        show("text", *at, "rows", j, "id"),
+                        show("text", *at, "rows", j, "reference"),
+                        [
+                            (
+                                show("text", *at, "rows", j, "heard", k, "model"),
+                                show("text", *at, "rows", j, "heard", k, "hypothesis"),
+                                show("whole", *at, "rows", j, "heard", k, "errors"),
+                            )
+                            for k in range(len(row.heard))
+                        ],
+                    )
+                    for j, row in enumerate(found.rows)
+                ],
             )
 
     def _tables(self) -> Iterator[TaskTable]:
