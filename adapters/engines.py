@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import platform
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -89,7 +90,13 @@ class EngineRef:
         if not absent:
             return None
         if cls.extra is None:
-            return f"engine {self.name!r} needs {', '.join(absent)}, which is not installed"
+            packages = " ".join(shlex.quote(name) for name in cls.requirements or absent)
+            built = ". Or give it an environment of its own with --envs"
+            return (
+                f"engine {self.name!r} needs {', '.join(absent)}, which is not installed. "
+                f"Install it with: uv pip install {packages}"
+                + (built if alone and cls.requirements else "")
+            )
         return (
             f"engine {self.name!r} is not installed (no module {absent[0]!r}). "
             f"Install it with: uv sync --inexact --extra {cls.extra}"

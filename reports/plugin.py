@@ -27,7 +27,7 @@ from evals.measurement import Measurement
 from evals.models import MODEL_PROPERTY
 from evals.plugin import FAILURE_PROPERTY, case_of_nodeid
 from evals.run_dir import point_latest
-from evals.runs.plugin import RUN_DIR, SESSION, run_dir
+from evals.runs.plugin import SESSION, discard_run, run_dir
 from evals.stored import case_in
 from fixtures.fetching import without_secrets
 from fixtures.shown import one_line
@@ -204,8 +204,7 @@ class Collector:
         if not self._cases:
             self._refuse_unrun(session)
             self._ci.publish(None, None, (), self._unrun)
-            if RUN_DIR in config.stash and not any(config.stash[RUN_DIR].iterdir()):
-                config.stash[RUN_DIR].rmdir()
+            discard_run(config)
             return
         self._refuse_unrun(session)
         for nodeid, case in [*self._cases.items()]:
@@ -239,7 +238,7 @@ class Collector:
             for case, nodeid in passed.items()
             if case not in whole | failed
         }
-        if self._config.stash[SESSION] > 1:
+        if self._config.stash.get(SESSION, 1) > 1:
             ran = set(self._cases.values())
             for path in run_dir(self._config).glob("*/*/*.case.json"):
                 case = case_in(path)
@@ -283,11 +282,21 @@ class Collector:
         ]
         if asked and ran and not measured:
             self._unrun.append("none of the models asked for could be measured")
+            self._unrun += self._reasons()
         if self._unrun and session.exitstatus in (
             pytest.ExitCode.OK,
             pytest.ExitCode.NO_TESTS_COLLECTED,
         ):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _reasons(self) -> list[str]:
+        """Why models have no figure: a line for each reason, with the models that have it."""
+        models: dict[str, dict[str, None]] = {}
+        for seen in self._seen.values():
+            if seen.message is not None:
+                why = seen.message.removeprefix(f"{seen.case.model}: ")
+                models.setdefault(why, {})[seen.case.model] = None
+        return [f"{', '.join(names)}: {why}" for why, names in models.items()]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._card is None and not self._unrun:

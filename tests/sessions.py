@@ -135,6 +135,8 @@ SESSIONS: Mapping[str, Sequence[str]] = {
     "crash -n 2": (*SELECT, "--model=exits", "--isolation=none", "-n", "2"),
     "two corpora": ("-m", "asr", *CONTESTANTS, "--setup-show", "--corpus=other/manifest.jsonl"),
     "globs": (*SELECT, "--model=oracle*", "--model=abs*"),
+    "absent": (*SELECT, "--model=absent"),
+    "absent glob": (*SELECT, "--model=abs*"),
     "stopped": (*SELECT, "--model=always-silent", "--model=oracle", "-x"),
     "production": ("-m", "asr", "--model=guarded", "--gate=production", "--thresholds=strict.yaml"),
     "bad audio": (*SELECT, "--model=oracle", "--corpus=bad/manifest.jsonl"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import jiwer
 import pytest
 
+from adapters.engines import resolve_engine
 from evals.normalizers import normalizer
 from tests.conftest import Runs
 from tests.sessions import (
@@ -228,6 +229,56 @@ def test_engine_that_is_not_installed(finished: Finished) -> None:
     finished.result.stdout.fnmatch_lines([NOT_INSTALLED])
     row = row_of(finished.card, "absent", "wer")
     assert (row["value"], row["verdict"]) == (None, "not_measured")
+
+
+@pytest.mark.parametrize(
+    ("finished", "verdict"),
+    [("absent", "error"), ("absent glob", "not_measured")],
+    indirect=["finished"],
+)
+def test_session_in_which_no_model_could_run_says_why(finished: Finished, verdict: str) -> None:
+    assert finished.result.ret == 1
+    output = finished.result.stdout.str() + finished.result.stderr.str()
+    assert "INTERNALERROR" not in output
+    assert "Traceback" not in output
+    finished.result.stdout.fnmatch_lines(
+        ["ERROR: none of the models*could be measured", f"ERROR: absent: {NOT_INSTALLED}"]
+    )
+    row = row_of(finished.card, "absent", "wer")
+    assert (row["value"], row["verdict"]) == (None, verdict)
+    (why,) = (x for x in finished.card["run"]["problems"] if x.startswith("absent: "))
+    assert "uv sync --inexact --extra toy" in why
+
+
+def test_package_that_no_extra_brings_is_named_with_a_command(tmp_path: Path) -> None:
+    """An engine as docs/adding-a-model.md shows one: its package is neither here nor an extra's."""
+    engine = (
+        "from adapters.interface import Adapter, LoadSpec\n"
+        "class Mine(Adapter):\n"
+        "    modules = ('surely_not_there',){requirements}\n"
+        "    def load(self, spec: LoadSpec) -> None: ...\n"
+        "    def transcribe(self, audio): ...\n"
+        "ADAPTER = Mine\n"
+    )
+    (tmp_path / "bare.py").write_text(engine.format(requirements=""), encoding="utf-8")
+    required = "; requirements = ('not-there>=1',)"
+    (tmp_path / "required.py").write_text(engine.format(requirements=required), encoding="utf-8")
+    bare = resolve_engine("bare.py", tmp_path).missing()
+    assert bare is not None
+    assert bare.endswith("Install it with: uv pip install surely_not_there")
+    missing = resolve_engine("required.py", tmp_path).missing()
+    assert missing is not None
+    assert "uv pip install 'not-there>=1'. Or give it an environment of its own with" in missing
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_run_in_which_nothing_is_evaluated_leaves_no_folder(
+    session: Session, outside: Path, workers: Sequence[str]
+) -> None:
+    """pytest-xdist's workers are told of the run before it is known that there is no test."""
+    result = session("-m", "tts", "--model", "oracle", *workers)
+    assert result.ret == 1
+    assert [path for path in outside.glob("runs/*") if path.is_dir()] == []
 
 
 def test_limit_of_a_model_that_is_not_there_is_refused(session: Session, outside: Path) -> None:

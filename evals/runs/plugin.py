@@ -25,7 +25,7 @@ from evals.identity import Identity, model_identity
 from evals.lines import LineError
 from evals.models import Settings
 from evals.parts import WHOLE, Part
-from evals.run_dir import reserve
+from evals.run_dir import discard_unused, reserve
 from evals.runs import run_file
 from evals.runs.run_file import NotThisRun
 from evals.stored import tidy
@@ -187,6 +187,13 @@ def run_dir(config: pytest.Config) -> Path:
         _lock(run, config)
         run_file.write(run, _begun(config))
     return config.stash[RUN_DIR]
+
+
+def discard_run(config: pytest.Config) -> None:
+    """Take the run's folder away where this session began it and evaluated nothing in it."""
+    if RUN_DIR in config.stash and config.stash[SESSION] == 1:
+        config.stash[_LOCK].release()  # or some systems keep the file
+        discard_unused(config.stash[RUN_DIR])
 
 
 def worker_number(config: pytest.Config) -> int:
