@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures import audio
-from fixtures.audio import AudioError, load_audio, opened
+from fixtures.audio import AudioError, load_audio, opened, read_audio, sha256_of
 from fixtures.plain_wav import plain_wav
 
 
@@ -92,3 +94,18 @@ def test_silence(file: Path) -> None:
     file.write_bytes(written(np.zeros(800, np.int16), 16_000, subtype="PCM_16"))
     assert "silent" in str(same_by_library(file))
     assert isinstance(same_by_library(file, silence_ok=True), bytes)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+def test_where_the_system_has_no_pread(
+    file: Path, subtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows has none."""
+    content = written(np.arange(1, 800, dtype=np.int16), 16_000, subtype=subtype)
+    file.write_bytes(content)
+    samples = load_audio(file)
+    monkeypatch.delattr(os, "pread")
+    with opened(file) as one:
+        assert sha256_of(one) == hashlib.sha256(content).hexdigest()
+        assert np.array_equal(read_audio(one), samples)
+        assert sha256_of(one) == hashlib.sha256(content).hexdigest()
