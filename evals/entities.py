@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from evals.alignment import Aligned
 from evals.normalizers import normalizer
-
-#: The manifest's key: a list of the words of the text that matter, as they stand in it.
-ENTITIES = "entities"
+from fixtures.rows import ENTITIES
 
 
 def numbers(aligned: Aligned) -> NDArray[np.int32]:
@@ -39,7 +37,7 @@ def entities(aligned: Aligned) -> NDArray[np.int32]:
     normalize = normalizer(aligned.normalizer)
     rows = []
     for prediction, hypothesis in zip(aligned.predictions, aligned.hypotheses, strict=True):
-        wanted = [normalize(str(e)).split() for e in prediction.metadata.get(ENTITIES, ())]
+        wanted = [normalize(str(e)).split() for e in prediction.metadata.get(ENTITIES) or ()]
         wanted = sorted((words for words in wanted if words), key=len, reverse=True)
         heard: list[str | None] = list(hypothesis.split())
         rows.append((sum(not _take(words, heard) for words in wanted), len(wanted)))
