@@ -16,8 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from evals.alignment import align
+from evals.entities import entities as marked
+from evals.predictions import Prediction
 from fixtures.audio import SAMPLE_RATE, load_audio, to_mono_16k
 from fixtures.corpus import CorpusError, read_manifest
+from fixtures.dialogues import read_dialogues
+from fixtures.sentences import read_sentences
 
 
 def _tone(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> NDArray[np.float32]:
@@ -157,6 +162,10 @@ def test_offset_and_duration_cut_a_segment(tmp_path: Path) -> None:
         ('{"audio_filepath": "a.wav", "text": "x", "duration": NaN}', "'duration' must be a positive"),
         ('{"audio_filepath": "a.wav", "text": "x", "id": "first"}', "is that of line 1 too"),
         ('{"audio_filepath": "a\\u0000.wav", "text": "x"}', "no such audio file"),
+        ('{"audio_filepath": "a.wav", "text": "x", "entities": "Anna"}', "'entities' must be a list of texts, not 'Anna'"),
+        ('{"audio_filepath": "a.wav", "text": "x", "entities": {"name": "x"}}', "'entities' must be a list of texts"),
+        ('{"audio_filepath": "a.wav", "text": "x", "entities": ["x", 7]}', "and holds 7"),
+        ('{"audio_filepath": "a.wav", "text": "x", "entities": [" "]}', "and holds ' '"),
     ],
 )  # fmt: skip
 def test_bad_line_is_named(tmp_path: Path, line: str, says: str) -> None:
@@ -168,6 +177,15 @@ def test_bad_line_is_named(tmp_path: Path, line: str, says: str) -> None:
         read_manifest(manifest)
     assert f"{manifest}:3: " in str(caught.value)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("entities", [None, [], ["Anna Lee", "Paris"]])
+def test_entities_are_a_list_of_texts_or_not_told(tmp_path: Path, entities: Any) -> None:
+    soundfile.write(tmp_path / "a.wav", _tone(16000), 16000)
+    row = {"audio_filepath": "a.wav", "text": "Anna Lee in Paris", "entities": entities}
+    (utterance,) = read_manifest(_manifest(tmp_path, [row]))
+    counts = marked(align([Prediction("x", utterance.text, "Anna in Paris", 1.0, 0.1, metadata=utterance.metadata)], "lower"))  # fmt: skip
+    assert counts.tolist() == [[1, 2] if entities else [0, 0]]
 
 
 def test_all_bad_lines_are_named_at_once(tmp_path: Path) -> None:
@@ -195,6 +213,29 @@ def test_any_line_gives_an_error_that_names_it(
     manifest.write_text("{}\n" + line, encoding="utf-8")
     with pytest.raises(CorpusError, match=r"fuzz\.jsonl:1: no 'audio_filepath'"):
         read_manifest(manifest)
+
+
+@pytest.mark.parametrize("kind", ["corpus", "sentences", "dialogues"])
+def test_nothing_is_written_into_a_corpus(tmp_path: Path, kind: str) -> None:
+    """It is frozen: what is found out about it is kept beside it, and is right to be asked twice."""
+    soundfile.write(tmp_path / "a.wav", _tone(16000), 16000)
+    rows = [{"id": name, "audio_filepath": "a.wav", "text": "a"} for name in ("x", "y")]
+    manifest = _manifest(tmp_path, rows)
+    turns = [{"role": "user", "text": "a", "audio_filepath": "a.wav"}, {"role": "assistant", "expect": [{"contains": "a"}]}]  # fmt: skip
+    talk = tmp_path / "talk.jsonl"
+    talk.write_text("".join(json.dumps({"id": name, "turns": turns}) + "\n" for name in "xy"))
+    whole: Any = {
+        "corpus": lambda: read_manifest(manifest),
+        "sentences": lambda: read_sentences(manifest),
+        "dialogues": lambda: read_dialogues(talk),
+    }[kind]()
+    assert not hasattr(whole, "__dict__")
+    part = whole.shard(2, 2)
+    before = part.content_hash, part.language, whole.content_hash, whole.language
+    part.check_audio()
+    whole.check_audio()
+    assert (part.content_hash, part.language, whole.content_hash, whole.language) == before
+    assert before[:2] == before[2:]
 
 
 def test_hash_follows_content_not_place(tmp_path: Path) -> None:
