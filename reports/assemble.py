@@ -131,9 +131,7 @@ def _spent(rows: Sequence[Measurement]) -> dict[Cell, Spent]:
     for m in rows:
         if m.metric == "processing_time" and m.value is not None:
             counted = energy.get((m.model, m.task, m.corpus))
-            joules = counted.value if counted else None
+            rate = counted.value if counted else None
             method = (counted.reason or "").removeprefix("counted by ") if counted else None
-            found[m.model, m.task, m.corpus] = Spent(
-                m.value, joules, 1.0 if joules is not None else 0.0, method
-            )
+            found[m.model, m.task, m.corpus] = Spent(m.value, rate, method)
     return found

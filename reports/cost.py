@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -94,31 +94,21 @@ class Prices(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a model's answers took, summed.
+    """What a model's answers took.
 
-    joules: of the answers whose energy is known, which have metered_seconds of audio.
+    processing_seconds: the sum over all of them. watt_hours_per_audio_hour: the energy for an hour
+    of audio, of the answers whose energy was counted, by method ("nvml", "rapl"); None where none
+    was.
     """
 
     processing_seconds: float
-    joules: float | None = None
-    metered_seconds: float = 0.0
+    watt_hours_per_audio_hour: float | None = None
     method: str | None = None
 
 
 def load(path: Path = DEFAULT) -> Prices:
     """The prices in a file. Raises located_yaml.ConfigError."""
     return located_yaml.load(path, Prices)
-
-
-def tally(answers: Iterable[tuple[float, float | None, float | None]], method: str | None) -> Spent:
-    """The sum over answers of (audio seconds, processing seconds, joules); None is not known."""
-    processing, joules, metered = 0.0, 0.0, 0.0
-    for audio, seconds, energy in answers:
-        processing += seconds or 0.0
-        if energy is not None:
-            joules += energy
-            metered += audio
-    return Spent(processing, joules if metered > 0 else None, metered, method)
 
 
 def costs(
@@ -135,8 +125,8 @@ def costs(
     Per hour of audio: price of an hour * RTF / utilisation. Of the run: price of an hour * the
     seconds that the answers took / 3600, without utilisation, loading and what the
     harness does; where `spent` does not have them, RTF * the corpus's audio, which charges
-    failed utterances too. Energy in Wh per hour of audio: joules / audio seconds where they were
-    counted, else watts * RTF; what a machine draws between answers is not in it.
+    failed utterances too. Energy in Wh per hour of audio: what `spent` has where it was counted,
+    else watts * RTF; what a machine draws between answers is not in it.
     hardware: a row's name for all that is not behind an API. Raises ValueError for an unknown one.
     """
     prices.check(hardware)
@@ -233,8 +223,8 @@ def _by_the_minute(
 def _energy(
     row: Hardware, rtf: float, times: int, spent: Spent | None
 ) -> tuple[float | None, str | None]:
-    if spent is not None and spent.joules is not None and spent.metered_seconds > 0:
-        return spent.joules / spent.metered_seconds, spent.method
+    if spent is not None and spent.watt_hours_per_audio_hour is not None:
+        return spent.watt_hours_per_audio_hour, spent.method
     if row.watts is not None:
         return row.watts * times * rtf, "nominal"
     return None, None

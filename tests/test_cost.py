@@ -9,9 +9,10 @@ import pytest
 
 from adapters.located_yaml import ConfigError
 from evals.conditions import CONTENDED
+from evals.energy_use import energy_use
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
-from reports.cost import DEFAULT, Prices, Spent, costs, load, tally
+from reports.cost import DEFAULT, Prices, Spent, costs, load
 from reports.device_table import device_rows
 from reports.scorecard import CorpusRecord, Cost, ModelRecord, Provenance, Run, Scorecard
 
@@ -92,19 +93,22 @@ def test_by_the_device() -> None:
 
 
 def test_what_was_counted_goes_before_what_is_nominal() -> None:
-    spent = {("m", "asr", "c"): Spent(400.0, joules=5400.0, metered_seconds=1800.0, method="rapl")}
+    # 5,400 J for half an hour of audio: 10,800 J an hour, 3 Wh.
+    spent = {("m", "asr", "c"): Spent(400.0, watt_hours_per_audio_hour=3.0, method="rapl")}
     cost = one(spent=spent)
     assert cost.of_run == pytest.approx(0.05 * 400 / 3600)  # the seconds themselves, not RTF
-    # 5,400 J for half an hour of audio: 10,800 J an hour, 3 Wh.
     assert cost.watt_hours_per_audio_hour == pytest.approx(3.0)
     assert cost.energy_method == "rapl"
 
 
-def test_tally() -> None:
-    spent = tally([(2.0, 0.5, 1.0), (4.0, None, None), (3.0, 1.0, None), (1.0, 0.25, 3.0)], "nvml")
-    # Energy is divided by the audio of those alone whose energy is known.
-    assert spent == Spent(1.75, 4.0, 3.0, "nvml")
-    assert tally([(2.0, 0.5, None)], None).joules is None
+def test_energy_of_a_session_is_the_rate_that_it_measured() -> None:
+    """Joules over the seconds of audio of those answers alone whose energy is known."""
+    answers = [(2.0, 1.0, "rapl"), (4.0, None, None), (1.0, 3.0, "rapl")]
+    energy = energy_use(answers)["energy"]
+    spent = {("m", "asr", "c"): Spent(9.0, watt_hours_per_audio_hour=energy.value, method="rapl")}
+    assert one(spent=spent).watt_hours_per_audio_hour == pytest.approx(4 / 3)
+    uncounted = {("m", "asr", "c"): Spent(9.0)}
+    assert one(spent=uncounted).energy_method == "nominal"
 
 
 def test_power_alone() -> None:
