@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
 from adapters.interface import Adapter, ModelError
+
+#: What the names of modules of engine files begin with.
+_NAME = "model_lab_engine:"
 
 
 def load_adapter(engine: str, file: str | None) -> type[Adapter]:
@@ -30,9 +35,35 @@ def load_adapter(engine: str, file: str | None) -> type[Adapter]:
     return adapter
 
 
+def engine_modules() -> dict[str, str]:
+    """Path and SHA-256 of the engine files that were loaded from outside this package, and of every
+    module that was loaded from their folders.
+
+    A file is none of an engine's where an installed package holds it, which has a version.
+    """
+    engines = [name.removeprefix(_NAME) for name in sys.modules if name.startswith(_NAME)]
+    folders = {os.path.realpath(Path(file).parent) + os.sep for file in engines}
+    if not folders:
+        return {}
+    own = os.path.realpath(Path(__file__).parent) + os.sep
+    found = {}
+    for module in [*sys.modules.values()]:
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or "-packages" + os.sep in file:
+            continue
+        path = os.path.realpath(file)
+        if path.startswith(own) or not path.startswith(tuple(folders)):
+            continue
+        try:
+            found[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        except OSError:
+            continue  # loaded, and gone meanwhile
+    return found
+
+
 def _from_file(file: str) -> ModuleType:
     # The whole path in the name: two files of one name in two folders are two modules.
-    name = f"model_lab_engine:{Path(file)}"
+    name = f"{_NAME}{Path(file)}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)

@@ -424,6 +424,16 @@ class ModelProcess:
         answer = self._ask({"op": "packages", "modules": list(modules)})
         return Packages(answer["python"], answer["packages"])
 
+    def modules(self) -> Mapping[str, str]:
+        """Path and SHA-256 of what the worker loaded from folders of engines outside the repo.
+
+        Raises WorkerError.
+        """
+        if self.engine.file is None and not self.engine.adapter().engines(self.spec.options):
+            return {}
+        modules: Mapping[str, str] = self._ask({"op": "modules"})["modules"]
+        return modules
+
     def close(self) -> None:
         """End the worker. Never raises: the model's results are in already."""
         transport, self._transport = self._transport, None

@@ -24,7 +24,7 @@ import numpy as np
 from adapters import lifeline, out_of_memory
 from adapters.accelerators import Accelerator, accelerator
 from adapters.energy import EnergyMeter, device_name
-from adapters.importing import load_adapter
+from adapters.importing import engine_modules, load_adapter
 from adapters.interface import (
     Adapter,
     Audio,
@@ -99,6 +99,7 @@ class Worker:
             "reply": self._reply,
             "memory": self._peak_memory,
             "packages": self._packages,
+            "modules": self._modules,
             "close": self._close,
         }
 
@@ -268,6 +269,10 @@ class Worker:
             "python": platform.python_version(),
             "packages": {name: importlib.metadata.version(name) for name in sorted(names)},
         }
+
+    def _modules(self, request: Message) -> Message:
+        """What was loaded that no version tells apart."""
+        return {"modules": engine_modules()}
 
     def _peak_memory(self, request: Message) -> Message:
         peak = self._memory.peak()

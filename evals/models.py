@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +64,7 @@ class LoadedModel:
         self._first_calls: dict[str, Timed[Any]] = {}
         self._warm_up: tuple[str, Callable[[], Timed[Any]]] | None = None
         self._load_peak = process.load_memory
+        self._seen_modules: Mapping[str, str] = {}
 
     @property
     def name(self) -> str:
@@ -85,8 +86,15 @@ class LoadedModel:
             "checkpoint_sha256": self.checkpoint_sha256,
             "parts": self._parts,
             "environment": self._environment,
+            "modules": self._modules(),
         }
         return MODEL_PROPERTY, json.dumps(row)
+
+    def _modules(self) -> Mapping[str, str]:
+        """The modules of its engine that no version tells apart, as they were first seen."""
+        with suppress(WorkerError):  # its process is gone
+            self._seen_modules = {**self._process.modules(), **self._seen_modules}
+        return self._seen_modules
 
     @cached_property
     def _environment(self) -> Mapping[str, Any] | None:

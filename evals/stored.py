@@ -22,6 +22,7 @@ from filelock import FileLock
 from evals.baseline import Baseline
 from evals.cases import Case
 from evals.conditions import CONTENDED, RESUMED
+from evals.engine_modules import NotResumed, modules_in, on_disk, refuse_changed, with_modules
 from evals.identity import Identity, differences, digest, summary
 from evals.lines import LineFile, Lines, gather
 from evals.measurement import Figure
@@ -47,10 +48,6 @@ _SESSION = re.compile(rb'"session": (\d+), "checksum": "[0-9a-f]{8}"}\s*$')
 class _Shardable(Protocol):
     def shard(self: C, number: int, of: int) -> C: ...
     def __len__(self) -> int: ...
-
-
-class NotResumed(ValueError):
-    """A run cannot be gone on with; the message says what is not as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +157,21 @@ class Stored:
                     f"{self.case.model} is not what made the predictions: {summary(changed)}: "
                     "resume them with what it was, or start a new run"
                 )
+            refuse_changed(self.case.model, modules_in(before), modules_in(loaded[1]))
+            loaded = loaded[0], with_modules(loaded[1], before)
         self.properties = [loaded]
         with self._locked():
             self._write_case(None)
+
+    def also_made_by(self, loaded: tuple[str, str]) -> None:
+        """Add to what the model's process told of itself the modules that it loaded since."""
+        name, told = loaded
+        with self._locked():
+            kept = read_json(self.case_file) or {}
+            rows = dict(kept.get("properties", ()))
+            if name in rows and modules_in(told).keys() - modules_in(rows[name]).keys():
+                rows[name] = with_modules(rows[name], told)
+                write_json(self.case_file, {**kept, "properties": [[*x] for x in rows.items()]})
 
     def _files(self) -> Sequence[Path]:
         whole = self.path()
@@ -301,6 +310,18 @@ class Stored:
             return self.facts[name]
         except KeyError:
             raise ValueError(one_line(f"{self.case_file}: facts.{name}: missing")) from None
+
+
+def refuse_changed_modules(run: Path) -> None:
+    """Raise NotResumed where a module that the run's models loaded is not what it was."""
+    for file in sorted(run.glob("*/*/*.case.json")):
+        case = case_in(file)
+        if case is None:
+            continue  # its own test says what is wrong with it
+        for row in (read_json(file) or {}).get("properties") or ():
+            if _is_property(row):
+                was = modules_in(row[1])
+                refuse_changed(case.model, was, on_disk(was))
 
 
 def case_in(file: Path) -> Case | None:

@@ -322,6 +322,79 @@ def test_another_engine_file_is_refused(interrupted: Path) -> None:
     assert "model hears: engine_sha256 was" in done.stderr
 
 
+#: How an engine loads the module beside it: when it is read, with the checkpoint, on its first call,
+#: or over one utterance alone.
+LOADS = {
+    "at the top": ("import ears\n", "", ""),
+    "with the model": ("", "import ears", ""),
+    "on the first call": ("", "", "import ears"),
+    "late": ("", "", "if 'light d' in text_of(audio): import ears"),
+}
+
+
+def with_module(folder: Path, how: str) -> Path:
+    """The engine of a prepared folder, with a module of its own beside it; the module's file."""
+    top, on_load, on_call = LOADS[how]
+    engine = folder / "their_engine.py"
+    source = engine.read_text(encoding="utf-8")
+    engine.write_text(
+        f"{source}\nsys.path.insert(0, str(Path(__file__).parent))\n{top}\n"
+        "class Eared(Toy):\n"
+        f"    def load(self, spec):\n        {on_load or 'pass'}\n        super().load(spec)\n"
+        f"    def transcribe(self, audio):\n        {on_call or 'pass'}\n"
+        "        return super().transcribe(audio)\n"
+        "ADAPTER = Eared\n",
+        encoding="utf-8",
+    )
+    module = folder / "ears.py"
+    module.write_text("VERSION = 1\n", encoding="utf-8")
+    return module
+
+
+@pytest.mark.parametrize("how", ["at the top", "with the model", "on the first call"])
+def test_another_module_beside_the_engine_is_refused(tmp_path: Path, how: str) -> None:
+    folder = prepared(tmp_path, sleep=0.02)
+    module = with_module(folder, how)
+    killed_after(folder, 10, "--model=hears")
+    run, before = the_run(folder), lines_of(folder)
+    module.write_text("VERSION = 2\n", encoding="utf-8")
+    done = run_toys(folder, f"--resume={run}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    said = "ears.py, which its engine loads, has changed since the run's predictions were made"
+    assert f"model hears: {folder.resolve()}/{said}" in done.stderr
+    assert lines_of(folder) == before
+
+
+def test_a_module_that_was_loaded_late_is_refused_too(tmp_path: Path) -> None:
+    folder = prepared(tmp_path)
+    module = with_module(folder, "late")
+    done = run_toys(folder, *SELECT, "--model=hears", "--model=other")
+    assert done.returncode == 0, done.stdout
+    run = the_run(folder)
+    module.write_text("VERSION = 2\n", encoding="utf-8")
+    done = run_toys(folder, f"--resume={run}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "ears.py, which its engine loads, has changed" in done.stderr
+    module.unlink()
+    done = run_toys(folder, f"--resume={run}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "ears.py, which its engine loads, is gone" in done.stderr
+    # As it was, it can be gone on with.
+    module.write_text("VERSION = 1\n", encoding="utf-8")
+    done = run_toys(folder, f"--resume={run}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_another_file_beside_the_engine_is_none_of_its(interrupted: Path) -> None:
+    """The folder may be a person's own, with all sorts of files that no engine loads."""
+    beside = interrupted / "notes.py"
+    beside.write_text("DONE = 1\n", encoding="utf-8")
+    done = run_toys(interrupted, f"--resume={the_run(interrupted)}", "--collect-only")
+    beside.write_text("DONE = 2\n", encoding="utf-8")
+    again = run_toys(interrupted, f"--resume={the_run(interrupted)}", "--collect-only")
+    assert (done.returncode, again.returncode) == (0, 0), again.stderr
+
+
 def test_another_normalizer_is_that_of_the_session(tmp_path: Path) -> None:
     """It makes no prediction, so that it may be another one, and then is."""
     folder = prepared(tmp_path)

@@ -28,7 +28,7 @@ from evals.parts import WHOLE, Part
 from evals.run_dir import discard_unused, reserve
 from evals.runs import run_file
 from evals.runs.run_file import NotThisRun
-from evals.stored import tidy
+from evals.stored import NotResumed, refuse_changed_modules, tidy
 from fixtures.fetching import without_secrets
 
 RUN_DIR: pytest.StashKey[Path] = pytest.StashKey()
@@ -262,13 +262,14 @@ def _take_up(config: pytest.Config, content: dict[str, Any]) -> None:
     run = config.stash[RUN_DIR]
     try:
         run_file.refuse_changes(content, identities(config))
+        refuse_changed_modules(run)
         _lock(run, config)
         tidy(run)
         for log in run.rglob("*.log"):
             redact_file(log)  # of a session that was killed before it could
         content["sessions"].append({"started": _now(), "command_line": _command(config)})
         run_file.write(run, content)
-    except (NotThisRun, LineError, OSError) as error:
+    except (NotThisRun, NotResumed, LineError, OSError) as error:
         raise pytest.UsageError(f"--resume {run}: {error}") from None
 
 
