@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import soundfile
@@ -13,7 +15,13 @@ import soundfile
 from adapters.interface import Audio
 from adapters.process import WorkerError
 from evals.judging import Judge
-from fixtures.audio import to_mono_16k
+from evals.lines import LineFile, read_lines
+from evals.replied import Replied
+from evals.spoken import Spoken
+from fixtures.audio import SAMPLE_RATE, to_mono_16k
+from fixtures.corpus import Utterance
+
+Line = TypeVar("Line", Spoken, Replied)
 
 
 def keep(audio: Audio, path: Path) -> None:
@@ -36,6 +44,52 @@ def listen(audio: Audio, judges: Sequence[Judge]) -> tuple[Mapping[str, str], Ma
         except WorkerError as error:
             unheard[judge.name] = str(error)
     return heard, unheard
+
+
+def hear_again(
+    file: LineFile[Line],
+    kind: type[Line],
+    judges: Callable[[], Sequence[Judge]],
+    run: Path,
+    recordings: Mapping[str, Utterance] | None = None,
+) -> None:
+    """Ask judges once more for what they failed on in earlier sessions.
+
+    file: whose lines are replaced; all else in them stays. judges: loads them, where there is
+    anything to ask. run: the folder that names of kept audio are relative to. recordings: of
+    people, by the lines' ids.
+    """
+    if not file.begun:
+        return
+    again = [line for line in read_lines(file.path, kind) if line.unheard and line.audio]
+    if not again:
+        return
+    heard = [_heard_again(line, judges(), run, (recordings or {}).get(line.id)) for line in again]
+    if changed := [new for old, new in zip(again, heard, strict=True) if new != old]:
+        file.replace(changed)
+
+
+def _heard_again(
+    line: Line, judges: Sequence[Judge], run: Path, recording: Utterance | None
+) -> Line:
+    failed = [judge for judge in judges if judge.name in line.unheard]
+    samples, rate = soundfile.read(run / str(line.audio), dtype="float32")
+    heard, unheard = listen(Audio(samples, rate), [j for j in failed if j.name not in line.heard])
+    heard = _in_order({**line.heard, **heard}, judges)
+    if isinstance(line, Replied):
+        return replace(line, heard=heard, unheard=unheard)
+    recorded: Mapping[str, str] = line.heard_recording
+    if recording is not None:
+        audio = Audio(recording.load(), SAMPLE_RATE)
+        of_person, deaf = listen(audio, [j for j in failed if j.name not in recorded])
+        recorded = _in_order({**recorded, **of_person}, judges)
+        unheard = {**deaf, **unheard}
+    return replace(line, heard=heard, heard_recording=recorded, unheard=unheard)
+
+
+def _in_order(heard: Mapping[str, str], judges: Sequence[Judge]) -> Mapping[str, str]:
+    """Limits hold for what the first of the judges hears."""
+    return {judge.name: heard[judge.name] for judge in judges if judge.name in heard}
 
 
 def file_name(number: int, name: str) -> str:

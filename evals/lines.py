@@ -145,6 +145,37 @@ class LineFile(Generic[T]):
             raise NotWritten(error.errno, error.strerror, str(self.path)) from error
         self._size += len(data)
 
+    def replace(self, lines: Collection[T]) -> None:
+        """Put lines in the place of those of their ids, all of them or none.
+
+        Each stays the line of the session that made it. Raises NotWritten.
+        """
+        fresh = {str(getattr(line, "id", "")): line for line in lines}
+        beside = self.path.with_name(f".{self.path.name}.new")
+        self._sync()
+        try:
+            with self.path.open("rb") as file, beside.open("wb") as new:
+                for number, raw in raw_lines(file, self.path):
+                    row = parse_line(raw, self.path, number) if raw.strip() else {}
+                    line = fresh.get(str(row.get("id", "")))
+                    if line is None:
+                        new.write(raw)
+                        continue
+                    content = {name: getattr(line, name) for name in _names(type(line))}
+                    new.write(sealed(content, row["key"], _session(row), self._redact))
+                new.flush()
+                os.fsync(new.fileno())
+            self._file.close()  # some systems do not replace what is open
+            beside.replace(self.path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise NotWritten(error.errno, error.strerror, str(self.path)) from error
+        finally:
+            if self._file.closed:
+                self._file = self.path.open("ab", buffering=0)
+            self._size = self._file.seek(0, os.SEEK_END)
+
     def _sync(self) -> None:
         os.fsync(self._file.fileno())
         self._synced = time.monotonic()

@@ -19,6 +19,7 @@ from evals.chat_scores import (
 from evals.conversation import converse
 from evals.evaluation import Evaluation
 from evals.judging import Judge
+from evals.kept_audio import hear_again
 from evals.lines import read_lines
 from evals.llm_judge import Judged, LlmJudge, judge_answers
 from evals.models import LoadedModel
@@ -35,6 +36,7 @@ def test_dialogues(
     user_sounds: Mapping[str, Path],
     dialogue_scoring: str,
     judges: Sequence[Judge],
+    judges_again: Callable[[], Sequence[Judge]],
     llm_judge: LlmJudge | None,
     evaluation: Evaluation,
     stored: Stored,
@@ -42,6 +44,8 @@ def test_dialogues(
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every dialogue spoken, then typed; all figures are recorded before any limit is asserted."""
+    with stored.lines(Replied) as file:
+        hear_again(file, Replied, judges_again, stored.run)
     if chat_model is not None:  # else an earlier session has held them all
         advance = progress((3 if llm_judge else 2) * dialogues.turns)
         chat_model.start_peak()

@@ -9,6 +9,7 @@ import pytest
 from evals.dominant import name_dominant
 from evals.evaluation import Evaluation
 from evals.judging import Judge
+from evals.kept_audio import hear_again
 from evals.measurement import ALL
 from evals.models import LoadedModel
 from evals.spoken import Spoken
@@ -38,6 +39,7 @@ def test_sentences(
     sentences: Sentences,
     text_scoring: str,
     judges: Sequence[Judge],
+    judges_again: Callable[[], Sequence[Judge]],
     evaluation: Evaluation,
     stored: Stored,
     rated_clips: int,
@@ -45,6 +47,9 @@ def test_sentences(
     progress: Callable[[int], Callable[[], None]],
 ) -> None:
     """Every sentence once; the audio is kept, and all figures are recorded before any limit."""
+    with stored.lines(Spoken) as file:
+        recordings = {row.id: row.recording for row in sentences if row.recording is not None}
+        hear_again(file, Spoken, judges_again, stored.run, recordings)
     if tts_model is not None:  # else an earlier session has had it all spoken
         tts_model.start_peak()
         with stored.lines(Spoken) as file:

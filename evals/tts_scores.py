@@ -75,46 +75,54 @@ def intelligibility(
 ) -> Mapping[str, Figure]:
     """WER and CER of what a judge heard, of all sentences that it understands.
 
-    A sentence that the voice failed on counts as all deletions. Where there are recordings
+    A sentence that the voice failed on counts as all deletions, and so does one that the judge
+    failed on, which the figure's reason tells: what nobody heard is not shown to be understood.
+    There is no figure where the judge failed on all of them. Where there are recordings
     of people, `judge_wer` is the judge's own error on these, and `wer_above_judge` the paired
     difference: what the voice adds to it.
     """
-    known = [line for line in lines if judge in line.heard]
-    failed = [line for line in lines if judge in line.unheard]
+    asked = [line for line in lines if judge in line.heard or judge in line.unheard]
+    failed = [line for line in asked if judge not in line.heard]
     names = ("wer", "cer")
+    told = None
     if failed:
-        n = len(known) + len(failed)
-        reason = f"{judge} failed on {len(failed)} of {n}: {failed[0].unheard[judge]}"
-        return {name: Figure(None, n, reason=reason) for name in names}
-    if not known:
-        reason = f"{judge} understands none of these sentences"
-        return {name: Figure(None, 0, reason=reason) for name in names}
-    voice = heard_by(known, judge, normalizer_name)
+        told = f"{judge} failed on {len(failed)} of {len(asked)}: {failed[0].unheard[judge]}"
+    if not asked:
+        told = f"{judge} understands none of these sentences"
+    if len(failed) == len(asked):
+        return {name: Figure(None, len(asked), reason=told) for name in names}
+    voice = heard_by(asked, judge, normalizer_name)
     figures = {
-        "wer": _rate(voice, voice.words, seed),
-        "cer": _rate(voice, voice.characters, seed),
+        "wer": replace(_rate(voice, voice.words, seed), reason=told),
+        "cer": replace(_rate(voice, voice.characters, seed), reason=told),
     }
-    both = [line for line in known if judge in line.heard_recording]
+    both = [line for line in asked if judge in line.heard_recording]
     if both:
-        ours = align([_prediction(line, line.heard[judge]) for line in both], normalizer_name)
+        ours = heard_by(both, judge, normalizer_name)
         theirs = align(
             [_prediction(line, line.heard_recording[judge]) for line in both], normalizer_name
         )
         length = theirs.words[:, :3].sum(axis=1).astype(float)
         change = (ours.words[:, 1:].sum(axis=1) - theirs.words[:, 1:].sum(axis=1)).astype(float)
-        figures["judge_wer"] = _rate(theirs, theirs.words, seed)
+        deaf = [x for x in asked if judge in x.unheard and judge not in x.heard_recording]
+        left_out = f"{judge} failed on {len(deaf)} recordings, which are left out" if deaf else None
+        figures["judge_wer"] = replace(_rate(theirs, theirs.words, seed), reason=left_out)
         figures["wer_above_judge"] = Figure(
             float(change.sum()) / float(length.sum()),
             len(both),
             difference_interval(change, length, theirs.speakers, least=1.0),
+            reason=left_out,
         )
     return figures
 
 
 def heard_by(lines: Sequence[Spoken], judge: str, normalizer_name: str) -> Aligned:
-    """What a judge heard of the sentences that it understands, aligned with their texts."""
-    known = [line for line in lines if judge in line.heard]
-    return align([_prediction(line, line.heard[judge]) for line in known], normalizer_name)
+    """What a judge heard of the sentences that it understands, aligned with their texts.
+
+    Nothing of those that it failed on.
+    """
+    asked = [line for line in lines if judge in line.heard or judge in line.unheard]
+    return align([_prediction(line, _heard_by(judge, line)) for line in asked], normalizer_name)
 
 
 def by_part(lines: Sequence[Spoken], judge: str, normalizer_name: str) -> Mapping[str, Figure]:
@@ -122,11 +130,15 @@ def by_part(lines: Sequence[Spoken], judge: str, normalizer_name: str) -> Mappin
 
     Parts are made by category, language and the manifest's other keys, as `evals.slices` makes
     them; not by length, which is the voice's own here. Only parts of `FEWEST` sentences or more
-    that the judge understands are there, and none where the judge failed on any.
+    that the judge understands are there; one that it failed on counts as all deletions.
     """
-    if any(judge in line.unheard for line in lines):
+    if not any(judge in line.heard for line in lines):
         return {}
-    known = [_prediction(line, line.heard[judge]) for line in lines if judge in line.heard]
+    known = [
+        _prediction(line, _heard_by(judge, line))
+        for line in lines
+        if judge in line.heard or judge in line.unheard
+    ]
     found = slices(align(known, normalizer_name), Parts(known).all())
     named = [p for p in found.parts if len(p.members) >= FEWEST and p.key != "duration"]
     return replace(found, parts=named).rates()
@@ -394,6 +406,11 @@ def tts_speed(lines: Sequence[Spoken], *, seed: int = 0) -> Mapping[str, Figure]
 
 _NO_SPEECH = "no clip is speech"
 _NONE_RATED = "no clips were to be rated"
+
+
+def _heard_by(judge: str, line: Spoken) -> str:
+    """Nothing where the judge failed: all deletions."""
+    return line.heard.get(judge, "")
 
 
 def _prediction(line: Spoken, heard: str) -> Prediction:

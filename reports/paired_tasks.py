@@ -13,6 +13,7 @@ from evals.chat_scores import outcomes
 from evals.comparison import CHANGES, NotComparable, changes
 from evals.expectations import Outcome, succeeded
 from evals.gate import decide, further_utterances
+from evals.hallucination import words_of
 from evals.measurement import Figure, Limit, Measurement, Verdict
 from evals.normalizers import NORMALIZERS
 from evals.paired_interval import Floats, difference_interval
@@ -135,6 +136,21 @@ class Cell:
             )
         )
 
+    def add_ratio(
+        self, metric: str, tops: Sequence[Floats], bottom: Floats, normalizer: str | None
+    ) -> None:
+        """Record the change of a ratio of sums. tops: before and after; bottom: of both."""
+        total = float(bottom.sum())
+        if total <= 0:
+            figure = Figure(None, len(bottom), reason="there is no audio to compare by")
+            self.add(self.of, metric, (None, None), figure, normalizer=normalizer)
+            return
+        change = tops[1] - tops[0]
+        ci = difference_interval(change, bottom, least=1.0)
+        figure = Figure(float(change.sum()) / total, len(bottom), ci, identical=not np.any(change))
+        rates = (float(tops[0].sum()) / total, float(tops[1].sum()) / total)
+        self.add(self.of, metric, rates, figure, normalizer=normalizer)
+
     def add_texts(
         self,
         of: Of,
@@ -222,6 +238,38 @@ def _robustness(cell: Cell) -> frozenset[str]:
     return frozenset({"wer"})
 
 
+def _non_speech(cell: Cell) -> frozenset[str]:
+    """Words heard where nobody spoke; what stands before and after speech is only listed."""
+    normalizer = cell.normalizer()
+    before, after = cell.lines(Prediction)
+    paired = pair(before, after, lambda p: p.reference, lambda p: p.id, _files(cell))
+    cell.note_pairing(cell.of, paired)
+    old, new = (align(side, normalizer) for side in (paired.before, paired.after))
+    cell.add_texts(cell.of, old, new, ())
+    silent = [i for i, reference in enumerate(new.references) if not words_of(reference)]
+    metrics = ("hallucinated_words_per_minute", "hallucination_rate")
+    if not silent:
+        return frozenset()
+    unanswered = {
+        side.predictions[i].id for side in (old, new) for i in silent if side.predictions[i].error
+    }
+    if unanswered:
+        # What was not answered would look like what stayed silent.
+        reason = f"{len(unanswered)} of {len(silent)} were not answered in one of the runs"
+        for metric in metrics:
+            missing = Figure(None, len(silent), reason=reason)
+            cell.add(cell.of, metric, (None, None), missing, normalizer=normalizer)
+        return frozenset(metrics)
+    words = [
+        np.array([float(len(words_of(side.hypotheses[i]))) for i in silent]) for side in (old, new)
+    ]
+    minutes = np.array([new.predictions[i].audio_seconds / 60 for i in silent])
+    ones = np.ones(len(silent))
+    cell.add_ratio(metrics[0], words, minutes, normalizer)
+    cell.add_ratio(metrics[1], [(side > 0).astype(float) for side in words], ones, normalizer)
+    return frozenset(metrics)
+
+
 def _speaking(cell: Cell) -> frozenset[str]:
     normalizer = cell.normalizer()
     before, after = cell.lines(Spoken)
@@ -248,22 +296,26 @@ def _speaking(cell: Cell) -> frozenset[str]:
     cell.found.only += [f"one run alone has {cell.of} judged by {name}" for name in sorted(alone)]
     for number, judge in enumerate(judges):
         here = replace(cell.of, slice=f"judge={judge}")
-        deaf = [s for s in (*paired.before, *paired.after) if judge in s.unheard]
-        if deaf:
-            reason = f"{judge} failed on {len(deaf)} sentences: {deaf[0].unheard[judge]}"
-            for metric in ("wer", "cer"):
-                cell.add(
-                    here, metric, (None, None), Figure(None, len(deaf), reason=reason),
-                    normalizer=normalizer, held=number == 0,
-                )  # fmt: skip
-            continue
         both = [
-            (_heard(old, judge), _heard(new, judge))
+            (old, new)
             for old, new in zip(paired.before, paired.after, strict=True)
-            if judge in old.heard and judge in new.heard
+            if all(judge in line.heard or judge in line.unheard for line in (old, new))
         ]
+        # As in tts_scores.intelligibility, what the judge failed on counts as all deletions.
+        sides = [[*side] for side in zip(*both, strict=True)]
+        deaf = [[line for line in side if judge not in line.heard] for side in sides]
+        if failed := [line for side in deaf for line in side]:
+            reason = f"{judge} failed on {len(failed)} sentences: {failed[0].unheard[judge]}"
+            if any(len(some) == len(side) for some, side in zip(deaf, sides, strict=True)):
+                for metric in ("wer", "cer"):
+                    cell.add(
+                        here, metric, (None, None), Figure(None, len(failed), reason=reason),
+                        normalizer=normalizer, held=number == 0,
+                    )  # fmt: skip
+                continue
+            cell.found.notes.append(f"{here}: all deletions where {reason}")
         if both:
-            old, new = (align(list(side), normalizer) for side in zip(*both, strict=True))
+            old, new = (align([_heard(x, judge) for x in side], normalizer) for side in sides)
             cell.add_texts(here, old, new, ("wer", "cer"), held=number == 0)
     return frozenset({"wer", "cer", "success_rate"} if judges else {"success_rate"})
 
@@ -320,6 +372,7 @@ def _conversing(cell: Cell) -> frozenset[str]:
 TASKS: Mapping[str, Callable[[Cell], frozenset[str]]] = {
     "asr": _recognition,
     "robustness": _robustness,
+    "hallucination": _non_speech,
     "tts": _speaking,
     "chat": _conversing,
 }
@@ -374,7 +427,7 @@ def _add_shares(
 
 
 def _heard(line: Spoken, judge: str) -> Prediction:
-    return Prediction(line.id, line.text, line.heard[judge], 0.0, None, line.error)
+    return Prediction(line.id, line.text, line.heard.get(judge, ""), 0.0, None, line.error)
 
 
 def _understood(line: Replied) -> Prediction:

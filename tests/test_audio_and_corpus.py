@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import struct
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -224,11 +225,12 @@ def test_nothing_is_written_into_a_corpus(tmp_path: Path, kind: str) -> None:
     turns = [{"role": "user", "text": "a", "audio_filepath": "a.wav"}, {"role": "assistant", "expect": [{"contains": "a"}]}]  # fmt: skip
     talk = tmp_path / "talk.jsonl"
     talk.write_text("".join(json.dumps({"id": name, "turns": turns}) + "\n" for name in "xy"))
-    whole: Any = {
+    readers: Mapping[str, Callable[[], Any]] = {
         "corpus": lambda: read_manifest(manifest),
         "sentences": lambda: read_sentences(manifest),
         "dialogues": lambda: read_dialogues(talk),
-    }[kind]()
+    }
+    whole = readers[kind]()
     assert not hasattr(whole, "__dict__")
     part = whole.shard(2, 2)
     before = part.content_hash, part.language, whole.content_hash, whole.language

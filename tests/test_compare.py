@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 from evals import thresholds as thresholds_file
 from evals.alignment import Edit, align
 from evals.chat_scores import success
+from evals.hallucination import hallucination
 from evals.measurement import Figure
 from evals.predictions import Prediction
 from evals.replied import Replied
 from evals.spoken import Spoken
 from fixtures.dialogues import read_dialogues
+from fixtures.non_speech import SPEECH_ENDS
 from reports import compare_command
 from reports.calibrate_command import RunError
 from reports.changes import Change, Comparison, direction
@@ -524,6 +526,69 @@ def test_a_judge_that_failed_leaves_no_figure(tmp_path: Path) -> None:
     wer = change(c, "wer", "judge=judge", "voice")
     assert (wer.change, wer.reason) == (None, "judge failed on 1 sentences: it died")
     assert "not measured: judge failed" in render(Report(c.run, [c], False))
+
+
+def test_a_judge_that_failed_on_a_sentence_costs_that_sentence(tmp_path: Path) -> None:
+    good = [spoken(n, "a b", "a b") for n in range(3)]
+    deaf = Spoken("s1", "a b", "s.wav", 1.0, 16000, 0.1, unheard={"judge": "it died"})
+    for name, number, lines in (("a", 1, good), ("b", 2, [good[0], deaf, good[2]])):
+        rows = [row("voice", "wer", 0.1, task="tts", normalizer="none")]
+        write_run(tmp_path / name, document(number, rows))
+        write_lines(tmp_path / name / "voice" / "tts" / f"{CORPUS}.jsonl", lines)
+    c = compared(tmp_path / "a", tmp_path / "b")
+    wer = change(c, "wer", "judge=judge", "voice")
+    assert (wer.before, wer.after, wer.n) == (0, pytest.approx(2 / 6), 3)
+    assert any("all deletions where judge failed on 1 sentences: it died" in n for n in c.notes)
+
+
+def silence(texts: Sequence[str], seconds: float = 30.0) -> list[Prediction]:
+    """What was heard in non-speech: s0, s1, ..."""
+    return [Prediction(f"s{n}", "", text, seconds, 0.1) for n, text in enumerate(texts)]
+
+
+def hallucination_run(folder: Path, number: int, lines: Sequence[Prediction]) -> Path:
+    figures = hallucination(lines, "lower")
+    rows = [
+        row(MODEL, metric, figure.value, task="hallucination", normalizer="lower")
+        for metric, figure in figures.items()
+    ]
+    write_run(folder, document(number, rows))
+    write_lines(folder / MODEL / "hallucination" / f"{CORPUS}.jsonl", lines)
+    return folder
+
+
+def test_words_where_nobody_spoke_are_compared_in_pairs(tmp_path: Path) -> None:
+    """30 s each: two minutes in all, of which one clip says three words more, and one one less."""
+    talk = [Prediction("t", "turn on the light", "turn on the light", 2.0, 0.1)]
+    before = [*silence(["", "you", "", "thank you"]), *talk]
+    after = [*silence(["thank you so much", "", "", "thank you"]), *talk]
+    a, b = (
+        hallucination_run(tmp_path / name, number, lines)
+        for name, number, lines in (("a", 1, before), ("b", 2, after))
+    )
+    c = compared(a, b)
+    assert not c.refused
+    spoken_words = change(c, "hallucinated_words_per_minute")
+    assert (spoken_words.before, spoken_words.after, spoken_words.n) == (3 / 2, 6 / 2, 4)
+    assert spoken_words.change == pytest.approx(3 / 2)
+    rate = change(c, "hallucination_rate")
+    assert (rate.before, rate.after, rate.change) == (2 / 4, 2 / 4, 0)
+    assert [(m.id, m.added) for m in c.worse] == [("s0", 4)]
+    assert [(m.id, m.added) for m in c.better] == [("s1", -1)]
+    assert {s.metric for s in c.beside} >= {"loops", "phantom_phrases"}
+    assert not {s.metric for s in c.beside} & {p.metric for p in c.paired}
+    assert "hallucination" in render(Report(c.run, [c], False))
+
+
+def test_silence_that_was_not_answered_is_no_silence(tmp_path: Path) -> None:
+    ends = Prediction("e", "turn on", "turn on", 2.0, 0.1, category=SPEECH_ENDS)
+    before = [*silence(["", "you"]), ends]
+    after = [before[0], replace(before[1], hypothesis="", error="it died"), ends]
+    c = compared(
+        hallucination_run(tmp_path / "a", 1, before), hallucination_run(tmp_path / "b", 2, after)
+    )
+    rate = change(c, "hallucination_rate")
+    assert (rate.change, rate.reason) == (None, "1 of 2 were not answered in one of the runs")
 
 
 DIALOGUES = """schema_version: 1

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.located_yaml import ConfigError
 from evals.judging import Judge
@@ -84,11 +86,47 @@ def test_the_judge_s_own_error_is_taken_off() -> None:
     assert figures["wer_above_judge"].n == 2
 
 
-def test_a_judge_that_failed_leaves_no_figure() -> None:
-    lines = [line("call mom", "call mom"), line("stop", None, unheard={"judge": "it died"})]
+def test_a_judge_that_failed_on_a_sentence_costs_that_sentence() -> None:
+    """All of its words are missing, which is no pass; the others are what they were."""
+    good = [line("call mom now", "call mom"), line("stop", "stop")]
+    lines = [*good, line("turn on", None, unheard={"judge": "it died"})]
     figures = intelligibility(lines, "judge", "whisper-english")
+    assert figures["wer"].value == pytest.approx((1 + 2) / 6)
+    assert figures["wer"].n == 3
+    assert figures["wer"].reason == "judge failed on 1 of 3: it died"
+    assert figures["cer"].value is not None
+    assert intelligibility(good, "judge", "whisper-english")["wer"].value == pytest.approx(1 / 4)
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=12).filter(any))
+def test_what_a_judge_failed_on_is_never_better_than_what_it_heard(answered: list[bool]) -> None:
+    whole = [line(f"word {n}", f"word {n}") for n in range(len(answered))]
+    lines = [
+        one if heard else replace(one, heard={}, unheard={"judge": "it died"})
+        for one, heard in zip(whole, answered, strict=True)
+    ]
+    wer = intelligibility(lines, "judge", "lower")["wer"]
+    assert wer.value == pytest.approx(answered.count(False) / len(answered))
+    assert wer.n == len(answered)
+
+
+def test_a_judge_that_failed_on_a_recording_leaves_the_others(tmp_path: Path) -> None:
+    lines = [
+        line("turn on", "turn on", heard_recording={"judge": "turn off"}),
+        line("call mom", "call mom", unheard={"judge": "it died"}),
+    ]
+    figures = intelligibility(lines, "judge", "lower")
+    assert (figures["wer"].value, figures["wer"].reason) == (0, None)
+    assert (figures["judge_wer"].value, figures["judge_wer"].n) == (0.5, 1)
+    assert figures["wer_above_judge"].reason == "judge failed on 1 recordings, which are left out"
+
+
+def test_a_judge_that_heard_nothing_leaves_no_figure() -> None:
+    deaf = [line("call mom", None, unheard={"judge": "it is not installed"})] * 2
+    figures = intelligibility(deaf, "judge", "whisper-english")
     assert figures["wer"].value is None
-    assert "judge failed on 1 of 2: it died" in (figures["wer"].reason or "")
+    assert "judge failed on 2 of 2: it is not installed" in (figures["wer"].reason or "")
+    assert by_part(deaf, "judge", "lower") == {}
     nobody = intelligibility([line("Привет", None)], "judge", "whisper-english")
     assert nobody["wer"].value is None
     assert "understands none" in (nobody["wer"].reason or "")
@@ -186,8 +224,10 @@ def test_parts_by_hand() -> None:
     sizes = {name: figure.n for name, figure in found.items()}
     assert sizes == {"category=numbers": 10, "category=names": 10, "lang=en": 15}
     assert all(figure.ci is not None for figure in found.values())
-    failed = line("one", None, unheard={"judge": "it died"})
-    assert by_part([*numbers, *names, failed], "judge", "lower") == {}
+    failed = line("one two three four", None, category="numbers", unheard={"judge": "it died"})
+    again = by_part([*numbers, *names, failed], "judge", "lower")
+    assert again["category=numbers"].value == pytest.approx(14 / 44)
+    assert again["category=names"] == found["category=names"]
 
 
 def test_a_part_of_a_voices_wer_can_be_limited(tmp_path: Path) -> None:

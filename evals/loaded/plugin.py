@@ -83,9 +83,9 @@ def model(
 @pytest.fixture
 def transcriber(
     model: OnDemand, clip: Audio, stored: Stored, request: pytest.FixtureRequest
-) -> LoadedModel | None:
+) -> Iterator[LoadedModel | None]:
     """A model that does speech recognition, warm; None where there is nothing left to do."""
-    return _warm(model, "asr", lambda loaded: loaded.transcribe(clip), stored, request)
+    yield from _warm(model, "asr", lambda loaded: loaded.transcribe(clip), stored, request)
 
 
 @pytest.fixture(scope="session")
@@ -135,18 +135,18 @@ def recognizer(
 @pytest.fixture
 def tts_model(
     model: OnDemand, stored: Stored, request: pytest.FixtureRequest
-) -> LoadedModel | None:
+) -> Iterator[LoadedModel | None]:
     """A model that speaks, warm; None where there is nothing left to do."""
-    return _warm(model, "tts", lambda loaded: loaded.synthesize(CLIP_TEXT), stored, request)
+    yield from _warm(model, "tts", lambda loaded: loaded.synthesize(CLIP_TEXT), stored, request)
 
 
 @pytest.fixture
 def chat_model(
     model: OnDemand, clip: Audio, stored: Stored, request: pytest.FixtureRequest
-) -> LoadedModel | None:
+) -> Iterator[LoadedModel | None]:
     """A model that answers speech, warm; None where there is nothing left to do."""
     turns = [Turn("user", None, clip)]
-    return _warm(model, "chat", lambda loaded: loaded.reply(turns), stored, request)
+    yield from _warm(model, "chat", lambda loaded: loaded.reply(turns), stored, request)
 
 
 @pytest.fixture
@@ -156,6 +156,12 @@ def judges(stored: Stored, request: pytest.FixtureRequest) -> Sequence[Judge]:
     if not stored.was_finished:
         loaded = request.getfixturevalue("loaded_judges")
     return loaded
+
+
+@pytest.fixture
+def judges_again(request: pytest.FixtureRequest) -> Callable[[], Sequence[Judge]]:
+    """Loads the recognizers that listen, for what they failed on in an earlier session."""
+    return lambda: request.getfixturevalue("loaded_judges")
 
 
 @pytest.fixture(scope="session")
@@ -202,10 +208,12 @@ def _warm(
     call: Callable[[LoadedModel], Timed[Any]],
     stored: Stored,
     request: pytest.FixtureRequest,
-) -> LoadedModel | None:
+) -> Iterator[LoadedModel | None]:
+    """The model for a test; what it has loaded by the test's end is noted too."""
     if stored.was_finished:
         request.node.user_properties.extend(stored.properties)
-        return None
+        yield None
+        return
     if request.config.getoption("executor") != "local":
         pytest.skip(f"{model.name}: not measured: a cluster runs the asr task alone")
     try:
@@ -217,11 +225,13 @@ def _warm(
     try:
         stored.made_by(row)
         loaded.warm_up(task, lambda: call(loaded))
+        stored.made_by(loaded.as_property())  # engines also import on their first call
     except NotResumed as error:
         pytest.fail(f"--resume: {error}", pytrace=False)
     except WorkerError as error:
         pytest.fail(f"{loaded.name} fails on its first clip: {error}", pytrace=False)
-    return loaded
+    yield loaded
+    stored.also_made_by(loaded.as_property())
 
 
 def _worker_suffix(config: pytest.Config) -> str:
