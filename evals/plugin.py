@@ -22,6 +22,7 @@ from adapters.secrets import redactor
 from evals.cases import Case, heading, missing_measurements
 from evals.collecting.plugin import CORPUS_FIXTURES
 from evals.conditions import CONTENDED, conditions_of
+from evals.engine_modules import NotResumed
 from evals.evaluation import Evaluation, GateBroken
 from evals.identity import Identity, model_identity, plain
 from evals.limits.plugin import BASELINE, JUDGES, THRESHOLDS
@@ -32,7 +33,7 @@ from evals.parts import WHOLE, Part
 from evals.ray_cluster import ClusterError
 from evals.runs.plugin import SESSION, SHARD, run_dir
 from evals.stored import PROPERTY as STORED
-from evals.stored import Maker, NotResumed, Stored
+from evals.stored import Maker, Stored
 from evals.thresholds import Gate
 from fixtures.builtin import CLIP
 from fixtures.corpus import CorpusError

@@ -92,10 +92,8 @@ def intelligibility(
     if len(failed) == len(asked):
         return {name: Figure(None, len(asked), reason=told) for name in names}
     voice = heard_by(asked, judge, normalizer_name)
-    figures = {
-        "wer": replace(_rate(voice, voice.words, seed), reason=told),
-        "cer": replace(_rate(voice, voice.characters, seed), reason=told),
-    }
+    rates = {"wer": _rate(voice, voice.words, seed), "cer": _rate(voice, voice.characters, seed)}
+    figures = {name: replace(rate, reason=rate.reason or told) for name, rate in rates.items()}
     both = [line for line in asked if judge in line.heard_recording]
     if both:
         ours = heard_by(both, judge, normalizer_name)
@@ -106,7 +104,8 @@ def intelligibility(
         change = (ours.words[:, 1:].sum(axis=1) - theirs.words[:, 1:].sum(axis=1)).astype(float)
         deaf = [x for x in asked if judge in x.unheard and judge not in x.heard_recording]
         left_out = f"{judge} failed on {len(deaf)} recordings, which are left out" if deaf else None
-        figures["judge_wer"] = replace(_rate(theirs, theirs.words, seed), reason=left_out)
+        of_people = _rate(theirs, theirs.words, seed)
+        figures["judge_wer"] = replace(of_people, reason=of_people.reason or left_out)
         figures["wer_above_judge"] = Figure(
             float(change.sum()) / float(length.sum()),
             len(both),

@@ -124,7 +124,7 @@ class Ear:
 
 
 def spoken(run: Path, lengths: Sequence[int]) -> list[Spoken]:
-    lines = []
+    lines: list[Spoken] = []
     for n in lengths:
         soundfile.write(run / f"{n}.wav", np.full(n, 0.1, np.float32), 16_000, subtype="FLOAT")
         lines.append(Spoken(f"s{n}", f"{n}", f"{n}.wav", n / 16_000, 16_000, 0.5, index=len(lines)))

@@ -13,6 +13,7 @@ from adapters.catalog import Model
 from adapters.interface import Audio, Turn
 from adapters.plugin import CATALOG
 from adapters.process import Timed, WorkerError
+from evals.engine_modules import NotResumed
 from evals.judging import Judge
 from evals.limits.plugin import JUDGES, LLM_JUDGE
 from evals.llm_judge import LlmJudge
@@ -21,7 +22,7 @@ from evals.on_demand import OnDemand, on_demand
 from evals.ray_cluster import ClusterError, connected
 from evals.recognizing import Here, OnRay, Recognizer
 from evals.runs.plugin import run_dir, worker_number
-from evals.stored import NotResumed, Stored
+from evals.stored import Stored
 from fixtures.audio import SAMPLE_RATE
 from fixtures.builtin import CLIP, CLIP_TEXT, Speaker, builtin_corpus
 from fixtures.sources import CorpusSource

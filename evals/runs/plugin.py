@@ -21,6 +21,7 @@ from adapters.lifeline import tie_to
 from adapters.plugin import MODELS
 from adapters.secrets import redact, redact_file
 from evals import parts
+from evals.engine_modules import NotResumed
 from evals.identity import Identity, model_identity
 from evals.lines import LineError
 from evals.models import Settings
@@ -28,7 +29,7 @@ from evals.parts import WHOLE, Part
 from evals.run_dir import discard_unused, reserve
 from evals.runs import run_file
 from evals.runs.run_file import NotThisRun
-from evals.stored import NotResumed, refuse_changed_modules, tidy
+from evals.stored import refuse_changed_modules, tidy
 from fixtures.fetching import without_secrets
 
 RUN_DIR: pytest.StashKey[Path] = pytest.StashKey()
