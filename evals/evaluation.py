@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from evals import metric_text
 from evals.cases import Case
 from evals.conditions import WHY, touched
 from evals.gate import decide, further_utterances
@@ -162,15 +163,16 @@ class Evaluation:
 
 
 def describe(m: Measurement) -> str:
-    """One line for a person: the value, its interval, the limit and who set it."""
+    """One line for a person: the value, its interval, the limit and who set it, in one unit."""
     if m.value is None:
         return f"{m.key} {m.verdict.replace('_', ' ')}: {m.reason or 'no reason given'}"
-    interval = f" [{m.ci[0]:.4g}, {m.ci[1]:.4g}]" if m.ci else ""
-    side = "at most" if m.bound == "max" else "at least"
-    limit = f", {side} {m.limit:g} allowed by {m.limit_source}" if m.limit is not None else ""
+    figure = metric_text.figure(m.metric, m.value, m.ci, m.limit)
+    limit = ""
+    if m.limit is not None:
+        allowed = metric_text.allowed(m.metric, m.bound, m.limit)
+        limit = f", {allowed} allowed by {m.limit_source}"
     more = f" (about {m.further_utterances:,} more utterances" if m.further_utterances else ""
     state = " is inconclusive" + (f"{more} would decide)" if more else "")
     state = state if m.verdict == "inconclusive" else ""
-    unit = f" {m.unit}" if m.unit in ("s", "MB", "1/min") else ""
     why = f": {m.reason}" if m.verdict == "inconclusive" and m.conditions else ""
-    return f"{m.key} {m.value:.4g}{unit}{interval}{state}{limit}{why}"
+    return f"{m.key} {figure}{state}{limit}{why}"

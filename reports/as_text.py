@@ -1,4 +1,4 @@
-"""Figures and outside text as a terminal shows them."""
+"""Outside text as a terminal shows it."""
 
 from __future__ import annotations
 
@@ -7,52 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
-from evals.metric import UNSAID
-from evals.metrics import METRICS
 from fixtures.shown import printable
 
 _MISSING = "*"
-
-
-def is_share(metric: str) -> bool:
-    """Whether a metric is a part of a whole, and so said in percent."""
-    return METRICS[metric].is_share
-
-
-def value(metric: str, number: float | None) -> str:
-    """A value of a metric with its unit: 0.0625 of wer is "6.25 %"."""
-    if number is None:
-        return "-"
-    if is_share(metric):
-        return f"{100 * number:.2f} %"
-    unit = METRICS[metric].unit
-    return short(number) + ("" if unit in UNSAID else f" {unit}")
-
-
-def interval(metric: str, ends: tuple[float, float] | None) -> str:
-    """A 95 % interval, without its unit."""
-    if ends is None:
-        return "-"
-    low, high = ends
-    return f"{_bare(metric, low)} to {_bare(metric, high)}"
-
-
-def points(metric: str, number: float | None) -> str:
-    """A difference of values with its sign; of shares in percentage points."""
-    if number is None:
-        return "-"
-    # Adding 0 turns -0.0, which is what rounding leaves of a tiny one, into 0.0.
-    return f"{round(100 * number, 2) + 0.0:+.2f}" if is_share(metric) else f"{number + 0.0:+.4g}"
-
-
-def point_interval(metric: str, ends: tuple[float, float] | None) -> str:
-    """The interval of a difference, each end with its sign."""
-    return "-" if ends is None else f"{points(metric, ends[0])} to {points(metric, ends[1])}"
-
-
-def short(number: float) -> str:
-    """Four digits: enough to compare, not more than is known."""
-    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
 
 
 def plain(text: str) -> str:
@@ -98,7 +55,3 @@ def stacked(columns: Sequence[tuple[str | None, ...]], width: int) -> Iterable[l
 
 def _rows(block: Sequence[Sequence[str]]) -> list[str]:
     return [" ".join(row).rstrip() for row in zip(*block, strict=True)]
-
-
-def _bare(metric: str, number: float) -> str:
-    return f"{100 * number:.2f}" if is_share(metric) else short(number)

@@ -15,18 +15,10 @@ from typing import TYPE_CHECKING, Any
 from adapters.located_yaml import ConfigError
 from evals import thresholds as thresholds_file
 from evals.baseline import BaselineError, find
+from evals.metric_text import interval, point_interval, points, value
 from fixtures.dialogues import DialogueError, Dialogues, read_dialogues
 from reports import scorecard
-from reports.as_text import (
-    interval,
-    plain,
-    point_interval,
-    points,
-    say,
-    stacked,
-    value,
-    when,
-)
+from reports.as_text import plain, say, stacked, when
 from reports.calibrate_command import RunError, read_run
 from reports.changes import Change, Comparison, RunInfo, SideBySide
 from reports.compare import compare, info

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from evals import metric_text
 from evals.cases import OF_RECOGNIZERS
 from evals.conditions import CONTENDED, UNGATED, WHY
 from evals.evaluation import describe
 from evals.fair_timing import BUSY
 from evals.gate import decide
 from evals.measurement import Figure, Limit, Measurement
+from evals.metrics import METRICS, TASK_METRICS
 from evals.thresholds import PRODUCTION, Thresholds, UseCase
 from reports.grading import GROUPS
 from reports.licences import refusal
@@ -23,14 +25,6 @@ from reports.licences import refusal
 Key: TypeAlias = tuple[str, str]
 #: Scores that are this near are as good: timing noise moves the third digit.
 TIE = 0.005
-
-_SAYS = {
-    "wer": "WER {:.2%}",
-    "cer": "CER {:.2%}",
-    "rtf": "RTF {:.3f}",
-    "peak_memory": "{:,.0f} MB",
-    "latency/latency_p95": "5 s clip {:.2f} s",
-}
 
 #: broken: a limit is; unclear: it lies in the interval; missing: it was not run, and can be;
 #: absent: the model does not report it; contended, busy: taken on a
@@ -243,8 +237,15 @@ def worst_end(m: Measurement, bound: str) -> float:
 
 
 def said(key: str, value: float) -> str:
-    """A figure for a person: "WER 4.00%"."""
-    return _SAYS.get(key, key + " {:.4g}").format(value)
+    """A figure for a person: "WER 4.00 %".
+
+    key: METRIC, METRIC/PART, or with the task before, TASK/METRIC.
+    """
+    task, slash, rest = key.partition("/")
+    own = rest if slash and task in TASK_METRICS else key
+    metric, _, part = own.partition("/")
+    name = "5 s clip" if key == "latency/latency_p95" else METRICS[metric].title
+    return f"{name}{f'/{part}' if part else ''} {metric_text.value(metric, value)}"
 
 
 def _not_there(key: Key, own: Sequence[Measurement]) -> Problem:
@@ -271,15 +272,14 @@ def _problem(row: Measurement, key: Key, limits: Sequence[Limit]) -> Problem | N
     verdict, limit = decide(Figure(row.value, row.n, row.ci, conditions=conditions), limits)
     if verdict == "pass" or limit is None:
         return None
-    side = "at most" if limit.bound == "max" else "at least"
+    allowed = metric_text.allowed(row.metric, limit.bound, limit.value)
     state = "breaks" if verdict == "fail" else "is not shown to keep"
     why = f": {row.reason}" if BUSY in conditions else ""
     whose = "the production limit" if limit.source == PRODUCTION else f"{limit.source}'s limit"
-    name = row.key if row.task in ("asr", "tts", "chat") else f"{row.task}/{row.key}"
-    value = said(name if name in _SAYS else row.key, row.value)
+    value = said(f"{row.task}/{row.key}", row.value)
     return Problem(
         "broken" if verdict == "fail" else "busy" if BUSY in conditions else "unclear",
-        f"{value} on {row.corpus} {state} {whose} ({side} {limit.value:g}){why}",
+        f"{value} on {row.corpus} {state} {whose} ({allowed}){why}",
         key,
         row,
         limit,

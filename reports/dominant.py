@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from evals import metric_text
 from evals.measurement import ALL
-from reports import as_text
 from reports.scorecard import DominantUtterance
 
 
@@ -12,10 +12,11 @@ def dominant_line(row: DominantUtterance) -> str:
     part = row.task if row.slice == ALL else f"{row.task}, {row.slice}"
     what = f"{row.errors:,} of {row.all_errors:,} word errors"
     how = "" if row.answered else "; it was not answered"
-    without = as_text.value("wer", row.wer_without)
+    without = metric_text.value("wer", row.wer_without)
     if row.wer_without is None:
         without = "none, since no other reference holds a word"
     return (
         f"{row.model} on {row.corpus} ({part}): one utterance, {row.id}, holds {what} "
-        f"({100 * row.share:.1f} %{how}): WER {as_text.value('wer', row.wer)}, without it {without}"
+        f"({100 * row.share:.1f} %{how}): WER {metric_text.value('wer', row.wer)}, "
+        f"without it {without}"
     )

@@ -6,6 +6,7 @@ import math
 import shlex
 from collections.abc import Sequence
 
+from evals import metric_text
 from evals.gate import further_utterances
 from evals.measurement import Figure, Measurement
 from reports.contest import Contest, Problem, Standing
@@ -69,9 +70,9 @@ def near(winner: Standing, rival: Standing, held: Contest) -> tuple[str, str | N
     if low_end < high_end:
         return None
     intervals = " and ".join(
-        f"{s.model} {m.value:.4g} [{m.ci[0]:.4g}, {m.ci[1]:.4g}]"
+        f"{s.model} {metric_text.figure(m.metric, m.value, m.ci)}"
         for s, m in ((winner, mine), (rival, theirs))
-        if m.ci is not None
+        if m.value is not None
     )
     text = f"more evidence: their intervals of {key} overlap ({intervals})"
     distance = abs(mine.value - theirs.value)

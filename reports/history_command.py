@@ -15,8 +15,9 @@ from typing import Any
 from adapters.located_yaml import ConfigError
 from evals import thresholds as thresholds_file
 from evals.baseline import FOLDER
+from evals.metric_text import interval, value
 from evals.metrics import METRICS
-from reports.as_text import interval, plain, say, value, when
+from reports.as_text import plain, say, when
 from reports.calibrate_command import RunError
 from reports.history import History, Point, RunOf, Series, read_history
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
+from evals import metric_text
 from evals.conditions import CONTENDED, UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
@@ -155,9 +156,9 @@ def _cell(m: Measurement | None, thresholds: Thresholds) -> str:
     if m.value is None:
         return m.verdict.replace("_", " ")
     most = "at most " if BUSY in m.conditions else ""
-    parts = [most + as_text.value(m.metric, m.value)]
+    parts = [most + metric_text.value(m.metric, m.value)]
     if m.ci is not None:
-        parts[0] += f" ({as_text.interval(m.metric, m.ci)})"
+        parts[0] += f" ({metric_text.interval(m.metric, m.ci)})"
     ungated = UNGATED & set(m.conditions)
     if ungated:
         parts.append("shared machine" if CONTENDED in ungated else "run in pieces")
@@ -222,7 +223,7 @@ def _since_baseline(card: Scorecard) -> Iterator[str]:
     for m in changes:
         metric = m.metric.removesuffix("_change")
         cells = [m.model, m.task, m.corpus, m.key.removesuffix("_change")]
-        change = [as_text.points(metric, m.value), as_text.point_interval(metric, m.ci)]
+        change = [metric_text.points(metric, m.value), metric_text.point_interval(metric, m.ci)]
         yield from _row([*map(escaped, cells), *change, words[m.verdict]])
     yield ""
     if any(w.rows for w in card.worsened):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from evals import metric_text
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from evals.thresholds import Thresholds
@@ -167,8 +168,8 @@ def _told_weight(flip: WeightFlip, fit: Sequence[Standing], held: Contest) -> st
 def _told_limit(flip: LimitFlip) -> str:
     parts = []
     for (task, name), value in flip.values.items():
-        now = ", ".join(f"{source} has {v:g}" for source, v in flip.present[task, name])
-        parts.append(f"{value:g} for {task} {name} ({now})")
+        now = ", ".join(f"{source} has {_limit(name, v)}" for source, v in flip.present[task, name])
+        parts.append(f"{_limit(name, value)} for {task} {name} ({now})")
     noun = "a limit" if len(parts) == 1 else "limits"
     then = "which then wins" if flip.winner == flip.lets_in else f"and {flip.winner} then wins"
     return f"{noun} of {' and '.join(parts)} would let {flip.lets_in} in, {then}"
@@ -177,6 +178,10 @@ def _told_limit(flip: LimitFlip) -> str:
 def _told_brink(found: Brink, winner: Standing) -> str:
     (task, name), side = found.key, "below" if found.present.bound == "max" else "above"
     then = f"{found.winner} then wins" if found.winner else "nobody is left"
-    now = f"{found.present.source} has {found.present.value:g}"
+    now = f"{found.present.source} has {_limit(name, found.present.value)}"
     out = f"would put {winner.model} out: {then}"
-    return f"a limit {side} {found.value:g} for {task} {name} ({now}) {out}"
+    return f"a limit {side} {_limit(name, found.value)} for {task} {name} ({now}) {out}"
+
+
+def _limit(name: str, value: float) -> str:
+    return metric_text.limit(name.partition("/")[0], value)

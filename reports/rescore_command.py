@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from adapters.located_yaml import ConfigError
+from evals import metric_text
 from evals import thresholds as thresholds_file
 from evals.baseline import Baseline, BaselineError, find
 from evals.measurement import Measurement
@@ -173,5 +174,5 @@ def _price(cost: Cost) -> str:
 def _said(m: Measurement | None) -> str:
     if m is None:
         return "none"
-    value = "no value" if m.value is None else f"{m.value:.4g}"
+    value = "no value" if m.value is None else metric_text.value(m.metric, m.value)
     return f"{value} ({m.verdict.replace('_', ' ')})"

@@ -130,7 +130,7 @@ def test_drifts_are_those_of_the_predictions(talked: tuple[Path, int, str]) -> N
         assert (row["value"], row["n"]) == (deaf, 4), condition
     assert code == 1
     for condition in ("gain+12db", "padding", "reverb", "opus"):
-        assert f"wer_drift/{condition} 1 [1, 1], at most 0." in said
+        assert f"wer_drift/{condition} +100 points [+100, +100], at most " in said
     assert "wer_drift/white-0db" not in said.partition("WER drift")[0]  # shown, not limited
 
 
@@ -208,7 +208,8 @@ def test_they_count_against_a_recommendation_where_they_ran() -> None:
     (candidate,) = found.candidates
     assert "robustness wer_drift/opus was not run" in candidate.rejected
     assert (
-        "wer_drift/reverb 0.2 on c breaks the production limit (at most 0.1)" in candidate.rejected
+        "WER drift/reverb +20.00 points on c breaks the production limit (at most 10 points)"
+        in candidate.rejected
     )
 
 

@@ -84,7 +84,7 @@ def test_broken_limits_are_errors_the_worst_first() -> None:
     told = [unescaped(line) for line in github.annotations(card, SHIPPED)]
     assert [kind for kind, *_ in told] == ["error"] * 3
     assert [title for _, title, _ in told] == [f"Model Lab: {m} on toy (asr)" for m in "bca"]
-    assert told[0][2] == "wer 0.9 [0.9, 0.9], at most 0.1 allowed by tier production"
+    assert told[0][2] == "wer 90 % [90, 90], at most 10 % allowed by tier production"
 
 
 @pytest.mark.parametrize(("tier", "kind"), [("production", "error"), ("candidate", "warning")])
@@ -199,7 +199,7 @@ def test_summary_of_a_failure_names_what_failed() -> None:
     card = failed(broken("bad", 0.5))
     text = markdown.summary(card, SHIPPED, seen(card, "bad"))
     assert text.startswith("## Model Lab: failed\n\n1 finding failed the session.\n")
-    assert "- bad on toy (asr): wer 0.5" in text
+    assert "- bad on toy (asr): wer 50 %" in text
     assert table(text, "asr")[1][2] == "50.00 % (50.00 to 50.00), D, broken"
     assert table(text, "asr")[1][-1] == "fail"
 

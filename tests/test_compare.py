@@ -467,7 +467,7 @@ def test_speed_claims_nothing_and_says_its_conditions(tmp_path: Path) -> None:
     assert rtf.before_ci == pytest.approx((0.1, 0.1))
     assert "rtf" not in {p.metric for p in c.paired}
     said = render(Report(c.run, [c], False))
-    assert "0.1 ~ contended" in said
+    assert "0.100 ~ contended" in said
     assert "contended: its times are not the models' own" in said
 
 

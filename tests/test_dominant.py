@@ -126,12 +126,12 @@ def test_conditions_are_looked_at_too() -> None:
 def test_the_line_says_which_its_share_and_both_wers() -> None:
     assert dominant_line(ROW) == (
         "one on commands (asr): one utterance, u7, holds 399 of 405 word errors (98.5 %): "
-        "WER 3375.00 %, without it 54.55 %"
+        "WER 3,375.00 %, without it 54.55 %"
     )
     other = {"task": "tts", "slice": "judge=second", "answered": False, "wer_without": None}
     assert dominant_line(ROW.model_copy(update=other)) == (
         "one on commands (tts, judge=second): one utterance, u7, holds 399 of 405 word errors "
-        "(98.5 %; it was not answered): WER 3375.00 %, without it none, since no other reference "
+        "(98.5 %; it was not answered): WER 3,375.00 %, without it none, since no other reference "
         "holds a word"
     )
 

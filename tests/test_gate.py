@@ -134,7 +134,7 @@ def test_a_part_of_the_corpus_is_limited_by_its_name(tmp_path: Path) -> None:
         return evaluation
 
     judged(timer=0.02, lights=0.9).check()
-    with pytest.raises(GateBroken, match=r"wer/category=timer 0\.03, at most 0.02 allowed"):
+    with pytest.raises(GateBroken, match=r"wer/category=timer 3 %, at most 2 % allowed"):
         judged(timer=0.03).check()
     with pytest.raises(GateBroken, match="wer/category=timer was not measured"):
         judged(lights=0.0).check()

@@ -308,7 +308,7 @@ def test_next_ones_reason_names_the_limit() -> None:
     told = recommend(
         _perfect("a", thresholds) + worse, ["a", "b"], frozenset({"b"}), thresholds, "general"
     )
-    assert "next, b: WER 50.00% on c breaks the production limit" in told.reason
+    assert "next, b: WER 50.00 % on c breaks the production limit" in told.reason
 
 
 def _perfect(model: str, thresholds: Thresholds) -> list[Measurement]:

@@ -103,8 +103,8 @@ def test_by_hand() -> None:
     assert (told.model, told.runner_up, told.task) == ("sharp", "even", "asr")
     assert {c.model: c.score for c in told.candidates} == pytest.approx({"sharp": 0.6, "even": 0.5})
     assert told.decided_by == [
-        "WER 2.00% against WER 5.00%: +0.180 of +0.100",
-        "2,000 MB against 2,000 MB: +0.000 of +0.100",
+        "WER 2.00 % against WER 5.00 %: +0.180 of +0.100",
+        "peak memory 2,000 MB against peak memory 2,000 MB: +0.000 of +0.100",
         "RTF 0.900 against RTF 0.500: -0.080 of +0.100",
     ]
     assert told.to_run == []
@@ -142,7 +142,7 @@ def test_figures_are_rounded_away_from_what_they_turn_round() -> None:
         "a weight of rtf above 4.4 (now 2) makes even the winner",
     ]
     (told, *_) = ask(changed(SHARP, "sharp", "wer", ci=(0.01, 0.12341))).would_change
-    assert told.startswith("a limit of 0.124 for asr wer (production has 0.1) would let sharp in")
+    assert told.startswith("a limit of 12.4 % for asr wer (production has 10 %) would let sharp in")
 
 
 def test_a_weight_changes_the_answer() -> None:
@@ -177,7 +177,7 @@ def test_another_tasks_metric_may_be_weighed_and_limited() -> None:
     assert ask(slow).model == "even"
     told = ask(slow, with_use(reject=rule))
     assert told.model is None
-    assert "5 s clip 1.50 s on c breaks general's limit (at most 1)" in told.reason
+    assert "5 s clip 1.5 s on c breaks general's limit (at most 1 s)" in told.reason
     weighed = ask(
         changed(EVEN, "even", "latency_p95", value=0.5),
         with_use(reject=rule, weights={"wer": 1, "latency/latency_p95": 1}),
@@ -216,7 +216,7 @@ def test_withheld_where_the_evidence_is_short() -> None:
         "about 225 more like those of c (wer): uv run pytest -m asr --model sharp"
     ]
     assert told.would_change == [
-        "a limit of 0.12 for asr wer (production has 0.1) would let sharp in, which then wins"
+        "a limit of 12 % for asr wer (production has 10 %) would let sharp in, which then wins"
     ]
 
 
@@ -292,8 +292,7 @@ def test_overlapping_intervals_are_told() -> None:
     told = ask(found)
     assert told.model == "sharp"
     assert told.would_change[-1] == (
-        "more evidence: their intervals of wer overlap "
-        "(sharp 0.02 [0.01, 0.06] and even 0.05 [0.03, 0.08])"
+        "more evidence: their intervals of wer overlap (sharp 2 % [1, 6] and even 5 % [3, 8])"
     )
     (run,) = told.to_run
     number = re.search(r"about ([\d,]+) more", run)
@@ -313,7 +312,7 @@ def test_one_alone_tells_how_near_it_is_to_the_edge() -> None:
     assert told.would_change == [
         "a limit below 0.5 for asr rtf (production has 1) would put even out: nobody is left"
     ] or told.would_change == [
-        "a limit below 0.05 for asr wer (production has 0.1) would put even out: nobody is left"
+        "a limit below 5 % for asr wer (production has 10 %) would put even out: nobody is left"
     ]
 
 
