@@ -1,0 +1,1 @@
+"""Measures: pure functions of texts, sounds and numbers; no pytest, no files."""

@@ -1,0 +1,1 @@
+"""Numbers as they are written, and how each can be said."""
