@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import Levenshtein, Opcode
 
 from evals.measures.text.scoring.lattice import Compact, Step
 
@@ -13,11 +13,15 @@ from evals.measures.text.scoring.lattice import Compact, Step
 _EDIT = 1 << 24
 _INFINITE = 1 << 60
 
+#: The group of a token that is no number and can be said in several ways.
+SIGN = -2
+
 
 class Pair(NamedTuple):
     """One place of an alignment: a token of each text, None where it has none there.
 
-    The groups say which number of its text a token is part of, -1 for none.
+    The groups say which number of its text a token is part of, -1 for none, SIGN for a sign or
+    an abbreviation.
     """
 
     reference: str | None
@@ -25,21 +29,45 @@ class Pair(NamedTuple):
     reference_group: int = -1
     hypothesis_group: int = -1
 
+    @property
+    def is_hit(self) -> bool:
+        return self.reference == self.hypothesis
 
-def align_tokens(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
-    """Texts without alternatives, by rapidfuzz."""
+
+def align_tokens(
+    reference: Sequence[str],
+    hypothesis: Sequence[str],
+    reference_groups: Sequence[int] | None = None,
+    hypothesis_groups: Sequence[int] | None = None,
+) -> list[Pair]:
+    """Texts without alternatives, by rapidfuzz; with the group of each token where it has one."""
     pairs: list[Pair] = []
-    for edit in Levenshtein.opcodes(reference, hypothesis):
+    if reference == hypothesis:
+        pairs += map(Pair, reference, hypothesis)
+        edits: list[Opcode] = []
+    else:
+        edits = list(Levenshtein.opcodes(reference, hypothesis))
+    for edit in edits:
         said = reference[edit.src_start : edit.src_end]
         heard = hypothesis[edit.dest_start : edit.dest_end]
-        for place in range(max(len(said), len(heard))):
-            pairs.append(
-                Pair(
-                    said[place] if place < len(said) else None,
-                    heard[place] if place < len(heard) else None,
-                )
-            )
-    return pairs
+        if edit.tag == "insert":
+            pairs += [Pair(None, token) for token in heard]
+        elif edit.tag == "delete":
+            pairs += [Pair(token, None) for token in said]
+        else:
+            pairs += map(Pair, said, heard)
+    if reference_groups is None and hypothesis_groups is None:
+        return pairs
+    own, others = iter(reference_groups or ()), iter(hypothesis_groups or ())
+    return [
+        Pair(
+            a,
+            b,
+            -1 if a is None else next(own, -1),
+            -1 if b is None else next(others, -1),
+        )
+        for a, b, _, _ in pairs
+    ]
 
 
 def align_lattices(reference: Compact, hypothesis: Compact) -> list[Pair]:

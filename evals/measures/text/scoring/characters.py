@@ -31,7 +31,9 @@ _OLD_LETTERS = {
 }
 #: One character each, before compatibility forms are looked up.
 _SINGLE: dict[str, str] = {
-    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02b9\u02bc\u02bb\u00b4\u0060\uff07\u05f3", "'"),
+    **dict.fromkeys(
+        "\u2018\u2019\u201a\u201b\u2032\u02b9\u02bc\u02bb\u00b4\u0060\uff07\u05f3", "'"
+    ),
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u05f4\u2039\u203a", '"'),
     **dict.fromkeys("\u2010\u2011\u2043\ufe63\uff0d\u05be", "-"),
     **dict.fromkeys("\u2014\u2015\u2e3a\u2e3b\ufe58", " \u2014 "),

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from langcodes import Language as Tag
-from langcodes import LanguageTagError
-
 #: What the error of a text that names no language says.
 EXPECTED = "a language is named by a BCP 47 tag (en, pt-BR, zh-Hans) or in words (English, Deutsch)"
 
@@ -75,6 +72,8 @@ _COUNTRIES: Mapping[str, str] = {
 }
 #: Tags that say that the language is not known, not one, or none.
 _NO_LANGUAGE = frozenset({"und", "mul", "mis", "zxx", "root"})
+#: Codes of two letters; of those in the table only this one has another in BCP 47.
+_SIMPLE = re.compile(r"(?!tl)[a-z]{2}$")
 #: What POSIX adds to a locale: its encoding and a modifier.
 _POSIX = re.compile(r"\.[\w-]+(?=@|$)")
 _MODIFIERS = {"latin": "Latn", "cyrillic": "Cyrl", "euro": "", "valencia": "valencia"}
@@ -132,6 +131,12 @@ def _tagged(written: str) -> Language | None:
 
 
 def _from_tag(tag: str) -> Language | None:
+    if _SIMPLE.match(tag) and tag in _codes():
+        return Language(tag, tag)
+    # Half a second of tables, which most runs never need.
+    from langcodes import Language as Tag
+    from langcodes.tag_parser import LanguageTagError
+
     try:
         read = Tag.get(tag)
         if not read.is_valid():
@@ -179,6 +184,11 @@ def _names() -> Mapping[str, str]:
         for name in written:
             names.setdefault(_key(name), code)
     return names
+
+
+@cache
+def _codes() -> frozenset[str]:
+    return frozenset(_names().values())
 
 
 def _key(name: str) -> str:

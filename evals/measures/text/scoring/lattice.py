@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -10,7 +10,9 @@ from typing import NamedTuple, TypeAlias
 #: is a choice, the usual first; None says nothing; `Compound` may be
 #: written together or apart; `Graph` is whatever leads from its first node to its last; a
 #: `Literal` is one token as it stands.
-Expression: TypeAlias = "str | None | tuple[Expression, ...] | list[Expression] | Compound | Graph | Literal"
+Expression: TypeAlias = (
+    "str | tuple[Expression, ...] | list[Expression] | Compound | Graph | Literal | None"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,26 @@ class Arc:
 
 @dataclass
 class Lattice:
-    """Nodes 0 to n in order, each with its arcs; a text is a way from the first to the last."""
+    """Nodes 0 to n in order, each with its arcs; a text is a way from the first to the last.
+
+    head, tail: how many tokens at the beginning and at the end have no alternative.
+    """
 
     arcs: list[list[Arc]] = field(default_factory=lambda: [[]])
+    head: int = 0
+    tail: int = 0
 
     @property
     def last(self) -> int:
         return len(self.arcs) - 1
 
-    def add(self, expression: Expression, tokens: Callable[[str], Sequence[str]], group: int = -1) -> None:
+    def add(
+        self, expression: Expression, tokens: Callable[[str], Sequence[str]], group: int = -1
+    ) -> None:
         """Append one expression. tokens: what a text's words are as tokens."""
+        if self.last == self.tail:
+            self.head = self.tail
+        self.tail = 0
         _Builder(self.arcs, tokens, group).append(expression)
 
     def add_tokens(self, tokens: Iterable[str]) -> None:
@@ -69,17 +81,38 @@ class Lattice:
         for token in tokens:
             arcs[-1].append(Arc(token, len(arcs)))
             arcs.append([])
+            self.tail += 1
 
-    def usual(self) -> tuple[str, ...]:
-        """The tokens of the usual way."""
-        found: list[str] = []
+    def part(self, start: int, end: int) -> Lattice:
+        """From one node to another that every way leads through."""
+        some = [*self.arcs[start:end], []]
+        found = Lattice(
+            [[Arc(a.token, a.end - start, a.rank, a.group) for a in arcs] for arcs in some]
+        )
+        found.head = max(0, min(self.head, end) - start)
+        found.tail = max(0, end - max(start, self.last - self.tail))
+        return found
+
+    def usual(self) -> list[Arc]:
+        """The arcs of the usual way that say a token."""
+        return [arc for arc in self._usual_way() if arc.token is not None]
+
+    def usual_nodes(self) -> list[int]:
+        """The node before each token of the usual way, and the last node."""
+        nodes = [0]
+        for arc in self._usual_way():
+            if arc.token is None:
+                nodes[-1] = arc.end
+            else:
+                nodes.append(arc.end)
+        return nodes
+
+    def _usual_way(self) -> Iterator[Arc]:
         node = 0
         while node != self.last:
             arc = next(a for a in self.arcs[node] if not a.rank)
+            yield arc
             node = arc.end
-            if arc.token is not None:
-                found.append(arc.token)
-        return tuple(found)
 
     def compact(self) -> Compact:
         """The same ways without the arcs that say nothing."""
@@ -214,7 +247,7 @@ class _Builder:
     def _compound(self, compound: Compound, start: int, rank: int) -> int:
         parts = compound.parts
         first = len(self._arcs)
-        nodes = [start, *range(first, first + len(parts))]
+        nodes: list[int] = [start, *range(first, first + len(parts))]
         self._arcs.extend([] for _ in parts)
         for i in range(len(parts)):
             for j in range(len(parts), i, -1):
@@ -222,4 +255,4 @@ class _Builder:
                 if len(tokens) == 1:
                     whole = rank or int((i, j) != (0, len(parts)))
                     self._arcs[nodes[i]].append(Arc(tokens[0], nodes[j], whole, self._group))
-        return nodes[-1]
+        return first + len(parts) - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import regex
 
@@ -23,12 +24,13 @@ _TOKEN = regex.compile(
     rf"(?:'[\p{{L}}\p{{M}}\p{{N}}--[{_SCRIPTS}]]+)*",
     regex.V1,
 )
+_UNSPACED = regex.compile(f"[{_SCRIPTS}]")
 _WITHIN = regex.compile(rf"(.{{1,12}}?)\1{{{_LEAST_WITHIN - 1},}}")
 
 
 def raw_tokens(text: str, code: str = "") -> list[str]:
     """Every word and cluster of a text, hesitations and what stands in brackets included."""
-    return _TOKEN.findall(fold(standard(text, code), code))
+    return list(_TOKEN.findall(fold(standard(text, code), code)))
 
 
 def loops(reference: str, hypothesis: str, code: str = "") -> int:
@@ -38,7 +40,7 @@ def loops(reference: str, hypothesis: str, code: str = "") -> int:
     least LEAST_WORDS tokens in all; where the reference repeats the same sequence, by as many
     more than it does. Also one token, or a row of marks, that repeats a few characters.
     """
-    if reference == hypothesis:
+    if reference == hypothesis or not _can_loop(hypothesis):
         return 0
     heard = raw_tokens(hypothesis, code)
     marks, own_marks = _MARKS.search(hypothesis), _MARKS.search(reference)
@@ -55,6 +57,16 @@ def loops(reference: str, hypothesis: str, code: str = "") -> int:
         if repeats - max(0, own - 1) >= needed:
             return 1
     return int(any(_within(token, reference) for token in set(heard)))
+
+
+def _can_loop(text: str) -> bool:
+    """Whether a text has anything like a repetition, at a glance."""
+    if _UNSPACED.search(text):
+        return True
+    words = text.lower().split()
+    if len(words) - len(set(words)) >= LEAST_REPEATS - 1:
+        return True
+    return len(text) >= _LEAST_CHARACTERS and max(map(len, words), default=0) >= _LEAST_CHARACTERS
 
 
 def _within(token: str, reference: str) -> bool:
@@ -79,7 +91,7 @@ def _runs(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
     for found in places.values():
         if len(found) < LEAST_REPEATS:
             continue
-        for one, other in zip(found, found[1:], strict=False):
+        for one, other in pairwise(found):
             sizes[other - one] = sizes.get(other - one, 0) + 1
         # A word that a sequence holds twice comes back at the distance of the whole.
         for step in range(2, min(8, len(found) // LEAST_REPEATS) + 1):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal as OneOf
 
 from rapidfuzz.distance import Levenshtein
 
-from evals.measures.text.scoring.alignment import Pair, align_lattices, align_tokens
+from evals.measures.text.scoring.alignment import SIGN, Pair, align_tokens
 from evals.measures.text.scoring.annotations import without_annotations
 from evals.measures.text.scoring.characters import standard, without_greek_accents
-from evals.measures.text.scoring.lattice import Arc, Lattice
 from evals.measures.text.scoring.language import Language, parse_language
+from evals.measures.text.scoring.lattice import Lattice
 from evals.measures.text.scoring.loops import loops
 from evals.measures.text.scoring.numbers.grammars import grammar_of
-from evals.measures.text.scoring.numbers.written import TELLING, pieces
-from evals.measures.text.scoring.spacing import joined, may_join
+from evals.measures.text.scoring.numbers.written import is_plain, pieces
+from evals.measures.text.scoring.readings import align_readings
+from evals.measures.text.scoring.spacing import may_join
 from evals.measures.text.scoring.spoken_numbers import NumberCounts, count_numbers
 from evals.measures.text.scoring.words import plain_tokens
 
@@ -31,18 +32,25 @@ Side = OneOf["reference", "hypothesis"]
 class Tokens:
     """What is compared of a text.
 
-    plain: its tokens where it can be said in one way only, else None; then `lattice` has all.
-    annotations: how many marks of non-speech were left out.
+    usual: its tokens, numbers as they are written in digits. groups: for each the number that
+    it is part of, -1 for none. forks: the text where some of it can be said in several ways,
+    else None. annotations: how many marks of non-speech were left out.
     """
 
-    plain: tuple[str, ...] | None
-    lattice: Lattice
+    usual: tuple[str, ...]
+    groups: tuple[int, ...] | None = None
+    forks: Lattice | None = None
     annotations: int = 0
 
     @cached_property
-    def usual(self) -> tuple[str, ...]:
-        """The tokens of the usual reading, numbers as they are written."""
-        return self.plain if self.plain is not None else self.lattice.usual()
+    def lattice(self) -> Lattice:
+        """All ways of saying the text."""
+        if self.forks is not None:
+            return self.forks
+        lattice = Lattice()
+        lattice.add_tokens(self.usual)
+        lattice.head = lattice.tail
+        return lattice
 
     def __bool__(self) -> bool:
         return bool(self.usual)
@@ -74,7 +82,7 @@ class Scored:
 
     @cached_property
     def hits(self) -> int:
-        return sum(pair.reference == pair.hypothesis for pair in self.pairs)
+        return sum(pair.is_hit for pair in self.pairs)
 
     @cached_property
     def deletions(self) -> int:
@@ -94,7 +102,7 @@ class Scored:
 
     @cached_property
     def characters(self) -> tuple[int, int, int, int]:
-        """Hits, substitutions, deletions and insertions over characters, without spaces or marks."""
+        """Hits, substitutions, deletions and insertions over characters: no spaces, no marks."""
         said, heard = "".join(self.reference), "".join(self.hypothesis)
         if said == heard:
             return len(said), 0, 0, 0
@@ -145,7 +153,7 @@ class Scoring:
         if self.code == "el" and (reference.isupper() or hypothesis.isupper()):
             reference, hypothesis = map(without_greek_accents, (reference, hypothesis))
         said, heard = self._tokens(reference), self._tokens(hypothesis)
-        pairs = self._align(reference, hypothesis, said, heard)
+        pairs = self._align(said, heard)
         return Scored(
             tuple(pairs),
             place,
@@ -154,25 +162,26 @@ class Scoring:
             loops(reference, hypothesis, self.code),
         )
 
-    def _align(self, reference: str, hypothesis: str, said: Tokens, heard: Tokens) -> list[Pair]:
-        if said.plain is not None and heard.plain is not None:
-            if said.plain == heard.plain:
-                return [Pair(token, token) for token in said.plain]
-            pairs = align_tokens(said.plain, heard.plain)
-            if not may_join(said.plain, heard.plain):
-                return pairs
-        elif reference == hypothesis:
-            return align_lattices(_usual(said).compact(), _usual(heard).compact())
-        return align_lattices(*(side.compact() for side in joined(said.lattice, heard.lattice)))
+    def _align(self, said: Tokens, heard: Tokens) -> list[Pair]:
+        """The alignment with the fewest edits.
+
+        Where the usual readings differ nowhere near a number or a sign, no other reading is
+        looked at: it could only move an edit.
+        """
+        pairs = align_tokens(said.usual, heard.usual, said.groups, heard.groups)
+        if said.usual == heard.usual:
+            return pairs
+        forks = said.forks is not None or heard.forks is not None
+        if not (forks and _edits_at_forks(pairs)) and not may_join(pairs):
+            return pairs
+        return align_readings(said.lattice, heard.lattice, pairs)
 
     def _make(self, text: str) -> Tokens:
         text, annotations = without_annotations(text)
         text = standard(text, self.code)
+        if is_plain(text, self.grammar):
+            return Tokens(tuple(plain_tokens(text, self.code)), annotations=annotations)
         lattice = Lattice()
-        if TELLING.search(text) is None and not self._is_special(text):
-            plain = tuple(plain_tokens(text, self.code))
-            lattice.add_tokens(plain)
-            return Tokens(plain, lattice, annotations)
         group = 0
         forks = False
         for piece in pieces(text, self.grammar):
@@ -180,13 +189,15 @@ class Scoring:
                 lattice.add_tokens(plain_tokens(piece, self.code))
                 continue
             forks = True
-            lattice.add(piece.expression, self._said, group if piece.is_number else -1)
+            lattice.add(piece.expression, self._said, group if piece.is_number else SIGN)
             group += piece.is_number
-        plain_or_none = None if forks else lattice.usual()
-        return Tokens(plain_or_none, lattice, annotations)
-
-    def _is_special(self, text: str) -> bool:
-        return False
+        usual = lattice.usual()
+        return Tokens(
+            tuple(str(arc.token) for arc in usual),
+            tuple(arc.group for arc in usual),
+            lattice if forks else None,
+            annotations,
+        )
 
     def _said(self, words: str) -> tuple[str, ...]:
         return _reading(words, self.code)
@@ -197,27 +208,30 @@ def _reading(words: str, code: str) -> tuple[str, ...]:
     return tuple(plain_tokens(standard(words, code), code))
 
 
-def _usual(tokens: Tokens) -> Lattice:
-    """The usual reading alone, its numbers marked as such."""
-    lattice = Lattice()
-    node = 0
-    arcs = tokens.lattice.arcs
-    while node != tokens.lattice.last:
-        arc = next(a for a in arcs[node] if not a.rank)
-        node = arc.end
-        if arc.token is not None:
-            end = len(lattice.arcs)
-            lattice.arcs[-1].append(Arc(arc.token, end, 0, arc.group))
-            lattice.arcs.append([])
-    return lattice
+def _edits_at_forks(pairs: Sequence[Pair]) -> bool:
+    """Whether an edit is, or is next to, what can be said in several ways."""
+    edit = fork = False
+    for pair in pairs:
+        own_fork = pair.reference_group != -1 or pair.hypothesis_group != -1
+        own_edit = not pair.is_hit
+        if (own_edit and (own_fork or fork)) or (edit and own_fork):
+            return True
+        edit, fork = own_edit, own_fork
+    return False
 
 
-@cache
-def scoring_of(language: str) -> Scoring:
-    """The scoring of a language, made once. Raises ValueError for what is no language."""
+@lru_cache(maxsize=256)
+def _scoring(language: Language) -> Scoring:
     return Scoring(language)
 
 
-def score(reference: str | Sequence[str], hypothesis: str, language: str) -> Scored:
+def scoring_for(language: Language | str) -> Scoring:
+    """The scoring of a language, made once. Raises ValueError for what is no language."""
+    return _scoring(parse_language(language) if isinstance(language, str) else language)
+
+
+def score(
+    reference: str | Sequence[str], hypothesis: str, language: Language | str = "en"
+) -> Scored:
     """Score one hypothesis under the default scoring of its language."""
-    return scoring_of(language).score(reference, hypothesis)
+    return scoring_for(language).score(reference, hypothesis)

@@ -4,56 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evals.measures.text.scoring.alignment import Pair
 from evals.measures.text.scoring.lattice import Arc, Lattice
 
 #: The most words that are written as one.
 _MOST = 4
 
 
-def may_join(reference: Sequence[str], hypothesis: Sequence[str]) -> bool:
-    """Whether some words of one text, written together, are words of the other."""
-    said, heard = set(reference), set(hypothesis)
-    missing, added = said - heard, heard - said
-    if not missing or not added:
-        # "a part" and "apart a" hold no other way.
-        return bool(missing or added) and (
-            _makes(reference, added) or _makes(hypothesis, missing)
-        )
-    return _makes(reference, added) or _makes(hypothesis, missing) or _share(reference, hypothesis)
-
-
-def _makes(words: Sequence[str], wanted: set[str]) -> bool:
-    if not wanted:
-        return False
-    for start in range(len(words) - 1):
-        together = words[start]
-        for end in range(start + 1, min(start + _MOST, len(words))):
-            together += words[end]
-            if together in wanted:
-                return True
-    return False
-
-
-def _share(reference: Sequence[str], hypothesis: Sequence[str]) -> bool:
-    """Whether some words of one, together, are some of the other, parted elsewhere."""
-    some = {text for text, _, _ in _together(reference) if text.isalpha()}
-    for text, start, end in _together(hypothesis):
-        if text in some and tuple(hypothesis[start:end]) not in _splits(reference, text):
+def may_join(pairs: Sequence[Pair]) -> bool:
+    """Whether words of one text, written together, are words of the other, where they differ."""
+    said: list[str] = []
+    heard: list[str] = []
+    for pair in (*pairs, Pair("", "")):
+        if pair.reference != pair.hypothesis:
+            if pair.reference is not None:
+                said.append(pair.reference)
+            if pair.hypothesis is not None:
+                heard.append(pair.hypothesis)
+            continue
+        if said and heard and len(said) + len(heard) > 2 and _share(said, heard):
             return True
+        said, heard = [], []
     return False
 
 
-def _splits(words: Sequence[str], text: str) -> set[tuple[str, ...]]:
-    return {tuple(words[a:b]) for t, a, b in _together(words) if t == text}
+def _share(said: Sequence[str], heard: Sequence[str]) -> bool:
+    return not _together(said).isdisjoint(_together(heard))
 
 
-def _together(words: Sequence[str]) -> list[tuple[str, int, int]]:
-    found = []
+def _together(words: Sequence[str]) -> set[str]:
+    found = set(words)
     for start in range(len(words) - 1):
         text = words[start]
-        for end in range(start + 1, min(start + _MOST, len(words))):
-            text += words[end]
-            found.append((text, start, end + 1))
+        for word in words[start + 1 : start + _MOST]:
+            text += word
+            found.add(text)
     return found
 
 

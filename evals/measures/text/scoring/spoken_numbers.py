@@ -35,10 +35,17 @@ def count_numbers(pairs: Sequence[Pair], grammar: Grammar | None, code: str) -> 
     A number is a written one with its sign and unit, or the number words that follow each
     other. It is wrong where any token of it is no hit, or where the hypothesis has more to it.
     """
-    words, beside, ambiguous = _words(grammar, code) if grammar else (frozenset(), frozenset(), frozenset())
-    if not any(
-        p.reference_group >= 0 or p.hypothesis_group >= 0 or p.reference in words or p.hypothesis in words
-        for p in pairs
+    words, beside, ambiguous = (
+        _words(grammar, code) if grammar else (frozenset(), frozenset(), frozenset())
+    )
+    said_tokens, heard_tokens, said_groups, heard_groups = (
+        zip(*pairs, strict=True) if pairs else ((), (), (), ())
+    )
+    if (
+        words.isdisjoint(said_tokens)
+        and words.isdisjoint(heard_tokens)
+        and max(said_groups, default=-1) < 0
+        and max(heard_groups, default=-1) < 0
     ):
         return _NONE
     said = _runs([(p.reference, p.reference_group) for p in pairs], words, beside, ambiguous)
@@ -85,9 +92,7 @@ def _runs(
 
 
 @lru_cache(maxsize=64)
-def _words(
-    grammar: Grammar, code: str
-) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+def _words(grammar: Grammar, code: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """Number words, words that belong to a number beside such, and words of another meaning."""
 
     def tokens(words: set[str] | frozenset[str]) -> frozenset[str]:
@@ -98,5 +103,3 @@ def _words(
         _collect(expression, said)
     ambiguous = tokens(set(grammar.ambiguous.split()))
     return tokens(vocabulary(grammar)), tokens(said), ambiguous
-
-

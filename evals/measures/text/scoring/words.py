@@ -38,24 +38,64 @@ _WORD = regex.compile(
 _UNSPACED = regex.compile(rf"[{_OF_UNSPACED}]")
 _CLUSTER = regex.compile(r"\X")
 #: "e.g.", "p.m.", "U.S.A.": letters that a dot follows each.
-_DOTTED = regex.compile(r"(?<![\p{L}\p{M}\p{N}'.])(?:\p{L}\.){2,}\p{L}?(?![\p{L}\p{M}\p{N}])|(?<![\p{L}\p{M}\p{N}'.])\p{L}\.\p{L}(?![\p{L}\p{M}\p{N}.'])")
+_DOTTED = regex.compile(
+    r"(?<![\p{L}\p{M}\p{N}'.])(?:\p{L}\.){2,}\p{L}?(?![\p{L}\p{M}\p{N}])|(?<![\p{L}\p{M}\p{N}'.])\p{L}\.\p{L}(?![\p{L}\p{M}\p{N}.'])"
+)
 
 #: Languages in which what stands before an apostrophe is a word of its own: l'heure, dell'anno.
-_ELIDING = frozenset({"fr", "it", "ca", "oc", "co", "sc", "fur", "vec", "scn", "lmo", "pms", "wa", "frp", "mt"})
+_ELIDING = frozenset(
+    {"fr", "it", "ca", "oc", "co", "sc", "fur", "vec", "scn", "lmo", "pms", "wa", "frp", "mt"}
+)
 #: Languages in which an apostrophe is a letter, or changes one.
 _APOSTROPHE_IS_LETTER = frozenset(
-    {"uz", "haw", "sm", "to", "ty", "rap", "mi", "gn", "nv", "qu", "ay", "br", "yua", "quc", "mam", "tlh", "ha", "so", "om", "sw"}
+    {
+        "uz",
+        "haw",
+        "sm",
+        "to",
+        "ty",
+        "rap",
+        "mi",
+        "gn",
+        "nv",
+        "qu",
+        "ay",
+        "br",
+        "yua",
+        "quc",
+        "mam",
+        "tlh",
+        "ha",
+        "so",
+        "om",
+        "sw",
+    }
 )
 #: English words that an apostrophe tells from others that sound differently.
 _ENGLISH_APOSTROPHES = frozenset(
-    "we're we'll she'll he'll i'll i'd we'd she'd he'd can't won't who're you're they're it'll".split()
+    [
+        "we're",
+        "we'll",
+        "she'll",
+        "he'll",
+        "i'll",
+        "i'd",
+        "we'd",
+        "she'd",
+        "he'd",
+        "can't",
+        "won't",
+        "who're",
+        "you're",
+        "they're",
+        "it'll",
+    ]
 )
 #: English that is written in several ways; each is said as the first.
 _ENGLISH: Mapping[str, str] = {
     "ok": "okay",
     "mr": "mister",
     "mrs": "missus",
-    "dr": "doctor",
     "prof": "professor",
     "jr": "junior",
     "sr": "senior",
@@ -109,7 +149,15 @@ _GERMAN: Mapping[str, str] = {
 _WRITTEN: Mapping[str, Mapping[str, str]] = {
     "de": _GERMAN,
     "fr": {"mme": "madame", "mlle": "mademoiselle", "dr": "docteur", "etc": "et cetera"},
-    "es": {"sr": "señor", "sra": "señora", "srta": "señorita", "dr": "doctor", "dra": "doctora", "ud": "usted", "uds": "ustedes"},
+    "es": {
+        "sr": "señor",
+        "sra": "señora",
+        "srta": "señorita",
+        "dr": "doctor",
+        "dra": "doctora",
+        "ud": "usted",
+        "uds": "ustedes",
+    },
     "it": {"sig": "signor", "dott": "dottor", "ecc": "eccetera"},
     "pt": {"sr": "senhor", "sra": "senhora", "dr": "doutor", "dra": "doutora"},
     "nl": {"dhr": "de heer", "mevr": "mevrouw", "enz": "enzovoort", "dr": "doctor"},
@@ -117,27 +165,31 @@ _WRITTEN: Mapping[str, Mapping[str, str]] = {
 
 #: Sounds of hesitation, which count on neither side.
 FILLERS: Mapping[str, frozenset[str]] = {
-    "en": frozenset("uh uhh um umm uhm er erm hm hmm hmmm mm mmm mhm".split()),
-    "de": frozenset("äh ähh ähm ähmm öh öhm ehm hm hmm hmmm mhm mmm".split()),
-    "fr": frozenset("euh euhh heu hum hm hmm mm mmm".split()),
-    "es": frozenset("eh ehm em hm hmm mm mmm".split()),
-    "it": frozenset("ehm eh uhm mh hm hmm mm mmm".split()),
-    "pt": frozenset("hum ahn hã uhm ehm hm hmm mm mmm".split()),
-    "nl": frozenset("uh uhm eh ehm euh hm hmm mm mmm".split()),
-    "hi": frozenset("हम्म उम्म हूँम".split()),
-    "ru": frozenset("эээ ээ эм эмм хм ммм мм".split()),
-    "sv": frozenset("öh öhm eh ehm hm hmm mm mmm".split()),
-    "da": frozenset("øh øhm eh ehm hm hmm mm mmm".split()),
-    "nb": frozenset("øh øhm eh ehm hm hmm mm mmm".split()),
-    "no": frozenset("øh øhm eh ehm hm hmm mm mmm".split()),
-    "fi": frozenset("öö ööh öhm hm hmm mm mmm".split()),
-    "pl": frozenset("yyy eee hm hmm mm mmm".split()),
-    "tr": frozenset("ııı eee hm hmm mm mmm".split()),
+    "en": frozenset(
+        ["uh", "uhh", "um", "umm", "uhm", "er", "erm", "hm", "hmm", "hmmm", "mm", "mmm", "mhm"]
+    ),
+    "de": frozenset(
+        ["äh", "ähh", "ähm", "ähmm", "öh", "öhm", "ehm", "hm", "hmm", "hmmm", "mhm", "mmm"]
+    ),
+    "fr": frozenset(["euh", "euhh", "heu", "hum", "hm", "hmm", "mm", "mmm"]),
+    "es": frozenset(["eh", "ehm", "em", "hm", "hmm", "mm", "mmm"]),
+    "it": frozenset(["ehm", "eh", "uhm", "mh", "hm", "hmm", "mm", "mmm"]),
+    "pt": frozenset(["hum", "ahn", "hã", "uhm", "ehm", "hm", "hmm", "mm", "mmm"]),
+    "nl": frozenset(["uh", "uhm", "eh", "ehm", "euh", "hm", "hmm", "mm", "mmm"]),
+    "hi": frozenset(["हम्म", "उम्म", "हूँम"]),
+    "ru": frozenset(["эээ", "ээ", "эм", "эмм", "хм", "ммм", "мм"]),
+    "sv": frozenset(["öh", "öhm", "eh", "ehm", "hm", "hmm", "mm", "mmm"]),
+    "da": frozenset(["øh", "øhm", "eh", "ehm", "hm", "hmm", "mm", "mmm"]),
+    "nb": frozenset(["øh", "øhm", "eh", "ehm", "hm", "hmm", "mm", "mmm"]),
+    "no": frozenset(["øh", "øhm", "eh", "ehm", "hm", "hmm", "mm", "mmm"]),
+    "fi": frozenset(["öö", "ööh", "öhm", "hm", "hmm", "mm", "mmm"]),
+    "pl": frozenset(["yyy", "eee", "hm", "hmm", "mm", "mmm"]),
+    "tr": frozenset(["ııı", "eee", "hm", "hmm", "mm", "mmm"]),
     "zh": frozenset("呃"),
     "ja": frozenset(("えーと", "えっと", "えーっと", "あのー", "うーんと")),
     "ko": frozenset(("음", "으음", "흠")),
 }
-_OTHER_FILLERS = frozenset("hm hmm hmmm mmm uhm".split())
+_OTHER_FILLERS = frozenset(["hm", "hmm", "hmmm", "mmm", "uhm"])
 
 
 def fillers(code: str) -> frozenset[str]:
@@ -211,4 +263,4 @@ def _american() -> Mapping[str, str]:
 
 def graphemes(text: str) -> list[str]:
     """Unicode's extended grapheme clusters."""
-    return _CLUSTER.findall(text)
+    return list(_CLUSTER.findall(text))

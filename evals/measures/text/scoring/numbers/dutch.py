@@ -5,11 +5,40 @@ from __future__ import annotations
 from evals.measures.text.scoring.lattice import Compound, Expression
 from evals.measures.text.scoring.numbers.grammar import Grammar
 
-_ONES = (
-    "nul een twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien "
-    "zestien zeventien achttien negentien"
-).split()
-_TENS = "- - twintig dertig veertig vijftig zestig zeventig tachtig negentig".split()
+_ONES = [
+    "nul",
+    "een",
+    "twee",
+    "drie",
+    "vier",
+    "vijf",
+    "zes",
+    "zeven",
+    "acht",
+    "negen",
+    "tien",
+    "elf",
+    "twaalf",
+    "dertien",
+    "veertien",
+    "vijftien",
+    "zestien",
+    "zeventien",
+    "achttien",
+    "negentien",
+]
+_TENS = [
+    "-",
+    "-",
+    "twintig",
+    "dertig",
+    "veertig",
+    "vijftig",
+    "zestig",
+    "zeventig",
+    "tachtig",
+    "negentig",
+]
 _SCALES = ((10**12, "biljoen"), (10**9, "miljard"), (10**6, "miljoen"))
 _STEMS = {
     "een": "eerste", "drie": "derde", "acht": "achtste", "nul": "nulde",
@@ -19,7 +48,8 @@ _STEMS = {
 def _parts(n: int) -> list[tuple[str, ...]]:
     """The parts of a number below a million, in each way of saying it."""
     if n < 20:
-        return [(_ONES[n],), ("één",)] if n == 1 else [(_ONES[n],)]
+        small: list[tuple[str, ...]] = [(_ONES[n],)]
+        return [*small, ("één",)] if n == 1 else small
     if n < 100:
         tens, one = divmod(n, 10)
         if not one:
@@ -36,7 +66,9 @@ def _parts(n: int) -> list[tuple[str, ...]]:
 
 def _with(n: int, size: int, name: str) -> list[tuple[str, ...]]:
     many, rest = divmod(n, size)
-    heads = [(name,)] if many == 1 else [(*part, name) for part in _parts(many)]
+    heads: list[tuple[str, ...]] = [(name,)]
+    if many > 1:
+        heads = [(*part, name) for part in _parts(many)]
     if not rest:
         return heads
     rests = _parts(rest)
@@ -109,7 +141,11 @@ def _fraction(n: int, d: int) -> Expression:
 
 
 def _half(n: int) -> Expression:
-    return [Compound((*parts, link, "half")) for parts in _parts(n) for link in ("een", "en een", "ën een", "ëneen")]
+    return [
+        Compound((*parts, link, "half"))
+        for parts in _parts(n)
+        for link in ("een", "en een", "ën een", "ëneen")
+    ]
 
 
 GRAMMAR = Grammar(
@@ -183,9 +219,20 @@ GRAMMAR = Grammar(
         "°": "graden",
     },
     to=["tot", "min", "streepje", "à"],
-    months=(
-        "januari februari maart april mei juni juli augustus september oktober november december"
-    ).split(),
+    months=[
+        "januari",
+        "februari",
+        "maart",
+        "april",
+        "mei",
+        "juni",
+        "juli",
+        "augustus",
+        "september",
+        "oktober",
+        "november",
+        "december",
+    ],
     ordinal_mark="ste|de|e",
     date=lambda day, month, year: (day, month, year),
     fraction=_fraction,

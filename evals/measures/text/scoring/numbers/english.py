@@ -5,11 +5,29 @@ from __future__ import annotations
 from evals.measures.text.scoring.lattice import Expression
 from evals.measures.text.scoring.numbers.grammar import Grammar
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["-", "-", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (10**3, "thousand"))
 _ORDINALS = {
     "one": "first",
@@ -240,9 +258,20 @@ GRAMMAR = Grammar(
         "°": "degrees",
     },
     to=["to", "dash", "hyphen", "minus", "through", "till", "or"],
-    months=(
-        "january february march april may june july august september october november december"
-    ).split(),
+    months=[
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ],
     ordinal_mark="st|nd|rd|th",
     ordinal_days=True,
     date=_date,
@@ -260,7 +289,18 @@ GRAMMAR = Grammar(
         "trillion": (10**12, "trillion"),
     },
     decades=_decade,
+    abbreviations={
+        "st": ["st", "saint", "street"],
+        "dr": ["doctor", "drive"],
+        "ext": ["extension", "ext"],
+        "ft": ["ft", "fort", "feet", "featuring"],
+        "mt": ["mt", "mount", "mountain"],
+        "ave": ["avenue", "ave"],
+        "blvd": ["boulevard"],
+        "dept": ["department"],
+        "approx": ["approximately", "approx"],
+    },
     decade_mark="'?s",
-    more_words="oh nought naught hundred thousand million billion trillion double triple minus negative",
+    more_words="oh nought naught hundred thousand million billion trillion double triple minus",
     ambiguous="one oh second o a and",
 )

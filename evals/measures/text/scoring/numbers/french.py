@@ -5,10 +5,26 @@ from __future__ import annotations
 from evals.measures.text.scoring.lattice import Expression
 from evals.measures.text.scoring.numbers.grammar import Grammar
 
-_ONES = (
-    "zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize"
-).split()
-_TENS = "- dix vingt trente quarante cinquante soixante".split()
+_ONES = [
+    "zéro",
+    "un",
+    "deux",
+    "trois",
+    "quatre",
+    "cinq",
+    "six",
+    "sept",
+    "huit",
+    "neuf",
+    "dix",
+    "onze",
+    "douze",
+    "treize",
+    "quatorze",
+    "quinze",
+    "seize",
+]
+_TENS = ["-", "dix", "vingt", "trente", "quarante", "cinquante", "soixante"]
 _SCALES = (
     (10**12, "billion", "billions"),
     (10**9, "milliard", "milliards"),
@@ -29,9 +45,7 @@ def cardinal(n: int) -> Expression:
         return _hundreds(n)
     if n < 10**6:
         many, rest = divmod(n, 1000)
-        options: list[Expression] = [
-            (None if many == 1 else cardinal(many), "mille", _rest(rest))
-        ]
+        options: list[Expression] = [(None if many == 1 else cardinal(many), "mille", _rest(rest))]
         if 1100 <= n < 2000:
             options.append(_hundreds(n))
         return options
@@ -40,7 +54,9 @@ def cardinal(n: int) -> Expression:
             many, rest = divmod(n, size)
             options = [(cardinal(many), [one, more] if many == 1 else [more, one], _rest(rest))]
             if rest and rest * 10 % size == 0:
-                options.append((cardinal(many), "virgule", cardinal(rest * 10 // size), [more, one]))
+                options.append(
+                    (cardinal(many), "virgule", cardinal(rest * 10 // size), [more, one])
+                )
             return options
     raise ValueError(n)
 
@@ -54,7 +70,10 @@ def _below_hundred(n: int) -> Expression:
     if tens <= 6:
         return _tens(_TENS[tens], one)
     if tens == 7:
-        return [("soixante et onze" if one == 1 else ("soixante", cardinal(10 + one))), _tens("septante", one)]
+        return [
+            ("soixante et onze" if one == 1 else ("soixante", cardinal(10 + one))),
+            _tens("septante", one),
+        ]
     local = [_tens(name, one) for name in (("huitante", "octante") if tens == 8 else ("nonante",))]
     if n == 80:
         return [["quatre vingts", "quatre vingt"], *local]
@@ -104,12 +123,14 @@ def _strings(expression: Expression) -> list[str]:
 
 
 def _clashes(a: int, b: int) -> bool:
-    """quatre + vingt is 80, soixante + dix is 70, deux + cent is 200."""
-    return (a == 4 and 20 <= b < 100) or (a in (60, 80) and 1 <= b < 20)
+    """quatre + vingt is 80, vingt-quatre + vingt is 20 80, soixante + dix is 70."""
+    return (a % 10 == 4 and 20 <= b < 100) or (a in (60, 80) and 1 <= b < 20)
 
 
 def _clock(hour: int, minute: int) -> Expression:
-    hours: Expression = (["une", "un"], "heure") if hour == 1 else (cardinal(hour), ["heures", "heure", "h"])
+    hours: Expression = (
+        (["une", "un"], "heure") if hour == 1 else (cardinal(hour), ["heures", "heure", "h"])
+    )
     names: list[Expression] = [hours]
     if hour == 12:
         names.append("midi")
@@ -225,9 +246,20 @@ GRAMMAR = Grammar(
         "°": "degrés",
     },
     to=["à", "moins", "tiret", "contre"],
-    months=(
-        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre"
-    ).split(),
+    months=[
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ],
     ordinal_mark="ères?|res?|ers?|ièmes?|èmes?|emes?|ndes?|nds?|es?",
     first_day=["premier"],
     date=lambda day, month, year: ([None, "le"], day, month, year),

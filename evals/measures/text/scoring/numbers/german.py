@@ -5,11 +5,40 @@ from __future__ import annotations
 from evals.measures.text.scoring.lattice import Compound, Expression
 from evals.measures.text.scoring.numbers.grammar import Grammar
 
-_ONES = (
-    "null ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn "
-    "fünfzehn sechzehn siebzehn achtzehn neunzehn"
-).split()
-_TENS = "- - zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig".split()
+_ONES = [
+    "null",
+    "ein",
+    "zwei",
+    "drei",
+    "vier",
+    "fünf",
+    "sechs",
+    "sieben",
+    "acht",
+    "neun",
+    "zehn",
+    "elf",
+    "zwölf",
+    "dreizehn",
+    "vierzehn",
+    "fünfzehn",
+    "sechzehn",
+    "siebzehn",
+    "achtzehn",
+    "neunzehn",
+]
+_TENS = [
+    "-",
+    "-",
+    "zwanzig",
+    "dreißig",
+    "vierzig",
+    "fünfzig",
+    "sechzig",
+    "siebzig",
+    "achtzig",
+    "neunzig",
+]
 _ONE = ["eins", "ein", "eine", "einen", "einem", "einer"]
 _SCALES = (
     (10**12, "billion", "billionen"),
@@ -82,12 +111,20 @@ def ordinal(n: int) -> Expression:
 def _clock(hour: int, minute: int) -> Expression:
     here: Expression = ["ein", "eins"] if hour == 1 else cardinal(hour)
     if not minute:
-        return [(here, "uhr"), (here, "uhr", "null"), here, *(["mitternacht"] if hour in (0, 24) else [])]
+        return [
+            (here, "uhr"),
+            (here, "uhr", "null"),
+            here,
+            *(["mitternacht"] if hour in (0, 24) else []),
+        ]
     minutes: Expression = cardinal(minute)
     if minute < 10:
         minutes = [([None, "null"], minutes)]
     near, following = _twelve(hour), _twelve(hour + 1)
-    options: list[Expression] = [(here, "uhr", minutes, [None, "minuten"]), (here, minutes, [None, "uhr"])]
+    options: list[Expression] = [
+        (here, "uhr", minutes, [None, "minuten"]),
+        (here, minutes, [None, "uhr"]),
+    ]
     if minute == 30:
         options.append(("halb", following, [None, "uhr"]))
     elif minute == 15:
@@ -115,7 +152,9 @@ def _fraction(n: int, d: int) -> Expression:
     if not 2 < d < 20 and d not in (20, 100, 1000):
         return (cardinal(n), "durch", cardinal(d))
     last = _ONES[d] if d < 20 else {20: "zwanzig", 100: "hundert", 1000: "tausend"}[d]
-    stem = {"drei": "dritt", "sieben": "siebt", "acht": "acht"}.get(last, last + ("t" if d < 20 else "st"))
+    stem = {"drei": "dritt", "sieben": "siebt", "acht": "acht"}.get(
+        last, last + ("t" if d < 20 else "st")
+    )
     count: Expression = ["ein", "eine"] if n == 1 else cardinal(n)
     return [(count, stem + "el"), (cardinal(n), ["durch", "zu"], cardinal(d))]
 
@@ -164,7 +203,13 @@ GRAMMAR = Grammar(
         "°c": (["grad"], [None, "celsius"]),
         "°f": ("grad", [None, "fahrenheit"]),
         "°": "grad",
-        "km/h": ["kilometer pro stunde", "stundenkilometer", "kilometer die stunde", "km h", "k m h"],
+        "km/h": [
+            "kilometer pro stunde",
+            "stundenkilometer",
+            "kilometer die stunde",
+            "km h",
+            "k m h",
+        ],
         "m/s": "meter pro sekunde",
         "km": ["kilometer", "kilometern"],
         "cm": ["zentimeter", "zentimetern"],
@@ -210,10 +255,22 @@ GRAMMAR = Grammar(
         "°": "grad",
     },
     to=["bis", "minus", "zu", "strich"],
-    months=(
-        "januar februar märz april mai juni juli august september oktober november dezember"
-    ).split(),
+    months=[
+        "januar",
+        "februar",
+        "märz",
+        "april",
+        "mai",
+        "juni",
+        "juli",
+        "august",
+        "september",
+        "oktober",
+        "november",
+        "dezember",
+    ],
     ordinal_days=True,
+    ordinal_dot=True,
     date=_date,
     fraction=_fraction,
     half=_half,

@@ -58,6 +58,8 @@ class Grammar:
     date: Callable[[Expression, Expression, Expression], Expression] | None = None
     fraction: Callable[[int, int], Expression] | None = None
     half: Cardinal | None = None
+    ordinal_dot: bool = False
+    abbreviations: Mapping[str, Expression] = field(default_factory=dict)
     scales: Mapping[str, tuple[int, Expression]] = field(default_factory=dict)
     decades: Callable[[int], Expression] | None = None
     decade_mark: str = ""
@@ -104,8 +106,10 @@ def _group(group: str, before: str, count: int, grammar: Grammar) -> Expression:
     if len(set(group)) == 1 and len(group) in grammar.repeats:
         options.append((grammar.repeats[len(group)], grammar.digits[int(group[0])]))
     if count <= _LONGEST_GROUPED and group[0] != "0":
-        fits = grammar.pairs if len(group) == 2 else (
-            grammar.bare_hundreds and group.endswith("00") and len(before) < 2
+        fits = (
+            grammar.pairs
+            if len(group) == 2
+            else (grammar.bare_hundreds and group.endswith("00") and len(before) < 2)
         )
         if fits and not (before and _runs_on(before, value, len(group), grammar)):
             options.append(grammar.cardinal(value))
@@ -140,7 +144,9 @@ def whole(digits: str, grammar: Grammar) -> list[Expression]:
         significant = "0"
     if len(significant) <= LONGEST_CARDINAL:
         # Zeros in front are said: 007 is no 7.
-        options.append((*(grammar.digits[0] for _ in range(zeros)), grammar.cardinal(int(significant))))
+        options.append(
+            (*(grammar.digits[0] for _ in range(zeros)), grammar.cardinal(int(significant)))
+        )
     if len(digits) > 1:
         options.append(digit_string(digits, grammar))
     return options

@@ -63,7 +63,11 @@ def cardinal(n: int) -> Expression:
     for size, name in _SCALES:
         if n >= size:
             many, rest = divmod(n, size)
-            head: Expression = [(cardinal(1), _named(name)), _named(name)] if many == 1 else (cardinal(many), _named(name))
+            head: Expression = (
+                [(cardinal(1), _named(name)), _named(name)]
+                if many == 1
+                else (cardinal(many), _named(name))
+            )
             options.append((head, cardinal(rest) if rest else None))
             break
     if 1100 <= n < 10_000 and n // 100 % 10:
@@ -93,17 +97,19 @@ def _clock(hour: int, minute: int) -> Expression:
     options: list[Expression] = [
         (here, ["बजकर", "बज के", "बज कर"], cardinal(minute), [None, "मिनट"]),
         (here, "बजे", cardinal(minute)),
+        (here, cardinal(minute), "बजे"),
     ]
+    end: Expression = [None, "बजे"]
     if minute == 30:
-        options.append((_named("साढ़े"), near))
+        options.append((_named("साढ़े"), near, end))
         if hour in (1, 13):
-            options.append(_named("डेढ़"))
+            options.append((_named("डेढ़"), end))
         if hour in (2, 14):
-            options.append("ढाई")
+            options.append(("ढाई", end))
     elif minute == 15:
-        options.append(("सवा", near))
+        options.append(("सवा", near, end))
     elif minute == 45:
-        options.append(("पौने", following))
+        options.append(("पौने", following, end))
     return options
 
 
@@ -166,7 +172,20 @@ def grammar() -> Grammar:
             "°": "डिग्री",
         },
         to=["से", "माइनस", "डैश"],
-        months="जनवरी फ़रवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर".split(),
+        months=[
+            "जनवरी",
+            "फ़रवरी",
+            "मार्च",
+            "अप्रैल",
+            "मई",
+            "जून",
+            "जुलाई",
+            "अगस्त",
+            "सितंबर",
+            "अक्टूबर",
+            "नवंबर",
+            "दिसंबर",
+        ],
         date=lambda day, month, year: (day, month, year),
         fraction=_fraction,
         half=_half,

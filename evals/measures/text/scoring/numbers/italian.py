@@ -5,13 +5,58 @@ from __future__ import annotations
 from evals.measures.text.scoring.lattice import Compound, Expression
 from evals.measures.text.scoring.numbers.grammar import Grammar
 
-_ONES = (
-    "zero uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici "
-    "quindici sedici diciassette diciotto diciannove"
-).split()
-_TENS = "- - venti trenta quaranta cinquanta sessanta settanta ottanta novanta".split()
-_SCALES = ((10**12, "bilione", "bilioni"), (10**9, "miliardo", "miliardi"), (10**6, "milione", "milioni"))
-_ORDINALS = "- prim second terz quart quint sest settim ottav non decim".split()
+_ONES = [
+    "zero",
+    "uno",
+    "due",
+    "tre",
+    "quattro",
+    "cinque",
+    "sei",
+    "sette",
+    "otto",
+    "nove",
+    "dieci",
+    "undici",
+    "dodici",
+    "tredici",
+    "quattordici",
+    "quindici",
+    "sedici",
+    "diciassette",
+    "diciotto",
+    "diciannove",
+]
+_TENS = [
+    "-",
+    "-",
+    "venti",
+    "trenta",
+    "quaranta",
+    "cinquanta",
+    "sessanta",
+    "settanta",
+    "ottanta",
+    "novanta",
+]
+_SCALES = (
+    (10**12, "bilione", "bilioni"),
+    (10**9, "miliardo", "miliardi"),
+    (10**6, "milione", "milioni"),
+)
+_ORDINALS = [
+    "-",
+    "prim",
+    "second",
+    "terz",
+    "quart",
+    "quint",
+    "sest",
+    "settim",
+    "ottav",
+    "non",
+    "decim",
+]
 
 
 def _parts(n: int) -> list[tuple[str, ...]]:
@@ -32,6 +77,8 @@ def _parts(n: int) -> list[tuple[str, ...]]:
         if not rest:
             return [head]
         found = [(*head, *part) for part in _parts(rest)]
+        if rest == 3:
+            found.append((*head, "tré"))
         if rest == 8 or 80 <= rest < 90:
             found += [(*head[:-1], "cent" + part[0], *part[1:]) for part in _parts(rest)]
         return found
@@ -50,9 +97,13 @@ def cardinal(n: int) -> Expression:
         if n >= size:
             many, rest = divmod(n, size)
             head: Expression = ("un", one) if many == 1 else (cardinal(many), more)
-            options: list[Expression] = [(head, [None, "e"] if rest else None, cardinal(rest) if rest else None)]
+            options: list[Expression] = [
+                (head, [None, "e"] if rest else None, cardinal(rest) if rest else None)
+            ]
             if rest and rest * 10 % size == 0:
-                options.append((cardinal(many), ["virgola", "punto"], cardinal(rest * 10 // size), more))
+                options.append(
+                    (cardinal(many), ["virgola", "punto"], cardinal(rest * 10 // size), more)
+                )
             return options
     raise ValueError(n)
 
@@ -61,7 +112,7 @@ def ordinal(n: int) -> Expression:
     if not 0 < n < 10**6:
         return None
     if n <= 10:
-        stems = [(_ORDINALS[n],)]
+        stems: list[tuple[str, ...]] = [(_ORDINALS[n],)]
     else:
         stems = []
         for parts in _parts(n):
@@ -77,7 +128,9 @@ def _clock(hour: int, minute: int) -> Expression:
     hours: Expression = ["una", "uno"] if hour == 1 else cardinal(hour)
     full: Expression = [hours, ("ore", hours)]
     if not minute:
-        extra: list[Expression] = ["mezzogiorno"] if hour == 12 else ["mezzanotte"] if hour in (0, 24) else []
+        extra: list[Expression] = (
+            ["mezzogiorno"] if hour == 12 else ["mezzanotte"] if hour in (0, 24) else []
+        )
         return [full, (full, "in punto"), *extra]
     minutes: Expression = cardinal(minute)
     if minute < 10:
@@ -173,9 +226,20 @@ GRAMMAR = Grammar(
         "°": "gradi",
     },
     to=["a", "meno", "trattino"],
-    months=(
-        "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre"
-    ).split(),
+    months=[
+        "gennaio",
+        "febbraio",
+        "marzo",
+        "aprile",
+        "maggio",
+        "giugno",
+        "luglio",
+        "agosto",
+        "settembre",
+        "ottobre",
+        "novembre",
+        "dicembre",
+    ],
     ordinal_mark="[ºª°]",
     first_day=["primo"],
     date=lambda day, month, year: ([None, "il"], day, month, [None, "del"], year),

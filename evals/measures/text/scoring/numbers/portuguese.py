@@ -27,10 +27,55 @@ _ONES: list[Expression] = [
     "dezoito",
     ["dezenove", "dezanove"],
 ]
-_TENS = "- - vinte trinta quarenta cinquenta sessenta setenta oitenta noventa".split()
-_HUNDREDS = "- - duzent trezent quatrocent quinhent seiscent setecent oitocent novecent".split()
-_ORDINALS = "- primeir segund terceir quart quint sext sétim oitav non décim".split()
-_TENTHS = "- décim vigésim trigésim quadragésim quinquagésim sexagésim septuagésim octogésim nonagésim".split()
+_TENS = [
+    "-",
+    "-",
+    "vinte",
+    "trinta",
+    "quarenta",
+    "cinquenta",
+    "sessenta",
+    "setenta",
+    "oitenta",
+    "noventa",
+]
+_HUNDREDS = [
+    "-",
+    "-",
+    "duzent",
+    "trezent",
+    "quatrocent",
+    "quinhent",
+    "seiscent",
+    "setecent",
+    "oitocent",
+    "novecent",
+]
+_ORDINALS = [
+    "-",
+    "primeir",
+    "segund",
+    "terceir",
+    "quart",
+    "quint",
+    "sext",
+    "sétim",
+    "oitav",
+    "non",
+    "décim",
+]
+_TENTHS = [
+    "-",
+    "décim",
+    "vigésim",
+    "trigésim",
+    "quadragésim",
+    "quinquagésim",
+    "sexagésim",
+    "septuagésim",
+    "octogésim",
+    "nonagésim",
+]
 _SCALES = (
     (10**12, ["trilhão", "bilião"], ["trilhões", "biliões"]),
     (10**9, ["bilhão", "mil milhões"], ["bilhões", "mil milhões"]),
@@ -63,7 +108,9 @@ def cardinal(n: int) -> Expression:
             options: list[Expression] = [(cardinal(many), names, tail)]
             if rest and rest * 10 % size == 0:
                 plural: Expression = [*one_name, *more]
-                options.append((cardinal(many), ["vírgula", "ponto"], cardinal(rest * 10 // size), plural))
+                options.append(
+                    (cardinal(many), ["vírgula", "ponto"], cardinal(rest * 10 // size), plural)
+                )
             return options
     raise ValueError(n)
 
@@ -84,7 +131,9 @@ def _clock(hour: int, minute: int) -> Expression:
     hours: Expression = ["uma", "um"] if hour == 1 else cardinal(hour)
     full: Expression = [hours, (hours, ["horas", "hora"])]
     if not minute:
-        extra: list[Expression] = ["meio dia"] if hour == 12 else ["meia noite"] if hour in (0, 24) else []
+        extra: list[Expression] = (
+            ["meio dia"] if hour == 12 else ["meia noite"] if hour in (0, 24) else []
+        )
         return [full, (full, "em ponto"), *extra]
     minutes: Expression = cardinal(minute)
     if minute < 10:
@@ -99,7 +148,13 @@ def _clock(hour: int, minute: int) -> Expression:
         options.append(([near, hours], "e um quarto"))
     if minute > 30:
         options.append((cardinal(60 - minute), ["para as", "para a", "para"], following))
-        options.append((following, "menos", [cardinal(60 - minute), "um quarto"] if minute == 45 else cardinal(60 - minute)))
+        options.append(
+            (
+                following,
+                "menos",
+                [cardinal(60 - minute), "um quarto"] if minute == 45 else cardinal(60 - minute),
+            )
+        )
     return options
 
 
@@ -113,7 +168,10 @@ def _fraction(n: int, d: int) -> Expression:
         return [(count, ["meio", "meia", "meios"]), *(["meio", "meia", "metade"] if n == 1 else [])]
     if d == 3:
         return (count, ["terço", "terços"])
-    options: list[Expression] = [(count, ["sobre", "por", "de"], cardinal(d)), (count, cardinal(d), ["avos", "avo"])]
+    options: list[Expression] = [
+        (count, ["sobre", "por", "de"], cardinal(d)),
+        (count, cardinal(d), ["avos", "avo"]),
+    ]
     if d <= 10:
         options.insert(0, (count, [_ORDINALS[d] + "o", _ORDINALS[d] + "os"]))
     return options
@@ -185,12 +243,30 @@ GRAMMAR = Grammar(
         "°": "graus",
     },
     to=["a", "até", "menos", "traço", "hífen"],
-    months=(
-        "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro"
-    ).split(),
+    months=[
+        "janeiro",
+        "fevereiro",
+        "março",
+        "abril",
+        "maio",
+        "junho",
+        "julho",
+        "agosto",
+        "setembro",
+        "outubro",
+        "novembro",
+        "dezembro",
+    ],
     ordinal_mark=r"\.?[ºª°]|o|a",
     first_day=["primeiro"],
-    date=lambda day, month, year: ([None, "o", "dia"], day, [None, "de"], month, [None, "de"], year),
+    date=lambda day, month, year: (
+        [None, "o", "dia"],
+        day,
+        [None, "de"],
+        month,
+        [None, "de"],
+        year,
+    ),
     fraction=_fraction,
     scales={
         "mil": (10**3, "mil"),
@@ -200,5 +276,5 @@ GRAMMAR = Grammar(
         "bilhões": (10**9, "bilhões"),
     },
     more_words="cem cento mil milhão milhões bilhão bilhões menos",
-    ambiguous="um uma e a meia menos segundo segunda segundos segundas terceira quarta quinta sexta",
+    ambiguous="um uma e a meia menos segundo segunda segundos terceira quarta quinta sexta",
 )

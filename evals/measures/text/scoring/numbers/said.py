@@ -13,7 +13,15 @@ from evals.measures.text.scoring.numbers import grammar as rules
 from evals.measures.text.scoring.numbers.grammar import Grammar
 
 #: ISO 4217 codes that stand before or after an amount.
-CURRENCY_CODES = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$", "CHF": "CHF"}
+CURRENCY_CODES = {
+    "USD": "$",
+    "EUR": "€",
+    "GBP": "£",
+    "JPY": "¥",
+    "INR": "₹",
+    "BRL": "R$",
+    "CHF": "CHF",
+}
 _VULGAR = {"¼": (1, 4), "½": (1, 2), "¾": (3, 4), "⅓": (1, 3), "⅔": (2, 3)}
 #: From this many digits on a plus is a telephone number's, which is not always said.
 _TELEPHONE = 7
@@ -47,9 +55,7 @@ def _amount(written: str, grammar: Grammar) -> Expression:
             options.append(tuple(_between(0, part, grammar) for part in written.split()))
         return options
     parts = grouped.replace(",", ".").split(".")
-    several: Expression = tuple(
-        _between(place, part, grammar) for place, part in enumerate(parts)
-    )
+    several: Expression = tuple(_between(place, part, grammar) for place, part in enumerate(parts))
     if len(marks) > 1:
         return [Literal(grouped), several]
     before, after = parts
@@ -77,9 +83,10 @@ def _without_groups(written: str, grammar: Grammar) -> str:
         blocks = whole.split(mark)
         western = all(len(block) == 3 for block in blocks[1:])
         indian = len(blocks[-1]) == 3 and all(len(block) == 2 for block in blocks[1:-1])
-        if len(blocks) > 1 and 1 <= len(blocks[0]) <= 3 and (western or indian):
-            if all(block.isdigit() for block in blocks) and (after.isdigit() or not point):
-                return "".join(blocks) + ("." + after if point else "")
+        grouped = len(blocks) > 1 and 1 <= len(blocks[0]) <= 3 and (western or indian)
+        digits = all(block.isdigit() for block in blocks) and (after.isdigit() or not point)
+        if grouped and digits:
+            return "".join(blocks) + ("." + after if point else "")
     return number
 
 
@@ -175,6 +182,12 @@ def ordinal(digits: str, grammar: Grammar) -> Expression:
     return [Literal(f"{int(digits)}."), *([said] if said is not None else [])]
 
 
+def dotted(digits: str, grammar: Grammar) -> Expression:
+    """A number before a dot, which ends a sentence or makes an ordinal of it."""
+    said = grammar.ordinal(int(digits))
+    return [Literal(digits), *rules.whole(digits, grammar), *([said] if said is not None else [])]
+
+
 def day(digits: str, grammar: Grammar, after_month: bool) -> Expression:
     """A day beside its month: a number, or an ordinal with or without its article."""
     value = int(digits)
@@ -200,7 +213,9 @@ def date(written: str, grammar: Grammar | None) -> Expression:
     spoken.append(tuple(_between_marks(place, part, grammar) for place, part in enumerate(parts)))
     if grammar.date is None or not grammar.months:
         return spoken
-    year, first, second = (parts[0], parts[1], parts[2]) if len(parts[0]) == 4 else (parts[2], parts[1], parts[0])
+    year, first, second = (
+        (parts[0], parts[1], parts[2]) if len(parts[0]) == 4 else (parts[2], parts[1], parts[0])
+    )
     orders = [(int(first), int(second))]
     if len(parts[0]) != 4 and grammar.code == "en":
         orders.append((int(second), int(first)))
@@ -231,7 +246,10 @@ def clock(hour: str, minute: str, second: str | None, grammar: Grammar | None) -
     parts = [hour, minute, *([second] if second else [])]
     if grammar is None:
         return [usual, tuple(_as_digits(part) for part in parts)]
-    options: list[Expression] = [usual, tuple(Literal(str(int(p))) if not p.startswith("0") else Literal(p) for p in parts)]
+    options: list[Expression] = [
+        usual,
+        tuple(Literal(str(int(p))) if not p.startswith("0") else Literal(p) for p in parts),
+    ]
     if second:
         options.append(tuple([*rules.whole(part, grammar)] for part in parts))
     else:
@@ -256,7 +274,12 @@ def fraction(written: str, grammar: Grammar | None) -> Expression:
     slash: Expression = [None, "slash"]
     if not before:
         options.append(([*rules.whole(above, grammar)], slash, [*rules.whole(below, grammar)]))
-        if grammar.code == "en" and grammar.date and 1 <= int(above) <= 12 and 1 <= int(below) <= 31:
+        if (
+            grammar.code == "en"
+            and grammar.date
+            and 1 <= int(above) <= 12
+            and 1 <= int(below) <= 31
+        ):
             options.append((grammar.months[int(above) - 1], day(below, grammar, after_month=True)))
     return options
 
@@ -290,7 +313,11 @@ def decade(digits: str, grammar: Grammar) -> Expression:
 
 def short_months(grammar: Grammar) -> str:
     """A pattern of the first letters of months."""
-    return "|".join(sorted({m[:3] for m in grammar.months} | {m[:4] for m in grammar.months} - set(grammar.months)))
+    return "|".join(
+        sorted(
+            {m[:3] for m in grammar.months} | {m[:4] for m in grammar.months} - set(grammar.months)
+        )
+    )
 
 
 def month_of(short: str, grammar: Grammar) -> str | None:

@@ -37,11 +37,57 @@ _ONES: list[Expression] = [
     ["veintiocho", "veinte y ocho"],
     ["veintinueve", "veinte y nueve"],
 ]
-_TENS = "- - - treinta cuarenta cincuenta sesenta setenta ochenta noventa".split()
-_HUNDREDS = "- - doscient trescient cuatrocient quinient seiscient setecient ochocient novecient".split()
-_ORDINALS = (
-    "- primer segund tercer cuart quint sext séptim octav noven décim undécim duodécim "
-).split()
+_TENS = [
+    "-",
+    "-",
+    "-",
+    "treinta",
+    "cuarenta",
+    "cincuenta",
+    "sesenta",
+    "setenta",
+    "ochenta",
+    "noventa",
+]
+_HUNDREDS = [
+    "-",
+    "-",
+    "doscient",
+    "trescient",
+    "cuatrocient",
+    "quinient",
+    "seiscient",
+    "setecient",
+    "ochocient",
+    "novecient",
+]
+_ORDINALS = [
+    "-",
+    "primer",
+    "segund",
+    "tercer",
+    "cuart",
+    "quint",
+    "sext",
+    "séptim",
+    "octav",
+    "noven",
+    "décim",
+    "undécim",
+    "duodécim",
+]
+_TENTHS = [
+    "-",
+    "décim",
+    "vigésim",
+    "trigésim",
+    "cuadragésim",
+    "quincuagésim",
+    "sexagésim",
+    "septuagésim",
+    "octogésim",
+    "nonagésim",
+]
 
 
 def cardinal(n: int) -> Expression:
@@ -67,7 +113,11 @@ def cardinal(n: int) -> Expression:
             options.append((cardinal(many), ["coma", "punto"], cardinal(rest // 10**5), "millones"))
         return options
     many, rest = divmod(n, 10**12)
-    return (cardinal(many), ["billón"] if many == 1 else "billones", cardinal(rest) if rest else None)
+    return (
+        cardinal(many),
+        ["billón"] if many == 1 else "billones",
+        cardinal(rest) if rest else None,
+    )
 
 
 def ordinal(n: int) -> Expression:
@@ -75,15 +125,38 @@ def ordinal(n: int) -> Expression:
         stem = _ORDINALS[n]
         return [stem + "o", stem, stem + "a", stem + "os", stem + "as"]
     if 0 < n < len(_ORDINALS):
+        # Above ten these are one of several ways.
+        if n > 10:
+            return [
+                *(_ORDINALS[n] + end for end in ("o", "a", "os", "as")),
+                (["décimo", "décima"], [_ORDINALS[n - 10] + end for end in ("o", "a")]),
+                *("decimo" + _ORDINALS[n - 10] + end for end in ("o", "a", "")),
+                cardinal(n),
+            ]
         return [_ORDINALS[n] + end for end in ("o", "a", "os", "as")]
-    return cardinal(n)
+    if not n < 100:
+        return cardinal(n)
+    tens, one = divmod(n, 10)
+    stem = _TENTHS[tens]
+    if not one:
+        return [*(stem + end for end in ("o", "a", "os", "as")), cardinal(n)]
+    last: Expression = [_ORDINALS[one] + end for end in ("o", "a")]
+    joined: list[Expression] = [_plain(stem) + "o" + _ORDINALS[one] + end for end in ("o", "a", "")]
+    return [([stem + "o", stem + "a"], last), *joined, cardinal(n)]
+
+
+def _plain(stem: str) -> str:
+    """A stem without its accent, which is lost in the middle of a word."""
+    return stem.replace("é", "e")
 
 
 def _clock(hour: int, minute: int) -> Expression:
     hours = _hours(hour)
     full: Expression = [hours, (hours, ["horas", "hora"])]
     if not minute:
-        extra: list[Expression] = ["mediodía"] if hour == 12 else ["medianoche"] if hour in (0, 24) else []
+        extra: list[Expression] = (
+            ["mediodía"] if hour == 12 else ["medianoche"] if hour in (0, 24) else []
+        )
         return [full, (hours, "en punto"), *extra]
     minutes: Expression = cardinal(minute)
     if minute < 10:
@@ -184,12 +257,30 @@ GRAMMAR = Grammar(
         "°": "grados",
     },
     to=["a", "al", "menos", "guion", "guión"],
-    months=(
-        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"
-    ).split(),
+    months=[
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+    ],
     ordinal_mark=r"\.?[ºª°]|er|ro|ra|do|da|to|ta",
     first_day=["primero"],
-    date=lambda day, month, year: ([None, "el"], day, [None, "de"], month, [None, "de", "del"], year),
+    date=lambda day, month, year: (
+        [None, "el"],
+        day,
+        [None, "de"],
+        month,
+        [None, "de", "del"],
+        year,
+    ),
     fraction=_fraction,
     scales={
         "mil": (10**3, "mil"),

@@ -28,6 +28,20 @@ class Said:
     is_number: bool
 
 
+def is_plain(text: str, grammar: Grammar | None) -> bool:
+    """Whether there is nothing in a text that is written otherwise than it is said."""
+    if TELLING.search(text):
+        return False
+    if grammar is None or not grammar.abbreviations:
+        return True
+    return _abbreviated(grammar).search(text) is None
+
+
+@cache
+def _abbreviated(grammar: Grammar) -> regex.Pattern[str]:
+    return regex.compile(rf"(?i)\b(?:{'|'.join(grammar.abbreviations)})(?![\p{{L}}\p{{M}}])")
+
+
 def pieces(text: str, grammar: Grammar | None) -> Iterator[str | Said]:
     """A standard text in order: plain text, and the numbers and signs between.
 
@@ -59,6 +73,9 @@ def _known(
         return _symbol(part["symbol"], grammar)
     if "between" in part:
         return (Said([None, grammar.to if grammar else None], is_number=False),)
+    if "word" in part and grammar:
+        key = part["word"].casefold()
+        return (Said(grammar.abbreviations[key], is_number=False),)
     if "abbreviated" in part and grammar:
         month = said.month_of(part["abbreviated"], grammar)
         return (whole,) if month is None else (f" {month} ",)
@@ -87,6 +104,8 @@ def _number(part: dict[str, str], whole: str, grammar: Grammar | None) -> Expres
         return said.decade(part["decade"], grammar)
     if "ordinal" in part and grammar:
         return said.ordinal(part["ordinal"], grammar)
+    if "dotted" in part and grammar:
+        return said.dotted(part["dotted"], grammar)
     if ("day" in part or "first" in part) and grammar:
         return said.day(part.get("day") or part["first"], grammar, "first" in part)
     amount = part["amount"]
@@ -131,20 +150,22 @@ def _pattern(grammar: Grammar | None) -> regex.Pattern[str]:
             rf"|{_SPACE}?(?<unit>{units}){end})?"
         )
     rules = [
-        r"(?<![\d.,/-])(?<date>\d{4}-\d{1,2}-\d{1,2}|\d{1,2}(?<mark>[./-])\d{1,2}\g{mark}(?:\d{4}|\d\d))"
+        r"(?<![\d.,/-])(?<date>\d{4}-\d{1,2}-\d{1,2}|\d{1,2}(?<mark>[./-])\d{1,2}(?P=mark)(?:\d{4}|\d\d))"
         r"(?![\d]|[.,/-]\d)",
         r"(?<![\d:.])(?<hour>[01]?\d|2[0-4])(?:[:\uff1a]|(?i:h)(?=\d))(?<minute>[0-5]\d)"
         rf"(?::(?<second>[0-5]\d))?(?![\d:]){_clock_words(grammar)}",
         rf"{sign}(?:(?<before>\d+){_SPACE}?)?(?<vulgar>[\u00bc-\u00be\u2153\u2154])",
         rf"{sign}(?<![\d/])(?<over>(?:\d+{_SPACE})?\d{{1,3}}/\d{{1,3}})(?![\d/])",
     ]
+    if grammar and grammar.clock_words:
+        rules.append(
+            rf"(?<![\d.,])(?<hour>[01]?\d|2[0-4])\.(?<minute>[0-5]\d){_clock_words(grammar)[:-1]}"
+        )
     if grammar and grammar.months:
         months = _alternatives(grammar.months)
         mark = rf"(?:(?:{grammar.ordinal_mark}){end})?" if grammar.ordinal_mark else ""
         of = r"(?:of |de )?"
-        rules.append(
-            rf"(?<![\d.,:/-])(?<day>[0-3]?\d){mark}\.?(?= ?{of}(?i:{months}){end})"
-        )
+        rules.append(rf"(?<![\d.,:/-])(?<day>[0-3]?\d){mark}\.?(?= ?{of}(?i:{months}){end})")
         if grammar.ordinal_days:
             rules.append(rf"(?<=(?i:{months}) )(?<first>[0-3]?\d){mark}(?![\d:/]|[.,]\d)")
             rules.append(rf"\b(?<abbreviated>(?i:{said.short_months(grammar)}))\b\.?(?= ?\d)")
@@ -152,7 +173,12 @@ def _pattern(grammar: Grammar | None) -> regex.Pattern[str]:
         rules.append(rf"(?<!\d)'?(?<decade>\d{{2}}|\d{{4}})(?:{grammar.decade_mark}){end}")
     if grammar and grammar.ordinal_mark:
         rules.append(rf"(?<![\d.,])(?<ordinal>\d+)(?:{grammar.ordinal_mark}){end}")
+    if grammar and grammar.ordinal_dot:
+        rules.append(r"(?<![\d.,:/-])(?<dotted>\d{1,4})\.(?=\s|$)")
+    if grammar and grammar.abbreviations:
+        rules.append(rf"\b(?<word>(?i:{'|'.join(grammar.abbreviations)}))(?![\p{{L}}\p{{M}}])\.?")
     rules += [
+        rf"{sign}(?<percent>%){_SPACE}?{amount}",
         rf"{sign}(?<currency>{currency}){_SPACE}?{amount}{scale}",
         rf"{sign}{amount}{tails}",
         rf"(?<=\d)(?<between>{_SPACE}?[-\u2013:]{_SPACE}?)(?=\d)",
@@ -183,5 +209,3 @@ def _clock_words(grammar: Grammar | None) -> str:
     if grammar is None or not grammar.clock_words:
         return ""
     return rf"(?:{_SPACE}(?i:{grammar.clock_words})(?![\p{{L}}]))?"
-
-
