@@ -83,7 +83,7 @@ def test_codes_of_two_letters_are_as_langcodes_has_them() -> None:
     letters = "abcdefghijklmnopqrstuvwxyz"
     for code in (a + b for a in letters for b in letters):
         theirs = langcodes.Language.get(code)
-        if theirs.is_valid() and code != "tl":
+        if theirs.is_valid():
             assert parse_language(code).code == theirs.prefer_macrolanguage().language
         elif not theirs.is_valid():
             with pytest.raises(ValueError, match="BCP 47"):

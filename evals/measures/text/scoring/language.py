@@ -72,8 +72,8 @@ _COUNTRIES: Mapping[str, str] = {
 }
 #: Tags that say that the language is not known, not one, or none.
 _NO_LANGUAGE = frozenset({"und", "mul", "mis", "zxx", "root"})
-#: Codes of two letters; of those in the table only this one has another in BCP 47.
-_SIMPLE = re.compile(r"(?!tl)[a-z]{2}$")
+#: Codes of two letters, but those that BCP 47 has another for.
+_SIMPLE = re.compile(r"(?!sh|tl|tw)[a-z]{2}$")
 #: What POSIX adds to a locale: its encoding and a modifier.
 _POSIX = re.compile(r"\.[\w-]+(?=@|$)")
 _MODIFIERS = {"latin": "Latn", "cyrillic": "Cyrl", "euro": "", "valencia": "valencia"}
@@ -109,7 +109,9 @@ def parse_language(text: str) -> Language:
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"{text!r} names no language: {EXPECTED}")
     written = " ".join(unicodedata.normalize("NFC", text).split())
-    found = _named(written) or _tagged(written)
+    # Short texts are codes first: "Ga" is a language's name, "ga" is Irish.
+    readers = (_tagged, _named) if len(written) <= 3 else (_named, _tagged)
+    found = readers[0](written) or readers[1](written)
     if found is None:
         meant = _COUNTRIES.get(written.casefold())
         hint = f"; {written} is a country, whose language is {meant}" if meant else ""
@@ -119,6 +121,7 @@ def parse_language(text: str) -> Language:
 
 def _tagged(written: str) -> Language | None:
     """A tag or locale."""
+    written = written.lower() if len(written) <= 3 else written
     locale, _, modifier = _POSIX.sub("", written).partition("@")
     tag = locale.replace("_", "-").replace(" ", "-")
     if modifier:
