@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import cast
 
@@ -339,10 +340,17 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 
 def metric_of(name: str, unit: str | None = None) -> Metric:
-    """The metric of that name; one that only another version knows is written by its unit."""
+    """The metric of that name; one that only another version knows is written by its unit.
+
+    A use of a task names the metric of another one as TASK/METRIC.
+    """
+    own = name.rpartition("/")[2]
+    if own in METRICS:
+        return METRICS[own]
+    safe = re.sub(r"\W|^(?=\d|$)", "_", own)  # it comes from a file
     if unit is None:
-        return METRICS.get(name) or Metric(name, "score", "max", "", digits=4)
-    return METRICS.get(name) or Metric(name, cast(Unit, unit), "max", "")
+        return Metric(safe, "score", "max", "", digits=4)
+    return Metric(safe, cast(Unit, unit), "max", "")
 
 
 _LLM_JUDGE = frozenset({"llm_judged_rate", "llm_agreement", "llm_kappa", "llm_unparsable"})

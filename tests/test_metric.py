@@ -49,6 +49,9 @@ def test_a_metric_of_another_version_is_written_by_its_unit() -> None:
     assert metric_of("of_tomorrow", "ratio").shown_unit == "%"
     assert metric_of("of_tomorrow", "s").shown_unit == "s"
     assert metric_of("wer", "s") is METRICS["wer"]
+    assert metric_of("latency/latency_p95") is METRICS["latency_p95"]  # as a use weighs it
+    for name in ("", "9", "a b", "of/to morrow", "<b>"):
+        assert metric_of(name).name.isidentifier()
 
 
 def test_each_metric_is_listed_by_a_task() -> None:
