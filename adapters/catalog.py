@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ PACKAGED = "builtin"  # the engine's own package brings it
 Tier = Literal["baseline", "candidate", "production"]
 Task = Literal["asr", "tts", "chat"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: Of a hash, in the names of checkpoints that would otherwise have the same.
+_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Model:
     vocabulary: str | None = None
     #: Named by the user: it must run, or the session fails.
     required: bool = True
+    #: As `--model` named it; None of an entry, which has a name of its own.
+    requested: str | None = None
 
     @property
     def shipped(self) -> bool:
@@ -127,17 +132,29 @@ class Catalog:
         """The models that `--model` asks for, without repeats, in the order asked for.
 
         Each pattern is a name, a glob, `@SET` or `ENGINE:CHECKPOINT`; none at
-        all means the entries marked `default: true`. Raises ConfigError, with
+        all means the entries marked `default: true`. Checkpoints whose names would
+        be the same, or that of an entry, have a part of a hash in theirs, so that each
+        has a name and a folder of its own whatever the order. Raises ConfigError, with
         what exists, for a pattern that matches nothing.
         """
         if not patterns:
             return [m for m in self.models.values() if m.default]
+        found = [model for pattern in patterns for model in self._match(pattern)]
+        # Names become folders, and some file systems do not tell case apart.
+        called: dict[str, set[tuple[str, str]]] = {
+            name.lower(): {(name, "")} for name in self.models
+        }
+        for model in found:
+            if model.requested is not None:
+                called.setdefault(model.name.lower(), set()).add(_checkpoint(model))
         chosen: dict[str, Model] = {}
-        for pattern in patterns:
-            for model in self._match(pattern):
-                known = chosen.get(model.name)
-                if known is None or not known.required:
-                    chosen[model.name] = model
+        for model in found:
+            if model.requested is not None and len(called[model.name.lower()]) > 1:
+                digest = hashlib.sha256("\0".join(_checkpoint(model)).encode()).hexdigest()
+                model = replace(model, name=f"{model.name}-{digest[:_DIGITS]}")
+            known = chosen.get(model.name)
+            if known is None or not known.required:
+                chosen[model.name] = model
         return list(chosen.values())
 
     def _match(self, pattern: str) -> list[Model]:
@@ -170,13 +187,20 @@ class Catalog:
             raise ConfigError(f"--model {pattern}: a checkpoint is expected after {engine}:")
         local = Path(checkpoint).expanduser()
         return Model(
-            name=re.sub(r"[^A-Za-z0-9._-]+", "-", pattern).strip("-"),
+            # As in the catalogue, it starts with a letter or digit.
+            name=re.sub(r"[^A-Za-z0-9._-]+", "-", pattern).rstrip("-").lstrip("-._"),
             engine=ref,
             checkpoint=str(local.resolve()) if local.exists() else checkpoint,
             tasks=ref.tasks(),
             tier="candidate",
             options=dict(ref.adapter().options),
+            requested=pattern,
         )
+
+
+def _checkpoint(model: Model) -> tuple[str, str]:
+    """What makes a checkpoint that is not in the catalogue another one than another."""
+    return model.engine.file or model.engine.name, model.checkpoint
 
 
 def _optional(model: Model) -> Model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,7 +25,7 @@ OF_THE_CLIP = frozenset({"smoke", "latency"})
 #: The share of answers that an LLM judge calls right, and that which their expectations do.
 OPINION, VERIFIED = "llm_judged_rate", "turn_success_rate"
 #: The source of the limits that every use has.
-PRODUCTION = "production"
+PRODUCTION: Final = "production"
 
 Gate = Literal["tier", "production", "off"]
 Policy = Literal["fail", "pass"]

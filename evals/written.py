@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -51,6 +52,11 @@ def as_folder(name: str) -> str:
     if name in ("", ".", "..") or any(c in "/\\" or not c.isprintable() for c in name):
         raise ValueError(f"{shown(name)} is no name of a folder")
     return name
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes. Raises OSError."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from evals.explanation import CONFUSIONS
 from evals.measurement import Measurement
 from evals.thresholds import Thresholds
 from reports.cost import Cell, Prices, Spent, costs
-from reports.evidence import as_the_session
 from reports.grading import grade_models
 from reports.recommendation import recommend_all
 from reports.scorecard import (
@@ -28,6 +27,7 @@ from reports.scorecard import (
     WorsenedUtterances,
 )
 from reports.sensitivity import flips
+from reports.suggested_command import SuggestedCommand
 from reports.suspicious_references import suspicious_references
 
 
@@ -66,10 +66,12 @@ def assemble(
     baseline: str | None,
     rescored: Rescored | None = None,
     folder: Path | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Scorecard:
     """Grade, compare and recommend. models, corpora: in the order in which they are shown.
 
     folder: the run's, with the lines of the models; None: there are none to look at.
+    options: that suggested commands repeat, where others than the session's.
     """
     order = [model.name for model in models]
     rows = sorted(
@@ -82,13 +84,11 @@ def assemble(
 
     failed = frozenset(findings.failed)
     licences = {model.name: model.licence for model in models}
-    first, every = recommend_all(rows, order, failed, thresholds, licences)
-
-    def to_type(one: Recommendation) -> Recommendation:
-        if run.shard is not None:
-            return _withheld(one, run.shard)
-        lines = [as_the_session(line, provenance.command_line) for line in one.to_run]
-        return one.model_copy(update={"to_run": lines})
+    known = provenance.options or {} if options is None else options
+    command = SuggestedCommand.of(known, models, provenance.corpora, rows)
+    first, every = recommend_all(rows, order, failed, thresholds, licences, command)
+    if run.shard is not None:
+        first, every = _withheld(first, run.shard), [_withheld(one, run.shard) for one in every]
 
     return Scorecard(
         run=run,
@@ -96,8 +96,8 @@ def assemble(
         models=list(models),
         measurements=rows,
         grades=grade_models(rows, order, thresholds, run.gate, failed),
-        recommendation=to_type(first),
-        recommendations=[to_type(one) for one in every],
+        recommendation=first,
+        recommendations=every,
         costs=costs(models, rows, provenance, prices, hardware=hardware, spent=_spent(rows)),
         baseline=baseline,
         word_errors=sorted(findings.word_errors, key=place),
@@ -119,6 +119,7 @@ def _withheld(one: Recommendation, shard: str) -> Recommendation:
         "reason": f"this is shard {shard} of the corpus alone",
         "decided_by": [],
         "would_change": [],
+        "not_run": [],
         "to_run": ["uv run python -m reports merge RUN RUN..."],
     }
     return one.model_copy(update=update)

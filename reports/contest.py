@@ -21,6 +21,8 @@ from evals.thresholds import PRODUCTION, Thresholds, UseCase
 from reports.grading import GROUPS
 from reports.licences import refusal
 
+#: What counts against a recognizer where it ran, and is said where it did not.
+_WHERE_RAN = ("smoke", *OF_RECOGNIZERS)
 #: A task and the name by which thresholds.yaml limits one of its metrics.
 Key: TypeAlias = tuple[str, str]
 #: Scores that are this near are as good: timing noise moves the third digit.
@@ -107,7 +109,7 @@ class Contest:
         problems: list[Problem] = []
         for key, limits in self.limits.items():
             task, name = key
-            if task in OF_RECOGNIZERS and task not in ran and key not in self.required:
+            if task in _WHERE_RAN and task not in ran and key not in self.required:
                 continue
             rows = [m for m in own if (m.task, m.key) == key]
             # A part of one corpus need not be in the others.
@@ -166,10 +168,7 @@ def contest(
     case = thresholds.use_cases[use_case]
     # Without a figure that is weighed there is no score, so that its task has to have run too.
     required = frozenset(case.place(key) for key in (*case.reject, *case.weights))
-    tasks = {
-        *GROUPS.get(case.task, (case.task,)),
-        *(OF_RECOGNIZERS if case.task == "asr" else ()),
-    }
+    tasks = counted_tasks(case.task)
     # Of a task that is not the use's, only what the use itself names counts.
     limits = {
         key: all_of
@@ -193,6 +192,31 @@ def contest(
         failed=failed,
         licences=licences,
     )
+
+
+def counted_tasks(task: str) -> set[str]:
+    """The tasks whose limits count in a use of a task: all that its models do."""
+    return {*GROUPS.get(task, (task,)), *(_WHERE_RAN if task == "asr" else ())}
+
+
+def not_run(
+    models: Sequence[str], measurements: Sequence[Measurement], task: str, thresholds: Thresholds
+) -> list[str]:
+    """Of the tasks that production limits and that count in a use, those that a model has not run.
+
+    models: of which any is meant. task: of the use. In the order of the file. A task that ended
+    in an error has run.
+    """
+    ran: dict[str, set[str]] = {model: set() for model in models}
+    for m in measurements:
+        if m.model in ran and (m.value is not None or m.verdict == "error"):
+            ran[m.model].add(m.task)
+    counted = counted_tasks(task)
+    return [
+        name
+        for name, limits in thresholds.tiers[PRODUCTION].limits.items()
+        if limits and name in counted and not all(name in done for done in ran.values())
+    ]
 
 
 def weigh(parts: Mapping[str, float], weights: Mapping[str, float]) -> float:

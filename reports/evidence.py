@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Sequence
 
 from evals import metric_text
@@ -11,30 +10,24 @@ from evals.gate import further_utterances
 from evals.measurement import Figure, Measurement
 from reports.contest import Contest, Problem, Standing
 from reports.reversal import failed_by, share_of_lead, would_win
+from reports.suggested_command import Command
 
 #: Kinds of problem that more or fairer evidence may take away.
 SHORT = frozenset({"unclear", "missing", "contended", "pieces", "busy"})
-_RUN = "uv run pytest -m"
-#: Options of a session that say on what and by what it evaluates.
-_SAME = ("--catalog", "--corpus", "--device", "--hardware", "--prices", "--thresholds", "--threads")
+#: What to do otherwise, by what was wrong with a figure.
+_HOW = {
+    "contended": "without -n",
+    "pieces": "in one go on one machine",
+    "busy": "on an idle machine",
+}
 #: Where a limit is almost the value itself, no corpus that anybody records decides.
 _TOO_MANY = 100_000
 
 
-def as_the_session(line: str, command_line: Sequence[str]) -> str:
-    """A line of `to_run` with the session's own corpora, catalogue and limits."""
-    same: list[str] = []
-    for place, word in enumerate(command_line):
-        name, equals, value = word.partition("=")
-        if name in _SAME and equals:
-            same.append(f"{name}={shlex.quote(value)}")
-        elif name in _SAME and place + 1 < len(command_line):
-            same.append(f"{name}={shlex.quote(command_line[place + 1])}")
-    return line.replace(_RUN, " ".join(["uv run pytest", *same, "-m"]))
-
-
-def to_run(standings: Sequence[Standing], winner: Standing | None, held: Contest) -> Sequence[str]:
-    """A line for each run that may change the answer or give one.
+def to_run(
+    standings: Sequence[Standing], winner: Standing | None, held: Contest, command: Command
+) -> Sequence[str]:
+    """A line for each run that may change the answer or give one; each ends with the command.
 
     Of models for which nothing but evidence is wanting, and that would win if it were good.
     """
@@ -48,11 +41,13 @@ def to_run(standings: Sequence[Standing], winner: Standing | None, held: Contest
         if not failed_by(standing, held, keys):
             continue
         if winner is None or would_win(standing, fit, held):
-            lines |= dict.fromkeys(_for(standing.model, problems))
+            lines |= dict.fromkeys(_for(standing.model, problems, command))
     return list(lines)
 
 
-def near(winner: Standing, rival: Standing, held: Contest) -> tuple[str, str | None] | None:
+def near(
+    winner: Standing, rival: Standing, held: Contest, command: Command
+) -> tuple[str, str | None] | None:
     """Said of two whose intervals overlap on what decided: that, and what would part them.
 
     A model's interval knows nothing of the other's, so that overlapping ones say little of a
@@ -83,28 +78,24 @@ def near(winner: Standing, rival: Standing, held: Contest) -> tuple[str, str | N
     more = max(1, math.ceil(n * ((halves / distance) ** 2 - 1)))
     run = (
         f"at most about {more:,} more like those of {mine.corpus} would part {winner.model} and "
-        f"{rival.model} by {key}: {_RUN} {mine.task} --model {winner.model} --model {rival.model}"
+        f"{rival.model} by {key}: {command(mine.task, winner.model, rival.model)}"
     )
     return text, run
 
 
-def _for(model: str, problems: Sequence[Problem]) -> Sequence[str]:
+def _for(model: str, problems: Sequence[Problem], command: Command) -> Sequence[str]:
     lines: dict[str, None] = {}
     unclear: dict[tuple[str, str], list[Problem]] = {}
     for p in problems:
         task = p.key[0] if p.key else ""
-        run = f"{_RUN} {task} --model {model}"
+        run = command(task, model)
         if p.kind == "unclear" and p.row is not None:
             unclear.setdefault((task, p.row.corpus), []).append(p)
-        elif p.kind == "contended":
-            lines[f"{run}, without -n"] = None
-        elif p.kind == "pieces":
-            lines[f"{run}, in one go on one machine"] = None
-        elif p.kind == "busy":
-            lines[f"{run}, on an idle machine"] = None
+        elif p.kind in _HOW:
+            lines[f"{_HOW[p.kind]}: {run}"] = None
         else:
-            why = f" (before: {p.row.reason})" if p.row is not None and p.row.reason else ""
-            lines[run + why] = None
+            reason = p.row.reason if p.row is not None else None
+            lines[f"{task} once more (before: {reason}): {run}" if reason else run] = None
     for (task, corpus), found in unclear.items():
         metrics = ", ".join(dict.fromkeys(p.key[1] for p in found if p.key))
         more = max((_further(p) or 0 for p in found), default=0)
@@ -112,7 +103,7 @@ def _for(model: str, problems: Sequence[Problem]) -> Sequence[str]:
             lines[f"no corpus decides {metrics} on {corpus}: it is almost at its limit"] = None
             continue
         number = f"about {more:,} more" if more else "more"
-        lines[f"{number} like those of {corpus} ({metrics}): {_RUN} {task} --model {model}"] = None
+        lines[f"{number} like those of {corpus} ({metrics}): {command(task, model)}"] = None
     return list(lines)
 
 

@@ -18,10 +18,12 @@ from evals.parts import merged_facts
 from evals.predictions import Prediction
 from evals.run_dir import reserve
 from evals.runs import run_file
+from evals.session_options import OF_RUN
 from fixtures.shown import one_line
 from reports import records, scorecard
 from reports.records import CaseRecord, Outcome, TaskRecord
 from reports.scorecard import Run, Scorecard
+from reports.suggested_command import resume_command
 
 #: Of outcomes, the worst last.
 _ORDER: Sequence[Outcome] = ("passed", "skipped", "failed")
@@ -82,7 +84,18 @@ def _unscored(folder: Path, shards: Sequence[Shard]) -> Scorecard:
         shards=[shard.folder.name for shard in shards],
         problems=[p for shard in shards for p in shard.card.run.problems],
     )
-    update = {"run": run, "measurements": [], "grades": [], "baseline": None, "rescored": None}
+    options = first.card.provenance.options
+    if options is not None:  # those of a part that are not the whole's
+        options = {name: v for name, v in options.items() if name not in ("shard", "gate")}
+    provenance = first.card.provenance.model_copy(update={"options": options})
+    update: dict[str, Any] = {
+        "run": run,
+        "provenance": provenance,
+        "measurements": [],
+        "grades": [],
+        "baseline": None,
+        "rescored": None,
+    }
     return first.card.model_copy(update=update)
 
 
@@ -96,9 +109,7 @@ def _read(run: Path) -> Shard:
     if card.run.shard is None:
         raise NotMerged(f"{run}: not a shard: its session had no --shard")
     if not card.run.complete:
-        raise NotMerged(
-            f"{run}: shard {card.run.shard} was interrupted: uv run pytest --resume {run}"
-        )
+        raise NotMerged(f"{run}: shard {card.run.shard} was interrupted: {resume_command(run)}")
     tasks = {(record.model.name, record.task): record for record in found}
     return Shard(run, parts.parse(card.run.shard), card, tasks, begun)
 
@@ -131,8 +142,11 @@ def _refuse_strangers(first: Shard, other: Shard) -> None:
             "checkpoints": {m.name: m.checkpoint_sha256 or m.revision for m in card.models},
             "packages": {m.name: m.packages for m in card.models},
             "corpora": {c.name: c.content_hash for c in card.provenance.corpora},
-            "robustness_utterances": shard.begun["options"].get("robustness_utterances"),
-            "tests": {name: shard.begun["options"].get(name) for name in ("markexpr", "keyword")},
+            "options": {
+                option.typed: shard.begun["options"].get(option.name)
+                for option in OF_RUN
+                if option.alike or option.selects
+            },
             "files": shard.begun["arguments"],
         }
 
@@ -191,7 +205,7 @@ def _together(
         if theirs.facts is None:
             raise NotMerged(
                 f"{shard.folder}: {title} came to no end ({theirs.message or 'nobody knows why'}): "
-                f"uv run pytest --resume {shard.folder}"
+                f"{resume_command(shard.folder)}"
             )
         facts.append(theirs.facts)
         part_of.append(shard)

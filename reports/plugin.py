@@ -27,15 +27,17 @@ from evals.measurement import Measurement
 from evals.models import MODEL_PROPERTY
 from evals.plugin import FAILURE_PROPERTY, case_of_nodeid
 from evals.run_dir import point_latest
-from evals.runs.plugin import SESSION, discard_run, run_dir
+from evals.runs.plugin import SESSION, discard_run, run_dir, suggested
 from evals.stored import case_in
 from fixtures.fetching import without_secrets
+from fixtures.plugin import CORPORA
 from fixtures.shown import one_line
 from reports import cost, licences, provenance, records, scorecard
 from reports.assemble import Findings, assemble
 from reports.ci.plugin import Ci, add_options
 from reports.safe_failure import make_printable
 from reports.scorecard import CorpusRecord, ModelRecord, Run, Scorecard
+from reports.suggested_command import resume_command
 
 _EVALS = "evals/"
 
@@ -329,7 +331,7 @@ class Collector:
         if self._card is not None and not self._card.run.complete:
             run = _shortest(run_dir(self._config))
             terminalreporter.write_line("The run is partial. To go on with it:")
-            terminalreporter.write_line(f"  uv run pytest --resume {run}")
+            terminalreporter.write_line(f"  {resume_command(run, self._card.provenance.options)}")
 
     def _build(self, exit_status: int, *, stopped: bool) -> Scorecard:
         config = self._config
@@ -363,7 +365,8 @@ class Collector:
                 seed=config.getoption("seed"),
                 device=config.getoption("device"),
                 thresholds=Path(config.getoption("thresholds")),
-                corpora=[self._corpora[c] for c in corpora if c in self._corpora],
+                corpora=self._corpus_records(corpora),
+                options=suggested(config),
             ),
             models=self._model_records(ran),
             corpora=corpora,
@@ -373,6 +376,15 @@ class Collector:
             baseline=str(config.stash[BASELINE].path) if BASELINE in config.stash else None,
             folder=run_dir(config),
         )
+
+    def _corpus_records(self, names: Sequence[str]) -> list[CorpusRecord]:
+        asked = {
+            source.name: without_secrets(source.asked)
+            for source in self._config.stash[CORPORA]
+            if source.asked is not None
+        }
+        found = [self._corpora[name] for name in names if name in self._corpora]
+        return [c.model_copy(update={"requested": asked.get(c.name)}) for c in found]
 
     def _model_records(self, names: Sequence[str]) -> list[ModelRecord]:
         records = []
@@ -391,6 +403,7 @@ class Collector:
                     tier=model.tier,
                     licence=model.licence,
                     restrictions=list(licences.flags(model.licence)),
+                    requested=model.requested,
                     parameters=model.parameters,
                     options=dict(model.options),
                     device=seen.get("device"),

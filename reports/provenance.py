@@ -7,8 +7,9 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -40,6 +41,7 @@ def gather(
     device: str,
     thresholds: Path,
     corpora: Sequence[CorpusRecord],
+    options: Mapping[str, Any],
 ) -> Provenance:
     """What is known now. modules: top-level modules of the engines that ran."""
     sha, dirty = git()
@@ -58,6 +60,7 @@ def gather(
         device_requested=device,
         thresholds_sha256=hashlib.sha256(thresholds.read_bytes()).hexdigest(),
         corpora=list(corpora),
+        options=dict(options),
     )
 
 

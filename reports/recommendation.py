@@ -8,7 +8,7 @@ from evals import metric_text
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from evals.thresholds import Thresholds
-from reports.contest import TIE, Contest, Standing, best, contest, ranked, said
+from reports.contest import TIE, Contest, Standing, best, contest, not_run, ranked, said
 from reports.evidence import near, to_run
 from reports.reversal import (
     Brink,
@@ -22,6 +22,7 @@ from reports.reversal import (
     weight_flips,
 )
 from reports.scorecard import Candidate, Recommendation
+from reports.suggested_command import Command, plain_command
 
 #: So many changes of each sort are told; the others are larger.
 _SHOWN = 2
@@ -34,11 +35,12 @@ def recommend(
     thresholds: Thresholds,
     use_case: str,
     licences: Mapping[str, str | None] | None = None,
+    command: Command = plain_command,
 ) -> Recommendation:
     """The model with the most weighted headroom among those that keep every limit of a use.
 
     models: in the catalogue's order. failed: those with a test that did not pass. licences: of
-    each model; one that is not named has none that is known.
+    each model; one that is not named has none that is known. command: what runs a task again.
     """
     held = contest(measurements, models, failed, thresholds, use_case, licences or {})
     standings = held.standings()
@@ -46,21 +48,22 @@ def recommend(
     fit = [s for s in standings if not s.problems]
     winner = best(fit) if fit else None
     rival = next((s for s in order if s is not winner), None) if winner else None
-    close = near(winner, rival, held) if winner and rival and not rival.problems else None
+    close = near(winner, rival, held, command) if winner and rival and not rival.problems else None
     changes = [_told_weight(f, fit, held) for f in weight_flips(fit, held)[:_SHOWN]]
     changes += [
         _told_limit(f)
         for f in limit_flips(standings, held)[:_SHOWN]
         if f.winner != (winner.model if winner else None) or (rival and f.lets_in == rival.model)
     ]
-    runs = [*to_run(standings, winner, held)]
+    runs = [*to_run(standings, winner, held, command)]
     edge = brink(winner, held) if winner else None
     if winner and edge:
         changes.append(_told_brink(edge, winner))
     if close:
         changes.append(close[0])
         runs += [close[1]] if close[1] else []
-    return Recommendation(
+    asked = [winner.model] if winner else held.models
+    found = Recommendation(
         use_case=use_case,
         model=winner.model if winner else None,
         reason=_reason(winner, rival, held) if winner else _nobody(order, held),
@@ -72,7 +75,10 @@ def recommend(
         decided_by=_decided_by(winner, rival, held) if winner and rival else [],
         would_change=changes,
         to_run=runs,
+        not_run=not_run(asked, measurements, held.case.task, thresholds),
     )
+    lead = f"{found.lead}; " if found.lead else ""
+    return found.model_copy(update={"reason": lead + found.reason})
 
 
 def recommend_all(
@@ -81,6 +87,7 @@ def recommend_all(
     failed: frozenset[str],
     thresholds: Thresholds,
     licences: Mapping[str, str | None],
+    command: Command = plain_command,
 ) -> tuple[Recommendation, list[Recommendation]]:
     """The recommendation for the first use in the file whose task ran, and for all such uses.
 
@@ -89,7 +96,7 @@ def recommend_all(
     ran = {m.task for m in measurements}
     uses = [name for name, case in thresholds.use_cases.items() if case.task in ran]
     found = [
-        recommend(measurements, models, failed, thresholds, use, licences)
+        recommend(measurements, models, failed, thresholds, use, licences, command)
         for use in uses or [next(iter(thresholds.use_cases))]
     ]
     return found[0], found if uses else []

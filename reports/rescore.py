@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from evals.baseline import Baseline
 from evals.cases import Case, heading, missing_measurements
@@ -15,6 +15,7 @@ from evals.evaluation import Evaluation, GateBroken
 from evals.measurement import Verdict
 from evals.stored import Stored
 from evals.thresholds import Gate, Thresholds
+from evals.written import sha256_of
 from reports import cost, provenance, records, scorecard
 from reports.assemble import Findings, assemble
 from reports.cost import Prices
@@ -99,12 +100,27 @@ def rescore(
         rescored=Rescored(
             at=datetime.now(UTC).isoformat(timespec="seconds"),
             git_sha=sha,
-            thresholds_sha256=hashlib.sha256(thresholds_file.read_bytes()).hexdigest(),
+            thresholds_sha256=sha256_of(thresholds_file),
             packages=provenance.scoring_packages(),
         ),
         folder=run,
+        options=_options(before, thresholds_file, held_by, baseline),
     )
     return card, broken
+
+
+def _options(
+    before: Scorecard, thresholds_file: Path, gate: Gate, baseline: Baseline | None
+) -> Mapping[str, Any]:
+    """The session's options, with what the figures are held to now where that is another."""
+    options = dict(before.provenance.options or {})
+    if sha256_of(thresholds_file) != before.provenance.thresholds_sha256:
+        options["thresholds"] = str(thresholds_file)
+    if gate != before.run.gate:
+        options["gate"] = gate
+    if baseline is not None and str(baseline.path) != before.baseline:
+        options["baseline"] = str(baseline.path)
+    return options
 
 
 def _score(

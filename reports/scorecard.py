@@ -44,6 +44,9 @@ class Run(Part):
     shards: list[str] = Field(
         default_factory=list, description="the runs of parts that it was put together of"
     )
+    joined: list[str] = Field(
+        default_factory=list, description="the runs of other tasks that it was put together of"
+    )
     problems: list[str] = Field(
         default_factory=list, description="what failed the session beside its evaluations"
     )
@@ -57,6 +60,9 @@ class CorpusRecord(Part):
     utterances: int
     audio_seconds: float
     language: str
+    requested: str | None = Field(
+        default=None, description="as --corpus named it; null where the task chose it"
+    )
 
 
 class Provenance(Part):
@@ -76,6 +82,10 @@ class Provenance(Part):
     device_requested: str
     thresholds_sha256: str
     corpora: list[CorpusRecord]
+    options: dict[str, Any] | None = Field(
+        default=None,
+        description="the session's, those not at their default; null where not recorded",
+    )
 
 
 class ModelPart(Part):
@@ -110,6 +120,9 @@ class ModelRecord(Part):
     device_name: str | None = Field(default=None, description="what an accelerator calls itself")
     restrictions: list[str] = Field(
         default_factory=list, description="what its licence demands, in words; unknown is one"
+    )
+    requested: str | None = Field(
+        default=None, description="ENGINE:CHECKPOINT as given; null of a catalogue entry"
     )
 
 
@@ -164,6 +177,24 @@ class Recommendation(Part):
     to_run: list[str] = Field(
         default_factory=list, description="what to run where the evidence is too short"
     )
+    not_run: list[str] = Field(
+        default_factory=list,
+        description="tasks that the production tier limits and that have not run",
+    )
+
+    @property
+    def lead(self) -> str:
+        """What has not run, in words; the reason begins with it. Empty where everything has."""
+        if not self.not_run:
+            return ""
+        *rest, last = self.not_run
+        tasks = f"{', '.join(rest)} and {last} have" if rest else f"{last} has"
+        return f"{tasks} not run"
+
+    @property
+    def grounds(self) -> str:
+        """The reason without its lead."""
+        return self.reason.removeprefix(f"{self.lead}; ") if self.lead else self.reason
 
 
 class Cost(Part):

@@ -76,10 +76,12 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
     for line in _since_baseline(card):
         say(line)
     best = card.recommendation
-    say(f"Recommended for production ({best.use_case}): {best.model or 'none'}", "bold")
-    say(f"  {plain(best.reason)}")
+    lead = f"; {best.lead}" if best.lead else ""
+    say(f"Recommended for production ({best.use_case}): {best.model or 'none'}{lead}", "bold")
+    say(f"  {plain(best.grounds)}")
     for line in decision_lines(card):
-        say(f"  {plain(line)}")
+        # As they are: a command that is broken in two cannot be pasted.
+        console.print(Text(f"  {plain(line)}"), soft_wrap=True)
     console.print(Text(f"Scorecard: {path}"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 

@@ -19,7 +19,6 @@ from evals.metrics import METRICS
 from evals.thresholds import DEFAULT, LimitSpec, Thresholds, load
 from reports.contest import TIE, Contest, Standing, best, contest, headroom
 from reports.decision import decision_lines
-from reports.evidence import as_the_session
 from reports.licences import refusal
 from reports.recommendation import recommend, recommend_all
 from reports.reversal import _edges, brink, limit_flips, weight_flips
@@ -225,9 +224,12 @@ def test_withheld_where_the_evidence_is_short() -> None:
     [
         ("lost", "uv run pytest -m asr --model sharp"),
         ("no clip", "uv run pytest -m latency --model sharp"),
-        ("not measured", "uv run pytest -m latency --model sharp (before: disabled)"),
-        ("contended", "uv run pytest -m asr --model sharp, without -n"),
-        ("busy", "uv run pytest -m asr --model sharp, on an idle machine"),
+        (
+            "not measured",
+            "latency once more (before: disabled): uv run pytest -m latency --model sharp",
+        ),
+        ("contended", "without -n: uv run pytest -m asr --model sharp"),
+        ("busy", "on an idle machine: uv run pytest -m asr --model sharp"),
         ("robustness", "uv run pytest -m robustness --model sharp"),
         ("broken", None),
         ("error", None),
@@ -538,14 +540,3 @@ def test_one_licence_of_several_is_enough() -> None:
 def test_no_more_than_all_of_a_limit_is_left() -> None:
     """A drift below 0 is no better than none: scores are from 0 to 1."""
     assert headroom(-0.01, Limit("max", 0.03, "")) == 1.0
-
-
-def test_what_to_run_is_what_can_be_typed() -> None:
-    """On the session's own corpora and catalogue; what it was not asked for is left out."""
-    line = "about 9 more like those of c (wer): uv run pytest -m asr --model mine"
-    typed = ["-m", "asr", "--corpus", "my speech/m.jsonl", "--catalog=c.yaml", "--model=mine", "-x"]
-    assert as_the_session(line, typed) == (
-        "about 9 more like those of c (wer): uv run pytest --corpus='my speech/m.jsonl' "
-        "--catalog=c.yaml -m asr --model mine"
-    )
-    assert as_the_session(line, ["-m", "asr"]) == line

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from adapters.devices import place
 from adapters.lifeline import tie_to
-from adapters.plugin import MODELS
+from adapters.plugin import MODELS, ROOT
 from adapters.secrets import redact, redact_file
 from evals import parts
 from evals.engine_modules import NotResumed
@@ -29,6 +29,7 @@ from evals.parts import WHOLE, Part
 from evals.run_dir import discard_unused, reserve
 from evals.runs import run_file
 from evals.runs.run_file import NotThisRun
+from evals.session_options import OF_RUN, OPTIONS, not_default
 from evals.stored import refuse_changed_modules, tidy
 from fixtures.fetching import without_secrets
 
@@ -39,7 +40,6 @@ SHARD: pytest.StashKey[Part] = pytest.StashKey()
 _LOCK: pytest.StashKey[FileLock] = pytest.StashKey()
 _RESUMED: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
-_FLAGS = {"markexpr": "-m", "keyword": "-k"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -103,14 +103,15 @@ def _take_over(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--resume {named}: {error}") from None
     config.stash[_RESUMED] = content
     given = _given(config)
-    for name in (*run_file.FIXED, *run_file.FREE):
+    for option in OF_RUN:
+        name = option.name
         if not hasattr(config.option, name) or name not in content["options"]:
             continue
         value = run_file.option(content, name)
         if name not in given:
             setattr(config.option, name, value)
-        elif name in run_file.FIXED and _plain(getattr(config.option, name)) != value:
-            flag = _FLAGS.get(name, "--" + name.replace("_", "-"))
+        elif option.on_resume == "fixed" and _plain(getattr(config.option, name)) != value:
+            flag = option.typed
             was = f"with {flag} {_shown(value)}" if value else f"without {flag}"
             raise pytest.UsageError(
                 f"--resume {named}: {flag} is another one: the run was begun {was}. Leave it out "
@@ -222,6 +223,20 @@ def identities(config: pytest.Config) -> dict[str, Identity]:
     return found
 
 
+def suggested(config: pytest.Config) -> dict[str, Any]:
+    """What a suggested command needs to know of the session's options: those not at their default.
+
+    In the project's folder pytest finds its configuration and the tests itself.
+    """
+    values = {name: _plain(getattr(config.option, name, None)) for name in OPTIONS}
+    here = config.invocation_params.dir
+    named = config.args if config.args_source == pytest.Config.ArgsSource.ARGS else []
+    values["file_or_dir"] = [str(word) for word in named if (here / word).is_dir()]
+    if here == ROOT or ROOT in here.parents:
+        values |= {"inifilename": None, "rootdir": None, "file_or_dir": None}
+    return not_default(values)
+
+
 def _found(named: str, runs: Path) -> Path:
     for path in (Path(named), runs / named):
         if path.is_dir():
@@ -234,19 +249,19 @@ def _given(config: pytest.Config) -> set[str]:
     words = [str(word) for word in config.invocation_params.args]
     words += os.environ.get("PYTEST_ADDOPTS", "").split()
     found = set()
-    for name in (*run_file.FIXED, *run_file.FREE):
-        flag = _FLAGS.get(name, "--" + name.replace("_", "-"))
+    for option in OF_RUN:
+        flag = option.typed
         short = len(flag) == 2
         if any(w == flag or w.startswith(flag if short else f"{flag}=") for w in words):
-            found.add(name)
+            found.add(option.name)
     return found
 
 
 def _begun(config: pytest.Config) -> dict[str, Any]:
     options = {
-        name: _plain(getattr(config.option, name))
-        for name in (*run_file.FIXED, *run_file.FREE)
-        if hasattr(config.option, name)
+        option.name: _plain(getattr(config.option, option.name))
+        for option in OF_RUN
+        if hasattr(config.option, option.name)
     }
     named = config.args_source == pytest.Config.ArgsSource.ARGS
     return run_file.begun(

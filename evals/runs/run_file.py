@@ -8,60 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from evals.identity import Identity, differences, summary
+from evals.session_options import OF_RUN, OPTIONS
 from evals.written import read_json, write_json
 from fixtures.shown import one_line
 
 NAME = "run.json"
 
-#: Options that decide what is predicted, or of what: a run is gone on with as it was begun.
-FIXED = (
-    "markexpr",
-    "keyword",
-    "model",
-    "catalog",
-    "corpus",
-    "audio_root",
-    "device",
-    "threads",
-    "seed",
-    "isolation",
-    "envs",
-    "judge",
-    "llm_judge",
-    "llm_judge_url",
-    "rated_clips",
-    "utmos",
-    "speaker_encoder",
-    "robustness_utterances",
-    "shard",
-)
+#: Options that decide what is predicted, or of what: a resumed run keeps them.
+FIXED = tuple(option.name for option in OF_RUN if option.on_resume == "fixed")
 #: Options that only decide how predictions are judged and shown; they may be others.
-FREE = (
-    "gate",
-    "thresholds",
-    "baseline",
-    "time_limit",
-    "load_time_limit",
-    "executor",
-    "ray_address",
-    "ray_replicas",
-    "prices",
-    "hardware",
-    "report_audio",
-)
-#: Of both, those whose values may be paths.
-_PATHS = frozenset(
-    {
-        "catalog",
-        "corpus",
-        "audio_root",
-        "utmos",
-        "speaker_encoder",
-        "thresholds",
-        "baseline",
-        "prices",
-    }
-)
+FREE = tuple(option.name for option in OF_RUN if option.on_resume == "free")
 
 
 class NotThisRun(ValueError):
@@ -106,9 +62,9 @@ def read(run: Path) -> dict[str, Any]:
         json.dumps(content, allow_nan=False)
     except ValueError as error:  # 1e999: it is to be written again
         raise ValueError(one_line(f"{run / NAME}: {error}")) from None
-    for name in (*FIXED, *FREE):
-        if not _is_value(name, content["options"].get(name)):
-            raise _otherwise(run, f"options.{name}")
+    for option in OF_RUN:
+        if not option.takes(content["options"].get(option.name)):
+            raise _otherwise(run, f"options.{option.name}")
     for key, kind in (("arguments", str), ("sessions", dict)):
         if not all(isinstance(one, kind) for one in content[key]):
             raise _otherwise(run, key)
@@ -116,28 +72,6 @@ def read(run: Path) -> dict[str, Any]:
         if not isinstance(identity, dict):
             raise _otherwise(run, f"models.{one_line(name)}")
     return content
-
-
-#: Options that may be given more than once, that are numbers, and that are there or not.
-_SEVERAL = frozenset({"model", "catalog", "corpus", "audio_root", "judge"})
-_WHOLE = frozenset({"threads", "seed", "rated_clips", "robustness_utterances", "ray_replicas"})
-_NUMBERS = frozenset({"time_limit", "load_time_limit"})
-_FLAGS = frozenset({"envs", "report_audio"})
-
-
-def _is_value(name: str, value: Any) -> bool:
-    """Whether the command line could have given it."""
-    if value is None:
-        return True
-    if name in _SEVERAL:
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if name in _FLAGS:
-        return isinstance(value, bool)
-    if name in _WHOLE | _NUMBERS:
-        kinds = int if name in _WHOLE else (int, float)
-        is_number = isinstance(value, kinds) and not isinstance(value, bool)
-        return is_number and -(2**63) <= value < 2**63
-    return isinstance(value, str) and "\0" not in value
 
 
 def _otherwise(run: Path, key: str) -> ValueError:
@@ -152,7 +86,7 @@ def write(run: Path, content: Mapping[str, Any]) -> None:
 def option(content: Mapping[str, Any], name: str) -> Any:
     """An option's value as the run was begun, its paths as seen from anywhere."""
     value = content["options"].get(name)
-    if name not in _PATHS:
+    if not OPTIONS[name].is_path:
         return value
     directory = Path(str(content.get("directory", ".")))
 
