@@ -34,7 +34,7 @@ from evals.ray_cluster import ClusterError
 from evals.runs.plugin import SESSION, SHARD, run_dir
 from evals.stored import PROPERTY as STORED
 from evals.stored import Maker, Stored
-from evals.thresholds import Gate
+from evals.thresholds import PRODUCTION, Gate
 from fixtures.builtin import CLIP
 from fixtures.corpus import CorpusError
 from fixtures.plugin import sources
@@ -44,8 +44,8 @@ from fixtures.sources import CorpusSource
 #: and the models.
 pytest_plugins = [
     "evals.runs.plugin",
-    "evals.limits.plugin",
     "evals.collecting.plugin",
+    "evals.limits.plugin",  # configured before what stands above, which asks it for the limits
     "evals.inputs.plugin",
     "evals.loaded.plugin",
 ]
@@ -85,6 +85,10 @@ _NO_CORPUS = CLIP
 def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in TASKS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
+    config.addinivalue_line(
+        "markers",
+        f"{PRODUCTION}: set by the harness on every task that the production tier limits",
+    )
     config.addinivalue_line(
         "markers",
         "real_e2e: set by the harness where the model's checkpoint is not shipped with the repo",

@@ -13,6 +13,7 @@ from reports import (
     device_command,
     history_command,
     html_command,
+    join_command,
     merge_command,
     metric_table,
     rescore_command,
@@ -53,6 +54,7 @@ def command_line() -> argparse.ArgumentParser:
     compare_command.add_command(commands)
     history_command.add_command(commands)
     merge_command.add_command(commands)
+    join_command.add_command(commands)
     device_command.add_command(commands)
     return parser
 

@@ -275,10 +275,16 @@ def _again(card: Scorecard) -> list[str]:
         f"- corpora (utterances): {escaped(_short(', '.join(hashes)))}",
         "",
         "```",
-        "pytest " + _short(as_text.plain(shlex.join(p.command_line))),
+        _short(as_text.plain(_command(card))),
         "```",
         "",
     ]
+
+
+def _command(card: Scorecard) -> str:
+    if card.run.joined:
+        return shlex.join(["python", "-m", "reports", "join", *card.run.joined])
+    return shlex.join(["pytest", *card.provenance.command_line])
 
 
 def _fitted(body: Sequence[str], tail: Sequence[str], limit: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,10 @@ from _pytest.mark.expression import Expression
 from adapters.catalog import Model
 from adapters.plugin import MODELS
 from evals.cases import ASKED_FOR
+from evals.limits.plugin import THRESHOLDS
 from evals.parts import Part
 from evals.runs.plugin import worker_count
+from evals.thresholds import PRODUCTION
 from fixtures.plugin import CORPORA, sources
 
 #: The fixture by which a test gets its model, and the task that the model must do.
@@ -58,6 +60,12 @@ def _refuse_unheld(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"--corpus: {held} holds conversations, which only the chat task can use: add -m chat"
         )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests of the tasks that the production tier limits, before -m selects."""
+    if any(item.get_closest_marker(task) for task in _limited(item.config)):
+        item.add_marker(PRODUCTION)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -135,17 +143,29 @@ def _leave_out_unasked(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def _asks_for(task: str, config: pytest.Config) -> bool:
-    return f"test_{task}.py" in _named_files(config) or _marks(task, config.option.markexpr or "")
+    if f"test_{task}.py" in _named_files(config):
+        return True
+    marks = {task, PRODUCTION} if task in _limited(config) else {task}
+    return _selects(marks, config.option.markexpr or "")
 
 
-def _marks(task: str, expression: str) -> bool:
-    """Whether -m names the task, and not to leave it out. A wrong one is pytest's to refuse."""
-    if task not in re.findall(r"\w+", expression):
+def _selects(marks: Set[str], expression: str) -> bool:
+    """Whether -m names one of a test's marks, and not to leave it out.
+
+    A wrong expression is pytest's to refuse.
+    """
+    if marks.isdisjoint(re.findall(r"\w+", expression)):
         return False
     try:
-        return Expression.compile(expression).evaluate(lambda name, /, **arguments: name == task)
+        return Expression.compile(expression).evaluate(lambda name, /, **arguments: name in marks)
     except SyntaxError:
         return True
+
+
+def _limited(config: pytest.Config) -> Set[str]:
+    """The tasks that the production tier limits."""
+    tier = config.stash[THRESHOLDS].tiers[PRODUCTION]
+    return {task for task, limits in tier.limits.items() if limits}
 
 
 def _named_files(config: pytest.Config) -> set[str]:
