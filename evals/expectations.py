@@ -28,7 +28,7 @@ from fixtures.expected import (
     StartsWith,
     WordCount,
 )
-from fixtures.patterns import pattern
+from fixtures.patterns import TooSlow, pattern
 
 #: Sentences of the answer in which a refusal must be told.
 _REFUSED_WITHIN = 2
@@ -190,7 +190,10 @@ def _not_contains(expected: NotContains, answer: _Answer) -> tuple[bool, str]:
 
 
 def _regex(expected: Regex, answer: _Answer) -> tuple[bool, str]:
-    fits = pattern(expected.pattern).search(answer.raw)
+    try:
+        fits = pattern(expected.pattern).search(answer.raw)
+    except TooSlow as error:
+        return False, str(error)
     return fits, f"{expected.pattern!r} {'fits' if fits else 'fits nowhere'}"
 
 
