@@ -45,6 +45,7 @@ DEEP = {
     "test_hostile_corpora.py",
     "test_hostile_files.py",
     "test_join.py",
+    "test_judge_failures.py",
     "test_known_models.py",
     "test_kokoro_onnx.py",
     "test_large_corpora.py",
