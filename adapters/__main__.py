@@ -46,7 +46,7 @@ def command_line() -> argparse.ArgumentParser:
     for name, meaning in meanings.items():
         command = commands.add_parser(name, help=meaning)
         some = "+" if name == "download" else "*"
-        command.add_argument("model", nargs=some, help="a name, a glob or @SET")
+        command.add_argument("model", nargs=some, help="a name, a glob or set:NAME")
         command.add_argument("--catalog", action="append", help="more models from a YAML file")
     engines = commands.add_parser("engines", help="what each engine does, as a Markdown table")
     engines.add_argument(

@@ -22,6 +22,10 @@ BUILTIN = Path(__file__).with_name("catalog.yaml")
 EMBEDDED = "embedded:"  # the repo ships the checkpoint
 PACKAGED = "builtin"  # the engine's own package brings it
 
+#: What the name of a set begins with. pytest takes an argument that begins with @ for the name of
+#: a file of arguments, so that the second works in `--model=@NAME` alone.
+_SET_SIGNS = ("set:", "@")
+
 Tier = Literal["baseline", "candidate", "production"]
 Task = Literal["asr", "tts", "chat"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -131,7 +135,7 @@ class Catalog:
     def select(self, patterns: Sequence[str] | None) -> list[Model]:
         """The models that `--model` asks for, without repeats, in the order asked for.
 
-        Each pattern is a name, a glob, `@SET` or `ENGINE:CHECKPOINT`; none at
+        Each pattern is a name, a glob, `set:NAME` (or `@NAME`) or `ENGINE:CHECKPOINT`; none at
         all means the entries marked `default: true`. Checkpoints whose names would
         be the same, or that of an entry, have a part of a hash in theirs, so that each
         has a name and a folder of its own whatever the order. Raises ConfigError, with
@@ -160,11 +164,9 @@ class Catalog:
     def _match(self, pattern: str) -> list[Model]:
         if pattern in self.models:
             return [self.models[pattern]]
-        if pattern.startswith("@"):
-            if pattern[1:] not in self.sets:
-                names = ", ".join(f"@{n}" for n in self.sets) or "none"
-                raise ConfigError(f"--model {pattern}: no such set in the catalogue. Sets: {names}")
-            return [_optional(self.models[name]) for name in self.sets[pattern[1:]]]
+        for sign in _SET_SIGNS:
+            if pattern.startswith(sign):
+                return self._of_set(pattern, pattern.removeprefix(sign))
         engine, colon, checkpoint = pattern.partition(":")
         if colon:
             return [self._ad_hoc(pattern, engine, checkpoint)]
@@ -177,6 +179,12 @@ class Catalog:
                 f"Models: {', '.join(self.models)}"
             )
         return found
+
+    def _of_set(self, pattern: str, name: str) -> list[Model]:
+        if name not in self.sets:
+            names = ", ".join(f"{_SET_SIGNS[0]}{n}" for n in self.sets) or "none"
+            raise ConfigError(f"--model {pattern}: no such set in the catalogue. Sets: {names}")
+        return [_optional(self.models[member]) for member in self.sets[name]]
 
     def _ad_hoc(self, pattern: str, engine: str, checkpoint: str) -> Model:
         try:

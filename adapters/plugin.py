@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group.addoption(
         "--model",
         action="append",
-        metavar="NAME|GLOB|@SET|ENGINE:CHECKPOINT",
+        metavar="NAME|GLOB|set:NAME|ENGINE:CHECKPOINT",
         help="a model of the catalogue, a glob, a set, or a checkpoint not in the catalogue; "
         "repeatable (default: the entries marked default: true)",
     )
@@ -53,7 +53,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         type=float,
         default=120.0,
         metavar="SECONDS",
-        help="a model that takes longer over one utterance is hung and killed (default: 120)",
+        help="a model that takes longer over an utterance of a minute or less is hung and killed; "
+        "a longer utterance has as many more as it is longer (default: 120)",
     )
     group.addoption(
         "--load-time-limit",

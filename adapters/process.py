@@ -31,6 +31,7 @@ from adapters.interface import (
 )
 from adapters.memory import PeakMemory
 from adapters.messages import Message
+from adapters.time_limits import allowed, spoken_seconds
 from adapters.wire import Wire, listening
 from adapters.worker import Worker
 
@@ -201,10 +202,11 @@ class _Gateway:
         except (TimeoutError, self._channel.TimeoutError):
             self._kill()
             option = "--load-time-limit" if request["op"] == "load" else "--time-limit"
+            for_a_minute = "" if request["op"] == "load" else " for a minute of audio or less"
             raise WorkerError(
                 "hung",
                 f"no answer to {request['op']!r} within {limit_seconds:g} s, so the worker was "
-                f"killed ({option} sets the seconds allowed)",
+                f"killed ({option} sets the seconds allowed{for_a_minute})",
             ) from None
         except (EOFError, OSError):
             raise self._ended(request["op"]) from None
@@ -285,8 +287,9 @@ class ModelProcess:
     long it waited for a CPU, loaded_from the path where a checkpoint that was only a name
     was found; batch_size how many utterances `transcribe_batch` takes (1: it is not for it).
 
-    time_limit: seconds that any one call may take. load_time_limit: that loading may take; None
-    is ten times as long.
+    time_limit: seconds that any one call may take over a minute of audio or less; longer audio and
+    texts have as many more as they are longer. load_time_limit: that loading may take; None is ten
+    times time_limit.
     log: where the worker's output goes.
     python: the interpreter of the environment to run in; None means the harness's own.
     """
@@ -352,7 +355,7 @@ class ModelProcess:
     def transcribe(self, audio: Audio) -> Timed[Transcript]:
         """Recognize one utterance. Raises WorkerError."""
         with _sent([audio]) as sound:
-            answer = self._ask({"op": "transcribe", **sound})
+            answer = self._ask({"op": "transcribe", **sound}, self._allowed(audio.seconds))
         return Timed(
             _transcript(answer),
             answer["seconds"],
@@ -371,7 +374,8 @@ class ModelProcess:
         if len(rates) != 1:
             raise ValueError(f"a batch of audio at one rate is expected, not at {sorted(rates)} Hz")
         with _sent(audios) as sound:
-            answer = self._ask({"op": "transcribe_batch", **sound})
+            together = sum(audio.seconds for audio in audios)
+            answer = self._ask({"op": "transcribe_batch", **sound}, self._allowed(together))
         return Timed(
             tuple(_transcript(row) for row in answer["transcripts"]),
             answer["seconds"],
@@ -383,7 +387,8 @@ class ModelProcess:
     def synthesize(self, text: str, voice: Mapping[str, Any] | None = None) -> Timed[Speech]:
         """Speak one utterance. Raises WorkerError."""
         voice = dict(voice) if voice else None
-        answer = self._ask({"op": "synthesize", "text": text, "voice": voice})
+        request = {"op": "synthesize", "text": text, "voice": voice}
+        answer = self._ask(request, self._allowed(spoken_seconds(text)))
         words = tuple(Word(*word) for word in answer["words"])
         return Timed(
             Speech(_received(answer), words),
@@ -405,7 +410,8 @@ class ModelProcess:
             }
             for turn in turns
         ]
-        answer = self._ask({"op": "reply", "turns": rows})
+        together = sum(turn.audio.seconds for turn in turns if turn.audio is not None)
+        answer = self._ask({"op": "reply", "turns": rows}, self._allowed(together))
         audio = _received(answer) if answer["sample_rate"] else None
         return Timed(
             Reply(answer["text"], audio, answer["heard"]),
@@ -446,6 +452,9 @@ class ModelProcess:
             pass  # a model that dies while it is closed has nothing left to lose
         finally:
             transport.stop()
+
+    def _allowed(self, audio_seconds: float) -> float:
+        return allowed(self._time_limit, audio_seconds)
 
     def _started(self) -> _Gateway:
         try:

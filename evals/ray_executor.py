@@ -23,6 +23,7 @@ import numpy as np
 from adapters.catalog import Model
 from adapters.interface import Audio
 from adapters.process import WorkerError
+from adapters.time_limits import allowed
 from evals.measurement import Figure
 from evals.models import MODEL_PROPERTY, Settings
 from evals.parts import figure_of
@@ -36,7 +37,7 @@ from evals.ray_cluster import (
     library,
     wait_for_room,
 )
-from evals.ray_replica import FAILED, Job, Replica, code_hash, row_of
+from evals.ray_replica import FAILED, Job, Replica, code_hash, row_of, seconds_of
 from fixtures.corpus import Utterance
 
 #: Utterances of a block: what is done again when its actor dies, and what Ray takes its few
@@ -262,7 +263,9 @@ def _predicted(
         context.max_errored_blocks = 0
         # A host that goes while a replica is loaded on it is no reason to give up either.
         context.max_consecutive_actor_init_deaths = _LOADING_DEATHS
-        context.execution_no_progress_timeout_s = _longest_silence(job.settings, block)
+        context.execution_no_progress_timeout_s = _longest_silence(
+            job.settings, block, max(seconds_of(row) for row in rows)
+        )
         batches = iter(
             made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
         )
@@ -276,13 +279,14 @@ def _predicted(
         yield table.to_pylist()
 
 
-def _longest_silence(settings: Settings, block: int) -> float:
+def _longest_silence(settings: Settings, block: int, longest: float) -> float:
     """Seconds after which nothing will come any more, as where no host is left.
 
     Loading, the first call and every utterance of a block at their longest, each twice.
+    longest: seconds of the longest utterance.
     """
     loading = settings.load_time_limit or 10 * settings.time_limit
-    return 2 * (loading + (1 + block) * settings.time_limit)
+    return 2 * (loading + settings.time_limit + block * allowed(settings.time_limit, longest))
 
 
 class _Actor:

@@ -200,7 +200,8 @@ def test_selection(patterns: list[str] | None, names: list[str]) -> None:
 
 def test_sets_and_required() -> None:
     catalog = Catalog()
-    assert [m.name for m in catalog.select(["@embedded"])] == catalog.sets["embedded"]
+    for sign in ("set:", "@"):
+        assert [m.name for m in catalog.select([f"{sign}embedded"])] == catalog.sets["embedded"]
     chosen = {m.name: m.required for m in catalog.select(["pocketsphinx*", "pocketsphinx"])}
     assert chosen == {"pocketsphinx-commands": False, "pocketsphinx": True}
 
@@ -210,7 +211,8 @@ def test_sets_and_required() -> None:
     [
         ("pocketsfinx", "Did you mean 'pocketsphinx'"),
         ("zzz*", "Models: faster-whisper-micro"),
-        ("@none", "Sets: @embedded"),
+        ("set:none", "Sets: set:embedded"),
+        ("@none", "Sets: set:embedded"),
         ("nothing:x", "Engines: "),
         ("faster_whisper:", "a checkpoint is expected"),
     ],
