@@ -16,6 +16,7 @@ from evals.measurement import Figure
 from evals.predictions import Prediction
 from evals.table import Table
 from evals.timings import Timings
+from evals.unanswered import why_unanswered
 
 PERCENTILES = (50, 95, 99)
 
@@ -58,7 +59,12 @@ def accuracy_of(scored: Scored, *, seed: int = 0) -> Mapping[str, Figure]:
         "substitutions": Figure(edits.substitutions, n),
         "deletions": Figure(edits.deletions, n),
         "insertions": Figure(edits.insertions, n),
-        "success_rate": Figure(answered / n if n else None, n, proportion_interval(answered, n)),
+        "success_rate": Figure(
+            answered / n if n else None,
+            n,
+            proportion_interval(answered, n),
+            why_unanswered(scored.predictions, n - answered, n),
+        ),
     }
 
 

@@ -17,6 +17,7 @@ from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
 from evals.replied import Replied
 from evals.tts_scores import Clip, answers, intelligibility, signal
+from evals.unanswered import why_unanswered
 from fixtures.dialogues import Dialogues
 
 #: Kinds of expectations that say in which form to answer, not what.
@@ -62,6 +63,7 @@ def success(
             answered / len(lines) if lines else None,
             len(lines),
             proportion_interval(answered, len(lines)),
+            why_unanswered(lines, len(lines) - answered, len(lines)),
         ),
     }
 

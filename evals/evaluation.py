@@ -14,6 +14,9 @@ from evals.measurement import ALL, MISSING, Figure, Limit, Measurement, Verdict,
 from evals.metrics import METRICS
 from evals.thresholds import Gate, Thresholds
 
+#: The figure whose reason says which error the first utterance without an answer has.
+ANSWERED = "success_rate"
+
 
 class GateBroken(AssertionError):
     """At least one required measurement does not pass; the message names each."""
@@ -174,5 +177,6 @@ def describe(m: Measurement) -> str:
     more = f" (about {m.further_utterances:,} more utterances" if m.further_utterances else ""
     state = " is inconclusive" + (f"{more} would decide)" if more else "")
     state = state if m.verdict == "inconclusive" else ""
-    why = f": {m.reason}" if m.verdict == "inconclusive" and m.conditions else ""
+    told = m.metric == ANSWERED or (m.verdict == "inconclusive" and m.conditions)
+    why = f": {m.reason}" if told and m.reason else ""
     return f"{m.key} {figure}{state}{limit}{why}"

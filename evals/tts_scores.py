@@ -24,6 +24,7 @@ from evals.signal_quality import SignalQuality, signal_quality
 from evals.slices import FEWEST, Parts, slices
 from evals.speaker_similarity import encoder
 from evals.spoken import Spoken
+from evals.unanswered import why_unanswered
 from evals.voice_analysis import pitch, spread_cents
 from fixtures.audio import SAMPLE_RATE, Samples
 from fixtures.sentences import Sentences
@@ -159,7 +160,12 @@ def answers(lines: Sequence[Spoken], sounds: Sequence[Clip]) -> Mapping[str, Fig
         nothing = Figure(None, 0, reason="no sentence holds a word")
         return {"success_rate": nothing, "usable_rate": nothing}
     return {
-        "success_rate": Figure(answered / n, n, proportion_interval(answered, n)),
+        "success_rate": Figure(
+            answered / n,
+            n,
+            proportion_interval(answered, n),
+            why_unanswered(spoken, n - answered, n),
+        ),
         "usable_rate": Figure(usable / n, n, proportion_interval(usable, n)),
     }
 

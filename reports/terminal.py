@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.conditions import CONTENDED, UNGATED
-from evals.evaluation import describe
+from evals.evaluation import ANSWERED, describe
 from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
 from evals.thresholds import Thresholds
@@ -157,7 +157,9 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
     for m in card.measurements:
         needed = m.gated or m.metric in thresholds.graded.get(m.task, ())
         wrong = m.verdict == "fail" or (m.verdict in MISSING and needed)
-        if wrong or (m.verdict == "inconclusive" and not UNGATED & set(m.conditions)):
+        unanswered = m.metric == ANSWERED and m.value is not None and m.reason is not None
+        undecided = m.verdict == "inconclusive" and not UNGATED & set(m.conditions)
+        if wrong or undecided or unanswered:
             lines.append(f"{m.model} on {m.corpus} ({m.task}): {plain(describe(m))}")
     for grade in card.grades:
         for corpus in grade.corpora:
