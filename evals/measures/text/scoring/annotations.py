@@ -66,6 +66,7 @@ _BRACKETED = regex.compile(
 _OPENING = frozenset("[(<{*【（［〔♪♫+")
 #: Tags of subtitles that style a text, and Whisper's tokens of languages, tasks and times.
 _STYLE = regex.compile(r"/?(?:[ibus]|em|strong|font.*|c(?:\..*)?|v .*|br ?/?)$", regex.IGNORECASE)
+_TIME = regex.compile(r"\d+(?:[:.]\d+)+")
 _NOTES = regex.compile(r"[♪♫♬♩]+")
 
 
@@ -100,6 +101,7 @@ def without_annotations(text: str) -> tuple[str, int]:
 
 def is_event(inside: str) -> bool:
     """Whether what stands in brackets is a sound or a remark of this list."""
+    inside = _TIME.sub("", inside)
     words = " ".join(regex.findall(r"[\p{L}\p{M}]+", inside.casefold()))
     if not words or regex.search(r"\d", inside):
         return False

@@ -54,7 +54,9 @@ _SINGLE: dict[str, str] = {
 }
 #: Compatibility forms that stay: Thai's and Lao's vowel am is one letter, whose parts look like
 #: two; superscripts would become digits.
-_KEPT = frozenset("\u0e33\u0eb3\u00b2\u00b3\u00b9\u00bc\u00bd\u00be\u00ba\u00aa\u00a0\u2153\u2154")
+_KEPT = frozenset(
+    "\u2116\u0e33\u0eb3\u00b2\u00b3\u00b9\u00bc\u00bd\u00be\u00ba\u00aa\u00a0\u2153\u2154"
+)
 _TURKIC = frozenset({"tr", "az", "crh", "gag"})
 _TURKIC_CAPITALS = str.maketrans({"I": "\u0131", "\u0130": "i"})
 _CYRILLIC_STRESS = regex.compile(r"(?<=\p{Cyrillic})[\u0300\u0301]")
@@ -116,6 +118,8 @@ def fold(text: str, code: str) -> str:
         return text.lower()
     if code in _TURKIC:
         text = text.translate(_TURKIC_CAPITALS)
+    if code == "hy":
+        text = text.replace("\u0587", "\u0565\u057e")
     text = text.casefold()
     if code != "lt":
         text = text.replace("i\u0307", "i")
@@ -124,6 +128,8 @@ def fold(text: str, code: str) -> str:
         text = _LATIN_MARKS.sub("", apart)
         for letter, plain in _NOT_DECOMPOSED.items():
             text = text.replace(letter, plain)
+    elif code in ("fr", "la", "it"):
+        text = text.replace("\u0153", "oe").replace("\u00e6", "ae")
     elif code == "ru":
         text = text.replace("\u0451", "\u0435")
     return unicodedata.normalize("NFC", text)

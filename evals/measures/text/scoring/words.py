@@ -160,7 +160,7 @@ _WRITTEN: Mapping[str, Mapping[str, str]] = {
     },
     "it": {"sig": "signor", "dott": "dottor", "ecc": "eccetera"},
     "pt": {"sr": "senhor", "sra": "senhora", "dr": "doutor", "dra": "doutora"},
-    "nl": {"dhr": "de heer", "mevr": "mevrouw", "enz": "enzovoort", "dr": "doctor"},
+    "nl": {"één": "een", "dhr": "de heer", "mevr": "mevrouw", "enz": "enzovoort", "dr": "doctor"},
 }
 
 #: Sounds of hesitation, which count on neither side.

@@ -147,7 +147,9 @@ def whole(digits: str, grammar: Grammar) -> list[Expression]:
         options.append(
             (*(grammar.digits[0] for _ in range(zeros)), grammar.cardinal(int(significant)))
         )
-    if len(digits) > 1:
+    if len(digits) == 1:
+        options.append(grammar.digits[int(digits)])
+    else:
         options.append(digit_string(digits, grammar))
     return options
 

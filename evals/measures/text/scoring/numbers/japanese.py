@@ -68,7 +68,7 @@ GRAMMAR = Grammar(
     point=["点", "てん"],
     minus=["マイナス"],
     plus=["プラス"],
-    percent=["パーセント", "％"],
+    percent="パーセント",
     pairs=False,
     clock=_clock,
     currencies={
@@ -78,7 +78,7 @@ GRAMMAR = Grammar(
         "£": (["ポンド"], ["ペンス"]),
     },
     units={
-        "°c": (["度", "摂氏", "℃"]),
+        "°c": (["度", "摂氏"]),
         "°": "度",
         "km/h": ["キロ", "キロメートル毎時"],
         "km": ["キロメートル", "キロ"],

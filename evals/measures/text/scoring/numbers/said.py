@@ -63,14 +63,39 @@ def _amount(written: str, grammar: Grammar) -> Expression:
     options += rules.decimal(before, after, grammar)
     if grammar.clock and len(after) == 2 and int(before) <= 24 and int(after) < 60:
         options.append(grammar.clock(int(before), int(after)))
-    if marks[0] != grammar.decimal:
+    if marks[0] != grammar.decimal or (len(before), len(after)) == (3, 4):
         options.append(several)
+    if after in ("5", "50"):
+        # Two and a half is written as 2.5 as well.
+        whole = before if int(before) else None
+        options.append(_with_whole(whole, 1, 2, grammar))
     return options
 
 
 def _between(place: int, part: str, grammar: Grammar) -> Expression:
     said: Expression = [Literal(part), *rules.whole(part, grammar)]
     return said if not place else ([None, grammar.point], said)
+
+
+def digits(written: str, grammar: Grammar | None) -> Expression:
+    """Digits one by one, with spaces, commas or hyphens between."""
+    single = [c for c in written if c.isdigit()]
+    usual = tuple(Literal(digit) for digit in single)
+    if grammar is None:
+        return usual
+    options: list[Expression] = [usual, rules.digit_string("".join(single), grammar)]
+    if "-" in written and grammar.to is not None:
+        parts: list[Expression] = [grammar.cardinal(int(single[0]))]
+        for digit in single[1:]:
+            parts += [[None, grammar.to], grammar.cardinal(int(digit))]
+        options.append(tuple(parts))
+    return options
+
+
+def scaled(written: str, scale: str, grammar: Grammar) -> Expression:
+    """A number of millions and the like."""
+    _, name = grammar.scales[scale.casefold()]
+    return (amount(written, grammar), [name, Literal(scale.casefold().rstrip("."))])
 
 
 def _without_groups(written: str, grammar: Grammar) -> str:
@@ -245,7 +270,8 @@ def clock(hour: str, minute: str, second: str | None, grammar: Grammar | None) -
     usual = Literal(f"{h}:{minute}" + (f":{second}" if second else ""))
     parts = [hour, minute, *([second] if second else [])]
     if grammar is None:
-        return [usual, tuple(_as_digits(part) for part in parts)]
+        dotted = Literal(f"{h}.{minute}")
+        return [usual, tuple(_as_digits(part) for part in parts), dotted]
     options: list[Expression] = [
         usual,
         tuple(Literal(str(int(p))) if not p.startswith("0") else Literal(p) for p in parts),
@@ -300,6 +326,8 @@ def _with_whole(before: str | None, above: int, below: int, grammar: Grammar) ->
         return said
     whole: Expression = [Literal(before), *rules.whole(before, grammar)]
     mixed: Expression = (whole, [grammar.and_minor, None], said)
+    if grammar.code == "en" and above == 1:
+        mixed = (whole, "and", said)
     if grammar.half and (above, below) == (1, 2):
         return [mixed, grammar.half(int(before))]
     return mixed

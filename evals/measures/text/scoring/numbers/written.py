@@ -71,6 +71,9 @@ def _known(
     part = dict(groups)
     if "symbol" in part:
         return _symbol(part["symbol"], grammar)
+    if "times" in part:
+        by = grammar.symbols.get("×", Literal("x")) if grammar else Literal("x")
+        return (Said([by, Literal("x")], is_number=False),)
     if "between" in part:
         return (Said([None, grammar.to if grammar else None], is_number=False),)
     if "word" in part and grammar:
@@ -100,6 +103,8 @@ def _number(part: dict[str, str], whole: str, grammar: Grammar | None) -> Expres
         return (sign, said.vulgar(part.get("before"), part["vulgar"], grammar))
     if "over" in part:
         return (sign, said.fraction(part["over"], grammar))
+    if "digits" in part:
+        return said.digits(part["digits"], grammar)
     if "decade" in part and grammar:
         return said.decade(part["decade"], grammar)
     if "ordinal" in part and grammar:
@@ -114,6 +119,8 @@ def _number(part: dict[str, str], whole: str, grammar: Grammar | None) -> Expres
         return (sign, said.money(amount, symbol, part.get("scale"), grammar))
     if symbol:
         return (sign, said.amount(amount, None), Literal(symbol))
+    if "scale" in part and grammar:
+        return (sign, said.scaled(amount, part["scale"], grammar))
     if "percent" in part:
         return (sign, said.percent(amount, grammar))
     if "unit" in part and grammar:
@@ -143,11 +150,13 @@ def _pattern(grammar: Grammar | None) -> regex.Pattern[str]:
         scales = _alternatives(grammar.scales)
         scale = rf"(?:{_SPACE}?(?<scale>(?i:{scales})){end})?" if scales else ""
         units = _units(grammar)
+        words = _alternatives([scale for scale in grammar.scales if len(scale) > 1])
         tails = (
             rf"(?:(?:{_SPACE}?(?<scale>(?i:{scales})))?{_SPACE}?(?<money>{currency}|"
             rf"(?<=[.,]\d\d){_SPACE}?(?:{_alternatives(said.currency_words(grammar))}){end})"
             rf"|{_SPACE}?(?<percent>%)"
-            rf"|{_SPACE}?(?<unit>{units}){end})?"
+            rf"|{_SPACE}?(?<unit>{units}){end}"
+            rf"|{_SPACE}?(?<scale>(?i:{words})){end})?"
         )
     rules = [
         r"(?<![\d.,/-])(?<date>\d{4}-\d{1,2}-\d{1,2}|\d{1,2}(?<mark>[./-])\d{1,2}(?P=mark)(?:\d{4}|\d\d))"
@@ -163,12 +172,15 @@ def _pattern(grammar: Grammar | None) -> regex.Pattern[str]:
         )
     if grammar and grammar.months:
         months = _alternatives(grammar.months)
+        short = said.short_months(grammar)
         mark = rf"(?:(?:{grammar.ordinal_mark}){end})?" if grammar.ordinal_mark else ""
         of = r"(?:of |de )?"
         rules.append(rf"(?<![\d.,:/-])(?<day>[0-3]?\d){mark}\.?(?= ?{of}(?i:{months}){end})")
         if grammar.ordinal_days:
-            rules.append(rf"(?<=(?i:{months}) )(?<first>[0-3]?\d){mark}(?![\d:/]|[.,]\d)")
-            rules.append(rf"\b(?<abbreviated>(?i:{said.short_months(grammar)}))\b\.?(?= ?\d)")
+            rules.append(
+                rf"(?<=(?i:{months}|{short})\.? )(?<first>[0-3]?\d){mark}(?![\d:/]|[.,]\d)"
+            )
+            rules.append(rf"\b(?<abbreviated>(?i:{short}))\b\.?(?= ?\d)")
     if grammar and grammar.decade_mark:
         rules.append(rf"(?<!\d)'?(?<decade>\d{{2}}|\d{{4}})(?:{grammar.decade_mark}){end}")
     if grammar and grammar.ordinal_mark:
@@ -178,11 +190,13 @@ def _pattern(grammar: Grammar | None) -> regex.Pattern[str]:
     if grammar and grammar.abbreviations:
         rules.append(rf"\b(?<word>(?i:{'|'.join(grammar.abbreviations)}))(?![\p{{L}}\p{{M}}])\.?")
     rules += [
+        r"(?<![\d.,:/-])(?<digits>\d(?:(?:[ -]|, )\d)+)(?![\p{L}%°/:]|[.,-]?\d)",
         rf"{sign}(?<percent>%){_SPACE}?{amount}",
         rf"{sign}(?<currency>{currency}){_SPACE}?{amount}{scale}",
         rf"{sign}{amount}{tails}",
         rf"(?<=\d)(?<between>{_SPACE}?[-\u2013:]{_SPACE}?)(?=\d)",
-        r"(?<symbol>[%&@+=<>#§°×÷№\p{Sc}])",
+        r"(?<times>(?<=\d) ?[xX×] ?(?=\d))",
+        r"(?<symbol>[%&@+=#§°×÷№\p{Sc}]|(?<=\s)[<>](?=\s)|(?<=\d)[<>]|[<>](?=\d))",
     ]
     return regex.compile("|".join(rules))
 
