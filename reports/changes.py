@@ -42,6 +42,7 @@ class Change:
     before, after: over these utterances alone. change: after minus before, with its 95 %
     interval. verdict: against the margin of thresholds.yaml; None where there is no margin.
     further_utterances: about as many more would decide an inconclusive verdict.
+    before_ci, after_ci: the runs' own intervals of the metric, over all utterances that each has.
     """
 
     of: Of
@@ -57,6 +58,8 @@ class Change:
     verdict: Verdict | None
     reason: str | None
     further_utterances: int | None
+    before_ci: tuple[float, float] | None = None
+    after_ci: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from evals.thresholds import Thresholds
 from fixtures.dialogues import Dialogues
 from reports.changes import Comparison, Refused, RunInfo, SideBySide
 from reports.moved import Of
+from reports.overlap import explanations
 from reports.paired_tasks import NOT_COMPARED, TASKS, Cell, Side
 from reports.pairing import BrokenRun
 from reports.run_terms import changed, model_terms, record_of, run_terms
@@ -73,6 +74,7 @@ def compare(
             for task, corpus in after.cells(new)
             if (task, corpus) not in cells
         ]
+    found.notes += explanations(found.paired)
     # What got worse first: past its margin, then shown to be worse, then everything else.
     found.paired.sort(key=lambda c: (c.verdict != "fail", c.direction != "worse"))
     found.worse.sort(key=lambda m: (-m.added, m.id, m.of.model, m.of.task, m.of.slice))

@@ -47,6 +47,11 @@ class Side:
             if (m.model, m.task, m.corpus) == (model, task, corpus)
         ]
 
+    def own_interval(self, model: str, of: Of, metric: str) -> tuple[float, float] | None:
+        """The interval that the run gives a figure, over all its utterances."""
+        rows = self.rows(model, of.task, of.corpus)
+        return next((m.ci for m in rows if (m.metric, m.slice) == (metric, of.slice)), None)
+
     def cells(self, model: str) -> list[tuple[str, str]]:
         return list(
             dict.fromkeys((m.task, m.corpus) for m in self.card.measurements if m.model == model)
@@ -133,6 +138,8 @@ class Cell:
                 verdict=verdict,
                 reason=figure.reason,
                 further_utterances=_further(figure, limit, verdict),
+                before_ci=self.before.own_interval(of.before, of, metric),
+                after_ci=self.after.own_interval(of.after, of, metric),
             )
         )
 

@@ -1,12 +1,12 @@
 """How often the regression gate fails a model that is as good, and one that is worse.
 
-    uv run python tests/benchmarks/regression_gate.py [--only alarms|power|slices]
+    uv run python tests/benchmarks/regression_gate.py [--only alarms|power|gate|slices] [--pairs N]
 
-Runs are made up (`simulated_corpora.py`), as counts of edits; from there on the gate is the
-real one: `evals.comparison.changes`, the margins of thresholds.yaml, `Evaluation.check`.
-False alarms are pairs of models with equal true error rates whose outputs differ; power is
-how often a model whose true WER is 2 points higher fails. The last table is of the gate on
-slices: corpora in which every part is exactly as bad as its limit allows.
+Runs are made up (`simulated_pairs.py`), as counts of edits. `alarms` and `power` hold the
+candidates of `paired_candidates.py` side by side: how often the whole 95 % interval of the change
+is above 0 for models with equal true error rates whose outputs differ, and for one that is truly
+worse. `gate` is the real gate: `evals.comparison.changes`, the margins of thresholds.yaml,
+`Evaluation.check`. `slices` are corpora in which every part is exactly as bad as its limit allows.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from evals.gate import decide
 from evals.measurement import Figure, Limit
 from evals.predictions import Prediction
 from evals.slices import Part, Slices
+from tests.benchmarks.paired_candidates import CANDIDATES
 from tests.benchmarks.simulated_corpora import (
-    MEAN_UTTERANCES,
     Corpus,
     Floats,
     Regime,
@@ -42,14 +42,12 @@ from tests.benchmarks.simulated_corpora import (
     errors,
     pair,
 )
+from tests.benchmarks.simulated_pairs import Pairs, drawn
 
 PAIRS = 1_000
 TARGET = 0.05
-RISE = 0.02
 WERS = (0.05, 0.10)
-SIZES = (50, 100, 200, 400, 800, 1_600, 3_200)
 ALIKE = 0.05
-POWER_PAIRS = 200
 SLICED = 300
 LETTERS_PER_WORD = 5.5
 #: How many parts a corpus has, and how many utterances each of them, in turn.
@@ -85,14 +83,18 @@ def _counts(length: Counts, wrong: Counts) -> Counts:
 def verdicts(figures: Mapping[str, Figure], margins: Mapping[str, Limit]) -> tuple[bool, bool]:
     """Whether the change of the WER fails, and whether the gate does by any of its metrics."""
     case = Case("made-up", "baseline", "asr", "made-up")
-    gate = Evaluation(case, _THRESHOLDS, "tier", emit=lambda measurement: None, margins=margins)
-    gate.record(figures)
+    evaluation = Evaluation(
+        case, _THRESHOLDS, "tier", emit=lambda measurement: None, margins=margins
+    )
+    evaluation.record(figures)
     try:
-        gate.check()
+        evaluation.check()
         broken = False
     except GateBroken:
         broken = True
-    return any(m.metric == "wer_change" and m.verdict == "fail" for m in gate.recorded), broken
+    return any(
+        m.metric == "wer_change" and m.verdict == "fail" for m in evaluation.recorded
+    ), broken
 
 
 def failing(
@@ -108,10 +110,10 @@ def failing(
     return failed / n
 
 
-def false_alarms(regimes: Sequence[Regime], n: int, seed: int) -> None:
+def gate(regimes: Sequence[Regime], n: int, seed: int) -> None:
     shipped = _THRESHOLDS.margins("asr")
     none = {name: Limit(limit.bound, 0.0, limit.source) for name, limit in shipped.items()}
-    print(f"\nfalse alarms of {n:,} pairs of equal models (target: at most {TARGET:.0%})")
+    print(f"\nfalse alarms of the gate, {n:,} pairs of equal models (target: at most {TARGET:.0%})")
     print(f"{'':38} | margin 0            | shipped margin")
     print(f"{' WER   corpus':38} | WER   | any metric  | WER   | any metric")
     for regime in regimes:
@@ -124,26 +126,64 @@ def false_alarms(regimes: Sequence[Regime], n: int, seed: int) -> None:
         )
 
 
-def power(n: int, seed: int) -> None:
-    margins = _THRESHOLDS.margins("asr")
-    margin = margins["wer_change"].value
+#: Utterances and speakers of the corpora, for each WER and rise.
+CORPORA = (
+    *((size, None) for size in (100, 500, 2_000)),
+    *((size, 5) for size in (100, 500, 2_000)),
+    *((size, 20) for size in (500, 2_000)),
+    (2_000, 100),
+)
+ALARMS = (
+    *(Pairs(wer, size) for wer in (0.02, 0.10) for size in (100, 500)),
+    *(Pairs(0.05, 500, count, alike) for alike in (0.01, 0.1) for count in (5, 10, 20)),
+    Pairs(0.05, 100, 5),
+    Pairs(0.05, 2_000, 100),
+    *(Pairs(0.05, 500, count, lopsided=True) for count in (5, 20)),
+    *(Pairs(0.05, 500, None, kind=kind) for kind in ("rare", "loops", "lost")),
+    *(Pairs(0.05, 500, c, kind=k) for k in ("rare", "loops", "lost", "opposed") for c in (5, 20)),
+)
+
+
+def shown(regime: Pairs, rise: float, n: int, seed: int) -> tuple[Floats, Floats]:
+    """Shape (candidates,) each: shares of n pairs shown to be worse, and shown to be better."""
+    rng = np.random.default_rng([seed, *regime.name.encode(), round(1e4 * regime.alike)])
+    worse, better = np.zeros(len(CANDIDATES)), np.zeros(len(CANDIDATES))
+    for _ in range(n):
+        made = drawn(regime, rise, rng)
+        ends = np.array([of(*made) for of in CANDIDATES.values()])
+        worse += ends[:, 0] > 0
+        better += ends[:, 1] < 0
+    return worse / n, better / n
+
+
+def alarms(n: int, seed: int) -> None:
     print(
-        f"\npower: share of {n:,} models with a WER truly {RISE:.0%} higher that fail by their WER, "
-        f"at the shipped margin of {margin:.1%}"
+        f"\nfalse alarms: of {n:,} pairs of equal models, shown to be worse / to differ "
+        f"(target: at most {TARGET:.0%} worse)\n{'WER, utterances':44} | "
+        + " | ".join(f"{name:>11}" for name in CANDIDATES)
     )
-    kinds = [(wer, clustered) for clustered in (False, True) for wer in WERS]
-    names = [f"{wer:.0%}{', speakers' if clustered else ''}" for wer, clustered in kinds]
-    print(f"{'utterances':>10} | " + " | ".join(f"{name:>14}" for name in names))
-    for size in SIZES:
-        shares = []
-        for wer, clustered in kinds:
-            regime = (
-                by_speaker(wer, round(size / MEAN_UTTERANCES), ALIKE)
-                if clustered
-                else Regime(wer, size)
-            )
-            shares.append(float(failing(regime, RISE, [margins], n, _rng(seed, regime))[0, 0]))
-        print(f"{size:>10,} | " + " | ".join(f"{share:>14.0%}" for share in shares), flush=True)
+    most = np.zeros(len(CANDIDATES))
+    for regime in ALARMS:
+        worse, better = shown(regime, 0.0, n, seed)
+        most = np.maximum(most, worse)
+        cells = (f"{w:4.1%}/{w + b:5.1%}" for w, b in zip(worse, better, strict=True))
+        name = f"{regime.name}, {regime.alike:g}" if regime.speakers else regime.name
+        print(f"{name:44} | " + " | ".join(f"{cell:>11}" for cell in cells), flush=True)
+    print(f"{'most, shown to be worse':44} | " + " | ".join(f"{m:>11.1%}" for m in most))
+
+
+def power(n: int, seed: int) -> None:
+    print(
+        f"\npower: share of {n:,} worse models that are shown to be worse\n"
+        f"{'WER, utterances':44} | " + " | ".join(f"{name:>9}" for name in CANDIDATES)
+    )
+    for wer in (0.02, 0.05, 0.10):
+        for size, count in CORPORA:
+            for rise in (0.005, 0.01, 0.02):
+                regime = Pairs(wer, size, count)
+                worse, _ = shown(regime, rise, n, seed)
+                cells = " | ".join(f"{share:>9.0%}" for share in worse)
+                print(f"{regime.name + f', +{rise:.1%}':44} | {cells}", flush=True)
 
 
 def sliced(wer: float, parts: int, clustered: bool, rng: Rng) -> Slices:
@@ -204,23 +244,24 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=PAIRS)
-    parser.add_argument("--power-pairs", type=int, default=POWER_PAIRS)
     parser.add_argument("--sliced", type=int, default=SLICED, help="corpora with parts")
     parser.add_argument("--seed", type=int, default=_SEED)
-    parser.add_argument("--only", choices=["alarms", "power", "slices"])
+    parser.add_argument("--only", choices=["alarms", "power", "gate", "slices"])
     arguments = parser.parse_args()
     n, seed = arguments.pairs, arguments.seed
     print(
         f"one standard error of 5 % is {math.sqrt(TARGET * (1 - TARGET) / n):.1%}, "
         f"over corpora with parts {math.sqrt(TARGET * (1 - TARGET) / arguments.sliced):.1%}, "
-        f"of a power of 50 % {0.5 / math.sqrt(arguments.power_pairs):.0%}"
+        f"of a power of 50 % {0.5 / math.sqrt(n):.1%}"
     )
     if arguments.only in (None, "alarms"):
+        alarms(n, seed)
+    if arguments.only in (None, "gate"):
         independent = [Regime(wer, size) for wer in WERS for size in (50, 200, 800)]
         clustered = [by_speaker(wer, count, ALIKE) for wer in WERS for count in (10, 20, 50)]
-        false_alarms(independent + clustered, n, seed)
+        gate(independent + clustered, n, seed)
     if arguments.only in (None, "power"):
-        power(arguments.power_pairs, seed)
+        power(n, seed)
     if arguments.only in (None, "slices"):
         slices(arguments.sliced, seed)
 
