@@ -103,7 +103,7 @@ def test_joined_runs_have_one_answer(
     assert rows(card) == sorted(row for one in cards for row in rows(one))
     best = card.recommendation
     assert (best.model, best.not_run) == (None, [])
-    assert "wer_drift" in best.reason
+    assert "drift" in best.reason
     assert "Recommended for production (general): none\n" in said
     assert (run / "scorecard.html").is_file()
     assert (run / FRAGILE / "asr" / "toy.jsonl").is_file()
