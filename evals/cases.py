@@ -12,10 +12,6 @@ from evals.thresholds import Gate, Thresholds
 
 #: The name under which a test's case travels in its user_properties.
 PROPERTY = "model_lab.case"
-#: Tasks that take long or answer a question of their own: they run where they are asked for.
-ASKED_FOR = ("tts", "chat", "robustness", "hallucination")
-#: Of these, the ones that count against a recognizer where they ran.
-OF_RECOGNIZERS = ("robustness", "hallucination")
 
 
 @dataclass(frozen=True, slots=True)

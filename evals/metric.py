@@ -33,7 +33,8 @@ class Metric:
     sign: the unit as it is shown (default: by the unit). is_difference: between two rates, shown
     with its sign in percentage points. may_be_limited: whether there is one value of it for each
     task and corpus, which thresholds.yaml can limit. inverse: the metric that is 1 over this one.
-    change_of: the metric whose paired change since the baseline it is.
+    change_of: the metric whose paired change since the baseline it is. only_beside: the metric
+    that has to be limited or graded beside it, since it is an opinion.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Metric:
     may_be_limited: bool = True
     inverse: str | None = None
     change_of: str | None = None
+    only_beside: str | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for what no report can write."""

@@ -1,9 +1,8 @@
-"""The metrics that exist, one object each; a team's own are registered beside them."""
+"""The metrics that exist, one object each; a team's own come beside them: evals/tasks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import cast
 
 from evals.metric import Metric, Unit
@@ -324,7 +323,14 @@ _METRICS = (
         short="said WER %",
     ),
     Metric("answer_words", "count", "max", "median length of an answer", short="words"),
-    Metric("llm_judged_rate", "ratio", "min", "turns that --llm-judge calls right", short="LLM %"),
+    Metric(
+        "llm_judged_rate",
+        "ratio",
+        "min",
+        "turns that --llm-judge calls right",
+        short="LLM %",
+        only_beside="turn_success_rate",
+    ),
     Metric("llm_agreement", "ratio", "min", "turns on which it and the expectations agree"),
     Metric(
         "llm_kappa",
@@ -353,128 +359,38 @@ def metric_of(name: str, unit: str | None = None) -> Metric:
     return Metric(safe, cast(Unit, unit), "max", "")
 
 
-_LLM_JUDGE = frozenset({"llm_judged_rate", "llm_agreement", "llm_kappa", "llm_unparsable"})
+def rank(name: str) -> int:
+    """The place of a metric in reports' order; those that another version knows come last."""
+    return next((i for i, known in enumerate(METRICS) if known == name), len(METRICS))
 
-_CHAT = frozenset(
-    {
-        "turn_success_rate",
-        "dialogue_success_rate",
-        "instruction_following",
-        "memory_rate",
-        "typed_success_rate",
-        "hearing_loss",
-        "user_wer",
-        "speech_text_wer",
-        "answer_words",
-        *_LLM_JUDGE,
-    }
-)
-_SPEED = frozenset(
-    {"rtf", "rtfx", "processing_time", "energy", "latency_p50", "latency_p95", "latency_p99"}
-)
-_MACHINE = frozenset({"load_time", "first_inference", "peak_memory", "peak_device_memory"})
-_VOICE = frozenset(
-    {
-        "judge_wer",
-        "wer_above_judge",
-        "usable_rate",
-        "clipped_rate",
-        "dc_offset",
-        "leading_silence_p95",
-        "trailing_silence_p95",
-        "longest_pause_p95",
-        "loudness",
-        "speaking_rate",
-        "dnsmos_overall",
-        "dnsmos_speech",
-        "dnsmos_background",
-        "dnsmos_p808",
-        "mcd",
-        "f0_rmse",
-        "voicing_error_rate",
-        "stoi",
-        "pesq",
-        "f0_spread",
-        "utmos",
-        "speaker_similarity",
-        "first_audio_p50",
-        "first_audio_p95",
-    }
-)
 
-_HALLUCINATION = frozenset(
-    {
-        "hallucinated_words_per_minute",
-        "hallucination_rate",
-        "phantom_phrases",
-        "leading_insertions",
-        "trailing_insertions",
-    }
+#: Metrics that several tasks report.
+LATENCIES = ("latency_p50", "latency_p95", "latency_p99")
+SPEED = ("rtf", "rtfx", "processing_time", "energy", *LATENCIES)
+MACHINE = ("load_time", "first_inference", "peak_memory", "peak_device_memory")
+VOICE = (
+    "judge_wer",
+    "wer_above_judge",
+    "usable_rate",
+    "clipped_rate",
+    "dc_offset",
+    "leading_silence_p95",
+    "trailing_silence_p95",
+    "longest_pause_p95",
+    "loudness",
+    "speaking_rate",
+    "dnsmos_overall",
+    "dnsmos_speech",
+    "dnsmos_background",
+    "dnsmos_p808",
+    "mcd",
+    "f0_rmse",
+    "voicing_error_rate",
+    "stoi",
+    "pesq",
+    "f0_spread",
+    "utmos",
+    "speaker_similarity",
+    "first_audio_p50",
+    "first_audio_p95",
 )
-
-#: The metrics that each task reports; thresholds may name no others.
-TASK_METRICS: Mapping[str, frozenset[str]] = {
-    "smoke": frozenset(
-        {"success_rate", "load_time", "first_inference", "peak_memory", "peak_device_memory"}
-    ),
-    "asr": _SPEED
-    | _MACHINE
-    | {
-        "wer",
-        "cer",
-        "mer",
-        "wil",
-        "sentence_error_rate",
-        "worst_slice_wer",
-        "number_error_rate",
-        "entity_error_rate",
-        "casing_error_rate",
-        "punctuation_error_rate",
-        "loops",
-        "batch_change_rate",
-        "length_ratio",
-        "hits",
-        "substitutions",
-        "deletions",
-        "insertions",
-        "wer_change",
-        "cer_change",
-        "sentence_error_rate_change",
-        "success_rate_change",
-        "wer_by_normalizer",
-        "success_rate",
-        "first_token_p50",
-        "first_token_p95",
-    },
-    "chat": _SPEED - {"rtf", "rtfx", "processing_time", "energy"}
-    | _MACHINE
-    | _LLM_JUDGE
-    | {
-        "success_rate",
-        "turn_success_rate",
-        "dialogue_success_rate",
-        "instruction_following",
-        "memory_rate",
-        "typed_success_rate",
-        "hearing_loss",
-        "user_wer",
-        "speech_text_wer",
-        "answer_words",
-        "usable_rate",
-        "speaking_rate",
-        "loudness",
-        "clipped_rate",
-        "dnsmos_overall",
-        "dnsmos_speech",
-        "dnsmos_background",
-        "dnsmos_p808",
-        "first_token_p50",
-        "first_token_p95",
-        "first_audio_p50",
-        "first_audio_p95",
-    },
-    "tts": _VOICE | _SPEED | _MACHINE | {"wer", "cer", "success_rate"},
-    "robustness": frozenset({"wer", "wer_drift"}),
-    "hallucination": _HALLUCINATION | {"loops"},
-    "latency": frozenset({"latency_p50", "latency_p95", "latency_p99"}),
-}

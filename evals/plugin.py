@@ -1,4 +1,4 @@
-"""The tasks, what each test of one is about, and where its figures go."""
+"""What each test of a task is about, and where its figures go."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from evals.ray_cluster import ClusterError
 from evals.runs.plugin import SESSION, SHARD, run_dir
 from evals.stored import PROPERTY as STORED
 from evals.stored import Maker, Stored
+from evals.tasks import PROBLEMS, TASKS, load_installed, task_of
 from evals.thresholds import PRODUCTION, Gate
 from fixtures.builtin import CLIP
 from fixtures.corpus import CorpusError
@@ -66,16 +67,6 @@ _TERMINAL: pytest.StashKey[TextIO] = pytest.StashKey()
 _CASE: pytest.StashKey[Case] = pytest.StashKey()
 _RECORDED: pytest.StashKey[list[Measurement]] = pytest.StashKey()
 
-#: Marker to its meaning; the first that a test carries, in this order, is its task.
-TASKS = {
-    "smoke": "loads, answers, and answers the same twice",
-    "latency": "how long one fixed clip takes",
-    "asr": "speech recognition over a corpus",
-    "robustness": "the same speech in noise, rooms and codecs (runs only where it is asked for)",
-    "tts": "speech synthesis of a list of sentences (runs only where it is asked for)",
-    "chat": "spoken conversations with an assistant (runs only where it is asked for)",
-    "hallucination": "words heard where nobody spoke (runs only where it is asked for)",
-}
 #: The fixtures that say what texts are scored with.
 _SCORINGS = ("scoring", "text_scoring", "dialogue_scoring")
 #: Corpus of the tests that have none of their own.
@@ -83,8 +74,11 @@ _NO_CORPUS = CLIP
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for name, meaning in TASKS.items():
-        config.addinivalue_line("markers", f"{name}: {meaning}")
+    load_installed()
+    if PROBLEMS:
+        raise pytest.UsageError("\n".join(PROBLEMS))
+    for task in TASKS.values():
+        config.addinivalue_line("markers", task.marker)
     config.addinivalue_line(
         "markers",
         f"{PRODUCTION}: set by the harness on every task that the production tier limits",
@@ -107,18 +101,19 @@ def _case(model: Model, task: str, source: CorpusSource | None) -> Case:
 def case_of_nodeid(nodeid: str, config: pytest.Config) -> Case | None:
     """The case of a test of which nothing but its id is left, as after a crash under xdist."""
     module, _, parameters = nodeid.removesuffix("]").partition("[")
-    task = Path(module.partition("::")[0]).stem.removeprefix("test_")
-    if task not in TASKS:
+    file_name = Path(module.partition("::")[0]).name
+    task = next((task for task in TASKS.values() if task.file_name == file_name), None)
+    if task is None:
         return None
     for model in config.stash[MODELS]:
         if parameters == model.name:
-            return _case(model, task, None)
-        for source in sources(config, task):
+            return _case(model, task.name, None)
+        for source in sources(config, task.protocol):
             # As pytest writes it in an id.
             name = source.name.encode("unicode_escape").decode("ascii")
             whole = re.sub(r"-\d+of\d+$", "", parameters)
             if whole in (f"{model.name}-{name}", f"{name}-{model.name}"):
-                return _case(model, task, source)
+                return _case(model, task.name, source)
     return None
 
 
@@ -127,11 +122,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tell the report what the test is about, before anything of it can fail."""
     params: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     model = params.get("model")
-    task = next((task for task in TASKS if item.get_closest_marker(task)), None)
+    task = task_of(mark.name for mark in item.iter_markers())
     if not isinstance(model, Model) or task is None:
         return
     source = next((params[name] for name in CORPUS_FIXTURES if name in params), None)
-    case = _case(model, task, source if isinstance(source, CorpusSource) else None)
+    case = _case(model, task.name, source if isinstance(source, CorpusSource) else None)
     item.stash[_CASE] = case
     item.stash[_RECORDED] = []
     item.user_properties.append(case.as_property())

@@ -6,14 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from evals.asr_scores import accuracy_of, details, speed_of
-from evals.baseline import held_to_baseline
 from evals.evaluation import Evaluation
-from evals.explanation import explain
 from evals.predictions import Prediction
 from evals.recognizing import Recognizer
 from evals.stored import Stored
-from evals.table import tabulate
+from evals.tasks.asr.task import TASK
 from fixtures.corpus import Corpus
 
 
@@ -40,17 +37,5 @@ def test_corpus(
         )
 
     if stored.is_whole:  # else other processes are at work on the rest
-        score(evaluation, stored)
+        TASK.record(evaluation, stored)
         evaluation.check()
-
-
-def score(evaluation: Evaluation, stored: Stored) -> None:
-    """From the predictions to figures."""
-    table = tabulate(stored.read(Prediction), stored.normalizer)
-    evaluation.record(accuracy_of(table), normalizer=stored.normalizer)
-    evaluation.record(details(table), normalizer=stored.normalizer)
-    evaluation.record(speed_of(table.timings))
-    evaluation.record(stored.figures())
-    explain(evaluation, table)
-    if stored.baseline is not None:
-        held_to_baseline(evaluation, stored.baseline, stored.facts["content_hash"], table)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from evals.evaluation import Evaluation
-from evals.hallucination import hallucination
 from evals.models import LoadedModel
 from evals.predictions import Prediction
 from evals.stored import Stored
+from evals.tasks.hallucination.task import TASK
 from evals.transcription import transcribe_corpus
 from fixtures.corpus import Corpus
 
@@ -38,11 +38,5 @@ def test_non_speech(
         stored.keep(normalizer=scoring)
 
     if stored.is_whole:
-        score(evaluation, stored)
+        TASK.record(evaluation, stored)
         evaluation.check()
-
-
-def score(evaluation: Evaluation, stored: Stored) -> None:
-    """From the predictions to figures."""
-    figures = hallucination(stored.read(Prediction), stored.normalizer)
-    evaluation.record(figures, normalizer=stored.normalizer)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from adapters.interface import Audio
-from evals.asr_scores import latency
 from evals.evaluation import Evaluation
 from evals.models import LoadedModel
 from evals.stored import Stored
+from evals.tasks.latency.task import TASK
 
 ROUNDS = 10
 
@@ -65,16 +65,5 @@ def test_clip(
 
 
 def _settle(evaluation: Evaluation, stored: Stored) -> None:
-    score(evaluation, stored)
+    TASK.record(evaluation, stored)
     evaluation.check()
-
-
-def score(evaluation: Evaluation, stored: Stored) -> None:
-    """From the rounds' times to percentiles."""
-    if reason := stored.facts.get("not_measured"):
-        metrics = ["latency_p50", "latency_p95", "latency_p99"]
-        # Under xdist speed never gates; turned off by hand, a limited figure that is missing fails.
-        gated = not evaluation.conditions
-        evaluation.record_missing(metrics, "not_measured", reason, gated=gated)
-    else:
-        evaluation.record(latency(stored.facts["seconds"], stored.facts["waited_seconds"]))

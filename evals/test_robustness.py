@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from evals.asr_scores import accuracy
-from evals.dominant import name_dominant
 from evals.evaluation import Evaluation
 from evals.models import LoadedModel
 from evals.predictions import Prediction
-from evals.robustness import CLEAN, drifts
+from evals.robustness import CLEAN
 from evals.stored import Stored
+from evals.tasks.robustness.task import TASK
 from evals.transcription import transcribe_corpus
 from fixtures.audio import Samples
 from fixtures.augmentation import CONDITIONS, ConditionUnavailable, Context, perturb, talkers_of
@@ -58,30 +57,5 @@ def test_conditions(
         stored.keep(normalizer=scoring, conditions=list(CONDITIONS), unavailable=unavailable)
 
     if stored.is_whole:
-        score(evaluation, stored)
+        TASK.record(evaluation, stored)
         evaluation.check()
-
-
-def score(evaluation: Evaluation, stored: Stored) -> None:
-    """From the predictions under each condition to drifts."""
-    unavailable = stored.facts["unavailable"]
-    for condition, reason in unavailable.items():
-        evaluation.record_missing(
-            ["wer_drift"], "not_measured", reason, gated=True, slice_name=condition
-        )
-    clean = stored.read(Prediction, CLEAN)
-    perturbed = {
-        condition: stored.read(Prediction, condition)
-        for condition in stored.facts["conditions"]
-        if condition not in unavailable
-    }
-    base = accuracy(clean, stored.normalizer)["wer"]
-    evaluation.record({"wer": base}, normalizer=stored.normalizer, slice_name=CLEAN)
-    found = drifts(
-        clean,
-        perturbed,
-        stored.normalizer,
-        look=lambda condition, scored: name_dominant(evaluation, scored, condition),
-    )
-    for condition, figures in found.items():
-        evaluation.record(figures, normalizer=stored.normalizer, slice_name=condition)

@@ -11,6 +11,7 @@ from evals.evaluation import Evaluation
 from evals.measurement import Figure
 from evals.models import LoadedModel
 from evals.stored import Stored
+from evals.tasks.smoke.task import TASK
 
 
 @pytest.mark.smoke
@@ -39,13 +40,8 @@ def test_answers(
             },
         )
 
-    score(evaluation, stored)
+    TASK.record(evaluation, stored)
     name, answers, failures = stored.case.model, stored.facts["answers"], stored.facts["failures"]
     assert not failures, f"{name}: {failures[0]}"
     assert answers[0] == answers[1], f"{name}: two runs of one clip gave two texts"
     evaluation.check()
-
-
-def score(evaluation: Evaluation, stored: Stored) -> None:
-    """Nothing here can be made from lines: the figures are as they were taken."""
-    evaluation.record(stored.figures())

@@ -6,29 +6,22 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from evals.dominant import name_dominant
 from evals.evaluation import Evaluation
 from evals.judging import Judge
 from evals.kept_audio import hear_again
-from evals.measurement import ALL
 from evals.models import LoadedModel
 from evals.spoken import Spoken
 from evals.stored import Stored
 from evals.synthesis import synthesize_corpus
+from evals.tasks.tts.task import TASK
 from evals.tts_scores import (
     Listeners,
-    answers,
-    by_part,
     clips,
-    heard_by,
-    intelligibility,
     intonation,
     naturalness,
     ratings,
-    signal,
     similarity,
     speaker_similarity,
-    tts_speed,
 )
 from fixtures.sentences import Sentences
 
@@ -79,25 +72,5 @@ def test_sentences(
             },
         )
 
-    score(evaluation, stored)
+    TASK.record(evaluation, stored)
     evaluation.check()
-
-
-def score(evaluation: Evaluation, stored: Stored) -> None:
-    """From what was said, and what recognizers heard of it, to figures."""
-    lines = [*stored.read(Spoken)]
-    evaluation.record(tts_speed(lines))
-    evaluation.record(stored.figures())
-    judges = stored.facts["judges"]
-    for number, judge in enumerate(judges):
-        part = f"judge={judge}" if number else ALL
-        figures = intelligibility(lines, judge, stored.normalizer)
-        evaluation.record(figures, normalizer=stored.normalizer, slice_name=part)
-        if figures["wer"].value is not None:
-            name_dominant(evaluation, heard_by(lines, judge, stored.normalizer), part)
-    for name, figure in by_part(lines, judges[0], stored.normalizer).items():
-        evaluation.record({"wer": figure}, normalizer=stored.normalizer, slice_name=name)
-    sounds = clips(lines, stored.run)
-    evaluation.record(answers(lines, sounds))
-    evaluation.record(signal(sounds))
-    evaluation.record(stored.figures("listened"))

@@ -13,17 +13,13 @@ from adapters import located_yaml
 from adapters.located_yaml import KeyedError
 from evals.limit_values import Quantity, why_no_limit, why_no_margin
 from evals.measurement import Limit
-from evals.metrics import METRICS, TASK_METRICS
-from fixtures.augmentation import CONDITIONS
+from evals.metrics import METRICS
+from evals.tasks import TASKS
 from fixtures.builtin import CLIP
 
 DEFAULT = Path(__file__).parents[1] / "thresholds.yaml"
 GRADES = ("A", "B", "C", "D")
 ANY_CORPUS = "*"
-#: Tasks that take no corpus.
-OF_THE_CLIP = frozenset({"smoke", "latency"})
-#: The share of answers that an LLM judge calls right, and that which their expectations do.
-OPINION, VERIFIED = "llm_judged_rate", "turn_success_rate"
 #: The source of the limits that every use has.
 PRODUCTION: Final = "production"
 
@@ -97,7 +93,7 @@ class UseCase(_Strict):
     def place(self, key: str) -> tuple[str, str]:
         """The task and the limit's key that a key of weights or reject means."""
         task, slash, rest = key.partition("/")
-        return (task, rest) if slash and task in TASK_METRICS else (self.task, key)
+        return (task, rest) if slash and task in TASKS else (self.task, key)
 
 
 class CorpusRules(_Strict):
@@ -139,16 +135,17 @@ class Thresholds(_Strict):
         for task, bands in self.bands.items():
             for metric, band in bands.items():
                 _check_band(band, ["bands", task, metric])
-            if OPINION in bands and VERIFIED not in bands:
-                at = ["bands", task, OPINION]
-                raise KeyedError(at, f"never the only grade: a band of {VERIFIED} is needed too")
+                beside = METRICS[metric].only_beside
+                if beside is not None and beside not in bands:
+                    why = f"never the only grade: a band of {beside} is needed too"
+                    raise KeyedError(["bands", task, metric], why)
         for tier_name, tier_spec in self.tiers.items():
             _check_limits(tier_spec.limits, ["tiers", tier_name, "limits"])
         for model, corpora in self.models.items():
             for corpus, tasks in corpora.items():
                 _check_limits(tasks, ["models", model, corpus])
                 for task in tasks:
-                    if task in OF_THE_CLIP and corpus not in (ANY_CORPUS, CLIP):
+                    if TASKS[task].corpus == "clip" and corpus not in (ANY_CORPUS, CLIP):
                         why = f"measured on {CLIP} whatever the corpus, so expected under that name"
                         raise KeyedError(["models", model, corpus, task], why)
         for task, margins in self.baseline.margins.items():
@@ -275,14 +272,13 @@ def _check_limits(tasks: Mapping[str, Mapping[str, LimitSpec]], at: list[str]) -
     for task, metrics in tasks.items():
         for key, spec in metrics.items():
             _check_limit(task, key, spec, [*at, task, key])
-        if task == "chat":
-            _check_opinion(metrics, [*at, task])
+            _check_opinion(key, metrics, [*at, task, key])
 
 
 def _check_limit(task: str, key: str, spec: LimitSpec, at: list[str]) -> None:
     metric, slash, part = key.partition("/")
     _known(task, metric, at)
-    if slash or task == "robustness":
+    if slash or TASKS[task].parts:
         _known_part(task, metric, part, at)
     bound = METRICS[metric].bound
     if getattr(spec, bound) is None:
@@ -295,33 +291,30 @@ def _check_limit(task: str, key: str, spec: LimitSpec, at: list[str]) -> None:
 def _check_margin(task: str, metric: str, margin: float, at: list[str]) -> None:
     _known(task, metric, at)
     change = f"{metric}_change"
-    if change not in TASK_METRICS[task]:
-        compared = [t for t, metrics in TASK_METRICS.items() if change in metrics]
+    if change not in TASKS[task].metrics:
+        compared = [t.name for t in TASKS.values() if change in t.metrics]
         of = f" in {task}, only in {', '.join(compared)}" if compared else ""
         raise KeyedError(at, f"{metric} is not compared with a baseline{of}")
     if why := why_no_margin(METRICS[metric], margin):
         raise KeyedError(at, why)
 
 
-def _check_opinion(metrics: Mapping[str, LimitSpec], at: list[str]) -> None:
+def _check_opinion(key: str, metrics: Mapping[str, LimitSpec], at: list[str]) -> None:
     """Refuse to let a language model's opinion be all that an assistant's answers are held to."""
-    rules = metrics.get(VERIFIED)
-    if OPINION in metrics and (rules is None or not (rules.min or 0.0) > 0):
-        raise KeyedError(
-            [*at, OPINION],
-            f"never the only gate: a limit above 0 on {VERIFIED} is needed beside it",
-        )
+    beside = METRICS[key.partition("/")[0]].only_beside
+    rules = metrics.get(beside) if beside is not None else None
+    if beside is not None and (rules is None or not (rules.min or 0.0) > 0):
+        why = f"never the only gate: a limit above 0 on {beside} is needed beside it"
+        raise KeyedError(at, why)
 
 
 def _known_part(task: str, metric: str, part: str, at: list[str]) -> None:
     """Refuse a limit on a part of a corpus that no session can report."""
-    if task == "robustness":
-        if part not in CONDITIONS:
-            raise KeyedError(
-                at,
-                f"{metric}/CONDITION is expected, with one of {', '.join(CONDITIONS)}",
-            )
-    elif metric != "wer" or task not in ("asr", "tts"):
+    parts = TASKS[task].parts
+    if parts:
+        if part not in parts:
+            raise KeyedError(at, f"{metric}/CONDITION is expected, with one of {', '.join(parts)}")
+    elif metric not in TASKS[task].sliced:
         raise KeyedError(at, f"{metric} of {task} is not reported by parts of a corpus")
     elif "=" not in part:
         raise KeyedError(at, f"a part of a corpus is KEY=VALUE of its manifest, not {part!r}")
@@ -329,9 +322,10 @@ def _known_part(task: str, metric: str, part: str, at: list[str]) -> None:
 
 def _known(task: str, metric: str, at: list[str]) -> None:
     """Refuse a metric that the task does not report."""
-    if task not in TASK_METRICS:
-        raise KeyedError(at, f"unknown task {task!r}. Tasks: {', '.join(TASK_METRICS)}")
-    possible = [m for m in METRICS if m in TASK_METRICS[task] and METRICS[m].may_be_limited]
+    if task not in TASKS:
+        raise KeyedError(at, f"unknown task {task!r}. Tasks: {', '.join(TASKS)}")
+    own = TASKS[task].metrics
+    possible = [name for name, m in METRICS.items() if name in own and m.may_be_limited]
     if metric not in possible:
         known = ", ".join(possible)
         raise KeyedError(at, f"unknown metric {metric!r} for {task}. Metrics: {known}")

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from adapters.located_yaml import ConfigError
 from evals import thresholds as thresholds_file
-from evals.metrics import METRICS, TASK_METRICS
+from evals.metrics import METRICS
 from evals.predictions import read_predictions
+from evals.tasks import TASKS
 from evals.written import as_folder
 from reports import scorecard
 from reports.as_text import plain
@@ -190,7 +191,8 @@ def snippet(report: Report, *, only_limited: bool) -> str:
         f
         for f in report.figures
         if f.proposal is not None
-        and f.metric in TASK_METRICS.get(f.task, ())
+        and f.task in TASKS
+        and f.metric in TASKS[f.task].metrics
         and (f.limit is not None or not only_limited)
     ]
     if not chosen:

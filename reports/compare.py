@@ -15,13 +15,14 @@ from pathlib import Path
 from evals.comparison import NotComparable
 from evals.conditions import UNGATED
 from evals.measurement import ALL, WORST_SLICE, Measurement
-from evals.metrics import METRICS
+from evals.metrics import metric_of, rank
+from evals.tasks import TASKS
 from evals.thresholds import Thresholds
 from fixtures.dialogues import Dialogues
 from reports.changes import Comparison, Refused, RunInfo, SideBySide
 from reports.moved import Of
 from reports.overlap import explanations
-from reports.paired_tasks import NOT_COMPARED, TASKS, Cell, Side
+from reports.paired_tasks import Cell, Side, is_compared, pairing_of
 from reports.pairing import BrokenRun
 from reports.run_terms import changed, model_terms, record_of, run_terms
 from reports.scorecard import Scorecard
@@ -141,7 +142,7 @@ def _compare_cell(
 ) -> None:
     try:
         content_hash = _same_corpus(of, before, after)
-        paired = TASKS.get(of.task)
+        paired = pairing_of(of.task)
         done: frozenset[str] = frozenset()
         if paired is not None:
             _refuse_unmeasured(of, before, after)
@@ -181,26 +182,26 @@ def _refuse_unmeasured(of: Of, before: Side, after: Side) -> None:
 
 def _beside(of: Of, before: Side, after: Side, done: frozenset[str], found: Comparison) -> None:
     """Both runs' figures of whole corpora that were not compared in pairs."""
+    by_part = {task.name for task in TASKS.values() if task.parts}
     sides = [
         {
             # The worst slice is what was found, not what was asked for.
             (m.metric, ALL if m.metric == WORST_SLICE else m.slice): m
             for m in side.rows(model, of.task, of.corpus)
-            if m.metric not in NOT_COMPARED
+            if is_compared(m.metric)
             and m.metric not in done
-            and (m.is_whole or of.task == "robustness" or m.slice.startswith("judge="))
+            and (m.is_whole or of.task in by_part or m.slice.startswith("judge="))
         }
         for side, model in ((before, of.before), (after, of.after))
     ]
-    order = list(METRICS)
-    keys = sorted({*sides[0], *sides[1]}, key=lambda k: (order.index(k[0]), k[1]))
+    keys = sorted({*sides[0], *sides[1]}, key=lambda k: (rank(k[0]), *k))
     for metric, part in keys:
         old, new = (side.get((metric, part)) for side in sides)
         found.beside.append(
             SideBySide(
                 of=replace(of, slice=part),
                 metric=metric,
-                unit=METRICS[metric].unit,
+                unit=(new or old or sides[0][metric, part]).unit,
                 before=old.value if old else None,
                 before_ci=old.ci if old else None,
                 before_state=_state(old),
@@ -223,5 +224,5 @@ def _conditions(m: Measurement | None, side: Side) -> tuple[str, ...]:
     if m is None:
         return ()
     # Memory is the model's own, but a session that shared the machine says so of all its times.
-    shared = [c for c in side.card.run.conditions if METRICS[m.metric].is_speed and c in UNGATED]
+    shared = [c for c in side.card.run.conditions if metric_of(m.metric).is_speed and c in UNGATED]
     return tuple(dict.fromkeys([*m.conditions, *shared]))

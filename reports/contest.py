@@ -10,19 +10,16 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from evals import metric_text
-from evals.cases import OF_RECOGNIZERS
 from evals.conditions import CONTENDED, UNGATED, WHY
 from evals.evaluation import describe
 from evals.fair_timing import BUSY
 from evals.gate import decide
 from evals.measurement import Figure, Limit, Measurement
-from evals.metrics import METRICS, TASK_METRICS
+from evals.metrics import METRICS
+from evals.tasks import TASKS, group_of
 from evals.thresholds import PRODUCTION, Thresholds, UseCase
-from reports.grading import GROUPS
 from reports.licences import refusal
 
-#: What counts against a recognizer where it ran, and is said where it did not.
-_WHERE_RAN = ("smoke", *OF_RECOGNIZERS)
 #: A task and the name by which thresholds.yaml limits one of its metrics.
 Key: TypeAlias = tuple[str, str]
 #: Scores that are this near are as good: timing noise moves the third digit.
@@ -109,7 +106,7 @@ class Contest:
         problems: list[Problem] = []
         for key, limits in self.limits.items():
             task, name = key
-            if task in _WHERE_RAN and task not in ran and key not in self.required:
+            if TASKS[task].counts_for is not None and task not in ran and key not in self.required:
                 continue
             rows = [m for m in own if (m.task, m.key) == key]
             # A part of one corpus need not be in the others.
@@ -176,7 +173,7 @@ def contest(
         if key[0] in tasks or key in required
     }
     relevant = tasks | {task for task, _ in required}
-    others = set(GROUPS) - tasks
+    others = {task.name for task in TASKS.values() if task.essential} - tasks
     does: dict[str, set[str]] = {}
     for m in measurements:
         does.setdefault(m.model, set()).add(m.task)
@@ -196,7 +193,8 @@ def contest(
 
 def counted_tasks(task: str) -> set[str]:
     """The tasks whose limits count in a use of a task: all that its models do."""
-    return {*GROUPS.get(task, (task,)), *(_WHERE_RAN if task == "asr" else ())}
+    others = [t.name for t in TASKS.values() if t.counts_for == task]
+    return {task, *(t.name for t in group_of(task)), *others}
 
 
 def not_run(
@@ -266,9 +264,12 @@ def said(key: str, value: float) -> str:
     key: METRIC, METRIC/PART, or with the task before, TASK/METRIC.
     """
     task, slash, rest = key.partition("/")
-    own = rest if slash and task in TASK_METRICS else key
+    own = rest if slash and task in TASKS else key
     metric, _, part = own.partition("/")
-    name = "5 s clip" if key == "latency/latency_p95" else METRICS[metric].title
+    # In the table of another task it is called what that has over its column.
+    columns = [c for t in TASKS.values() for c in t.columns or () if c.task == task]
+    called = [c.short for c in columns if c.metric == metric and c.short]
+    name = called[0] if called else METRICS[metric].title
     return f"{name}{f'/{part}' if part else ''} {metric_text.value(metric, value)}"
 
 

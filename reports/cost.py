@@ -15,11 +15,10 @@ from adapters import located_yaml
 from adapters.located_yaml import KeyedError
 from evals.conditions import CONTENDED, UNGATED, WHY
 from evals.measurement import ALL, Measurement
+from evals.tasks import TASKS
 from reports.scorecard import Cost, ModelRecord, Provenance
 
 DEFAULT = Path(__file__).with_name("prices.yaml")
-#: Tasks with a real-time factor. A conversation has none: its hours are mostly the user's.
-TASKS = ("asr", "tts")
 REMOTE = "remote"
 
 Price: TypeAlias = Annotated[float, Field(ge=0)]
@@ -134,7 +133,7 @@ def costs(
     return [
         _cost(records[m.model], m, provenance, prices, hardware, (spent or {}).get(_cell(m)))
         for m in measurements
-        if m.metric == "rtf" and m.slice == ALL and m.task in TASKS and m.model in records
+        if m.metric == "rtf" and m.slice == ALL and m.model in records
     ]
 
 
@@ -258,7 +257,7 @@ def _seen(model: ModelRecord, provenance: Provenance) -> str | None:
 
 def _audio_seconds(rtf: Measurement, provenance: Provenance) -> float | None:
     """Of a corpus that is heard; one that is read aloud has none yet."""
-    if rtf.task != "asr":
+    if rtf.task in TASKS and TASKS[rtf.task].corpus != "speech":
         return None
     seconds = [c.audio_seconds for c in provenance.corpora if c.name == rtf.corpus]
     return seconds[0] if seconds and seconds[0] > 0 else None

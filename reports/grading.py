@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from evals.conditions import UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
+from evals.task import Task
+from evals.tasks import TASKS, group_of
 from evals.thresholds import GRADES, Gate, Thresholds
 from reports.scorecard import CorpusGrade, Grade, Letter
-
-#: What is graded, and the tasks whose bands make up its grade. Those after the first have no
-#: corpus of their own, and count on each.
-GROUPS: Mapping[str, Sequence[str]] = {
-    "asr": ("asr", "latency"),
-    "tts": ("tts",),
-    "chat": ("chat",),
-}
-#: Without this metric of a group's first task there is no grade, however good the rest.
-ESSENTIAL = {"asr": "wer", "tts": "wer", "chat": "turn_success_rate"}
 
 
 def grade_models(
@@ -42,8 +34,9 @@ def _grade_model(
     own = [m for m in measurements if m.model == model and m.is_whole]
     corpora = [
         _grade_corpus(group, name, own, thresholds)
-        for group in GROUPS
-        for name in dict.fromkeys(m.corpus for m in own if m.task == group)
+        for group in TASKS.values()
+        if group.essential is not None
+        for name in dict.fromkeys(m.corpus for m in own if m.task == group.name)
     ]
     letters = [c.grade for c in corpora]
     return Grade(
@@ -55,22 +48,24 @@ def _grade_model(
 
 
 def _grade_corpus(
-    group: str, corpus: str, own: Sequence[Measurement], thresholds: Thresholds
+    first: Task, corpus: str, own: Sequence[Measurement], thresholds: Thresholds
 ) -> CorpusGrade:
-    """The tasks that have the corpus, and those that have none of their own, together.
+    """A task on a corpus together with those that count in its grade, which have no corpus.
 
     A busy figure's letter is the worst that it can be: one below the cap of a missing
     figure says no more than a missing one.
     """
+    group = first.name
+    tasks = [task.name for task in group_of(group)]
     figures = {
         (m.task, m.metric): m
         for m in own
-        if m.task in GROUPS[group] and (m.corpus == corpus or m.task != group)
+        if m.task in tasks and (m.corpus == corpus or m.task != group)
     }
     cap = GRADES.index(thresholds.missing_caps_grade_at)
     letters: dict[str, Letter] = {}
     missing: list[str] = []
-    for task in GROUPS[group]:
+    for task in tasks:
         for metric in thresholds.bands.get(task, {}):
             m = figures.get((task, metric))
             if m is None or m.value is None or m.verdict in MISSING or UNGATED & set(m.conditions):
@@ -81,7 +76,7 @@ def _grade_corpus(
                 missing.append(f"{task}/{metric}")
             elif letter is not None:
                 letters[f"{task}/{metric}"] = letter  # type: ignore[assignment]  # one of GRADES
-    if f"{group}/{ESSENTIAL[group]}" in missing or not letters:
+    if f"{group}/{first.essential}" in missing or not letters:
         return CorpusGrade(
             task=group,
             corpus=corpus,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from evals.conditions import UNGATED
 from evals.measurement import Measurement, Verdict
-from evals.metrics import METRICS
+from evals.metrics import metric_of, rank
 from reports import scorecard
 from reports.calibrate_command import RunError, read_run
 from reports.run_terms import PYTHON, changed, model_terms, record_of
@@ -198,14 +198,13 @@ def _series(cards: Sequence[Scorecard], wanted: Callable[[Measurement], bool]) -
                 last_terms[key] = terms
             before.append(_point(number, card, m, index, breaks, segment))
     models = list(dict.fromkeys(record.name for card in cards for record in card.models))
-    order = list(METRICS)
 
     def place(key: _Key) -> tuple[int, str, str, int, str]:
         model, task, corpus, metric = key
-        return models.index(model), task, corpus, order.index(metric.partition("/")[0]), metric
+        return models.index(model), task, corpus, rank(metric.partition("/")[0]), metric
 
     return [
-        Series(*key, METRICS[key[3].partition("/")[0]].unit, points[key])
+        Series(*key, metric_of(key[3].partition("/")[0]).unit, points[key])
         for key in sorted(points, key=place)
     ]
 
@@ -213,7 +212,7 @@ def _series(cards: Sequence[Scorecard], wanted: Callable[[Measurement], bool]) -
 def _point(
     number: int, card: Scorecard, m: Measurement, index: int, breaks: list[str], segment: int
 ) -> Point:
-    shared = [c for c in card.run.conditions if c in UNGATED and METRICS[m.metric].is_speed]
+    shared = [c for c in card.run.conditions if c in UNGATED and metric_of(m.metric).is_speed]
     return Point(
         run=number,
         value=m.value,
@@ -239,7 +238,7 @@ def _terms(card: Scorecard, m: Measurement, corpora: Mapping[str, str]) -> dict[
         "seed": str(p.seed),
     }
     record = record_of(card, m.model)
-    of_machine = METRICS[m.metric].is_of_machine
+    of_machine = metric_of(m.metric).is_of_machine
     if record is not None:
         terms |= model_terms(record)
         if not of_machine:

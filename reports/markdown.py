@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from evals import metric_text
 from evals.conditions import CONTENDED, UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
+from evals.tasks import TASKS
 from evals.thresholds import Thresholds
 from reports import as_text, references_to_look_at
 from reports.changes import AGAINST_MARGIN
@@ -23,14 +24,7 @@ from reports.scorecard import Scorecard
 
 #: Bytes that GitHub takes of a step; all of a longer summary is refused.
 LIMIT = 1024 * 1024
-#: The figures of each task that a decision needs; of others, what is limited.
-_KEY: Mapping[str, Sequence[str]] = {
-    "asr": ("wer", "cer", "success_rate", "rtf", "peak_memory"),
-    "latency": ("latency_p50", "latency_p95"),
-    "tts": ("wer", "success_rate", "usable_rate", "dnsmos_overall", "rtf", "peak_memory"),
-    "chat": ("turn_success_rate", "dialogue_success_rate", "speech_text_wer", "first_audio_p95"),
-    "hallucination": ("hallucinated_words_per_minute", "hallucination_rate", "loops"),
-}
+#: Columns of a table of a task that names none of its own.
 _COLUMNS = 8
 _FINDINGS = 50
 _MISSING = 50
@@ -144,8 +138,9 @@ def _tables(card: Scorecard, thresholds: Thresholds) -> Iterator[str]:
 
 def _columns(task: str, own: Sequence[Measurement]) -> list[str]:
     have = dict.fromkeys(m.key for m in own)
-    if task in _KEY:
-        return [key for key in _KEY[task] if key in have]
+    named = [c.metric for c in TASKS[task].columns_on("summary")] if task in TASKS else []
+    if own_columns := [key for key in named if key in have]:
+        return own_columns[:_COLUMNS]
     limited = dict.fromkeys(m.key for m in own if m.limit is not None or m.gated)
     return [*(limited or dict.fromkeys(m.key for m in own if m.is_whole))][:_COLUMNS]
 

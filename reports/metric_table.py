@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evals.metrics import METRICS, TASK_METRICS
+from evals.metrics import METRICS
+from evals.tasks import TASKS
 
 FILE = Path(__file__).parents[1] / "docs" / "metrics.md"
 _HEAD = """# Metrics
@@ -22,7 +23,7 @@ def metric_table() -> str:
     """The page's text."""
     rows = []
     for name, metric in METRICS.items():
-        tasks = ", ".join(task for task, names in TASK_METRICS.items() if name in names) or "-"
+        tasks = ", ".join(task.name for task in TASKS.values() if name in task.metrics) or "-"
         rows.append(
             f"| `{name}` | {metric.unit} | {metric.better} | {tasks} | {metric.meaning} |\n"
         )

@@ -10,16 +10,17 @@ import numpy as np
 
 from evals.alignment import Aligned, align
 from evals.chat_scores import outcomes
-from evals.comparison import CHANGES, NotComparable, changes
+from evals.comparison import NotComparable, changes
 from evals.expectations import Outcome, succeeded
 from evals.gate import decide, further_utterances
-from evals.hallucination import words_of
 from evals.measurement import Figure, Limit, Measurement, Verdict
+from evals.metrics import metric_of
 from evals.normalizers import NORMALIZERS
 from evals.paired_interval import Floats, difference_interval
 from evals.predictions import Prediction
 from evals.replied import Replied
 from evals.spoken import Spoken
+from evals.tasks import TASKS
 from evals.thresholds import Thresholds
 from evals.written import as_folder
 from fixtures.dialogues import Dialogues
@@ -27,9 +28,6 @@ from reports.changes import Change, Comparison, Pairing, direction
 from reports.moved import TURNS, Moved, Of, moved, turned
 from reports.pairing import BrokenRun, Line, Paired, named, pair, read
 from reports.scorecard import Scorecard
-
-#: Said of a corpus by its parts, or of the baseline of a run: not figures of their own here.
-NOT_COMPARED = ("wer_by_normalizer", *CHANGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class Cell:
         names = []
         for side, model in ((self.before, self.of.before), (self.after, self.of.after)):
             rows = side.rows(model, self.of.task, self.of.corpus)
-            own = [m.normalizer for m in rows if m.metric not in NOT_COMPARED and m.normalizer]
+            own = [m.normalizer for m in rows if is_compared(m.metric) and m.normalizer]
             if not own:
                 raise NotComparable(f"{side.name} has no scored text of {model}")
             names.append(own[0])
@@ -144,16 +142,24 @@ class Cell:
         )
 
     def add_ratio(
-        self, metric: str, tops: Sequence[Floats], bottom: Floats, normalizer: str | None
+        self,
+        metric: str,
+        tops: Sequence[Floats],
+        bottom: Floats,
+        normalizer: str | None,
+        clusters: Sequence[Hashable] | None = None,
     ) -> None:
-        """Record the change of a ratio of sums. tops: before and after; bottom: of both."""
+        """Record the change of a ratio of sums. tops: before and after; bottom: of both.
+
+        clusters: whose utterance each is, where they hang together.
+        """
         total = float(bottom.sum())
         if total <= 0:
             figure = Figure(None, len(bottom), reason="there is no audio to compare by")
             self.add(self.of, metric, (None, None), figure, normalizer=normalizer)
             return
         change = tops[1] - tops[0]
-        ci = difference_interval(change, bottom, least=1.0)
+        ci = difference_interval(change, bottom, clusters, least=1.0)
         figure = Figure(float(change.sum()) / total, len(bottom), ci, identical=not np.any(change))
         rates = (float(tops[0].sum()) / total, float(tops[1].sum()) / total)
         self.add(self.of, metric, rates, figure, normalizer=normalizer)
@@ -207,11 +213,11 @@ def _files(cell: Cell, part: str | None = None) -> tuple[str, str]:
     )
 
 
-# One function per task: it records what can be paired and returns the metrics that it did.
+# One function a kind of lines: it records what can be paired and returns the metrics that it did.
 
 
 def _recognition(cell: Cell) -> frozenset[str]:
-    metrics = ("wer", "cer", "sentence_error_rate", "success_rate")
+    metrics = TASKS[cell.of.task].compared
     normalizer = cell.normalizer()
     before, after = cell.lines(Prediction)
     paired = pair(before, after, lambda p: p.reference, lambda p: p.id, _files(cell))
@@ -245,36 +251,40 @@ def _robustness(cell: Cell) -> frozenset[str]:
     return frozenset({"wer"})
 
 
-def _non_speech(cell: Cell) -> frozenset[str]:
-    """Words heard where nobody spoke; what stands before and after speech is only listed."""
+def _rates_of(cell: Cell) -> frozenset[str]:
+    """What a task itself makes rates of, utterance by utterance."""
+    task = TASKS[cell.of.task]
+    assert task.pair is not None
     normalizer = cell.normalizer()
     before, after = cell.lines(Prediction)
     paired = pair(before, after, lambda p: p.reference, lambda p: p.id, _files(cell))
     cell.note_pairing(cell.of, paired)
-    old, new = (align(side, normalizer) for side in (paired.before, paired.after))
-    cell.add_texts(cell.of, old, new, ())
-    silent = [i for i, reference in enumerate(new.references) if not words_of(reference)]
-    metrics = ("hallucinated_words_per_minute", "hallucination_rate")
-    if not silent:
+    aligned = (align(side, normalizer) for side in (paired.before, paired.after))
+    cell.add_texts(cell.of, *aligned, ())
+    old, new = (task.pair(side, normalizer) for side in (paired.before, paired.after))
+    counts = np.any([new[metric].denominators > 0 for metric in task.compared], axis=0)
+    n = int(counts.sum())
+    if not n:
         return frozenset()
     unanswered = {
-        side.predictions[i].id for side in (old, new) for i in silent if side.predictions[i].error
+        line.id
+        for side in (paired.before, paired.after)
+        for line, counted in zip(side, counts, strict=True)
+        if counted and line.error
     }
-    if unanswered:
-        # What was not answered would look like what stayed silent.
-        reason = f"{len(unanswered)} of {len(silent)} were not answered in one of the runs"
-        for metric in metrics:
-            missing = Figure(None, len(silent), reason=reason)
+    for metric in task.compared:
+        if unanswered:
+            # What was not answered would look like what stayed silent.
+            reason = f"{len(unanswered)} of {n} were not answered in one of the runs"
+            missing = Figure(None, n, reason=reason)
             cell.add(cell.of, metric, (None, None), missing, normalizer=normalizer)
-        return frozenset(metrics)
-    words = [
-        np.array([float(len(words_of(side.hypotheses[i]))) for i in silent]) for side in (old, new)
-    ]
-    minutes = np.array([new.predictions[i].audio_seconds / 60 for i in silent])
-    ones = np.ones(len(silent))
-    cell.add_ratio(metrics[0], words, minutes, normalizer)
-    cell.add_ratio(metrics[1], [(side > 0).astype(float) for side in words], ones, normalizer)
-    return frozenset(metrics)
+            continue
+        clusters = new[metric].clusters
+        if clusters is not None:
+            clusters = [c for c, counted in zip(clusters, counts, strict=True) if counted]
+        tops = [side[metric].numerators[counts] for side in (old, new)]
+        cell.add_ratio(metric, tops, new[metric].denominators[counts], normalizer, clusters)
+    return frozenset(task.compared)
 
 
 def _speaking(cell: Cell) -> frozenset[str]:
@@ -376,13 +386,24 @@ def _conversing(cell: Cell) -> frozenset[str]:
     return frozenset(done)
 
 
-TASKS: Mapping[str, Callable[[Cell], frozenset[str]]] = {
-    "asr": _recognition,
-    "robustness": _robustness,
-    "hallucination": _non_speech,
-    "tts": _speaking,
-    "chat": _conversing,
-}
+def is_compared(metric: str) -> bool:
+    """Whether two runs' figures are compared.
+
+    Not those of a corpus by its parts, nor a run's own changes since its baseline.
+    """
+    return metric_of(metric).may_be_limited and metric_of(metric).change_of is None
+
+
+def pairing_of(task: str) -> Callable[[Cell], frozenset[str]] | None:
+    """What records the paired changes of a task and returns their metrics; None: nothing does."""
+    known = TASKS.get(task)
+    if known is None or not known.compared:
+        return None
+    if known.pair is not None:
+        return _rates_of
+    if known.lines is Prediction:
+        return _robustness if known.parts else _recognition
+    return {Spoken: _speaking, Replied: _conversing}.get(known.lines or object)
 
 
 def _add_turns(

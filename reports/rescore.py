@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from evals.conditions import conditions_of
 from evals.evaluation import Evaluation, GateBroken
 from evals.measurement import Verdict
 from evals.stored import Stored
+from evals.tasks import TASKS
 from evals.thresholds import Gate, Thresholds
 from evals.written import sha256_of
 from reports import cost, provenance, records, scorecard
@@ -161,8 +161,10 @@ def _score(
         ),
     )
     try:
-        importlib.import_module(f"evals.test_{case.task}").score(evaluation, stored)
-    except (ImportError, OSError, RuntimeError, *_UNREADABLE) as error:
+        if case.task not in TASKS:
+            raise ValueError(f"no task {case.task!r}: name its module by -p")
+        TASKS[case.task].record(evaluation, stored)
+    except (OSError, RuntimeError, *_UNREADABLE) as error:
         # RuntimeError: soundfile's, for a sound that is gone.
         raise NotRescored(f"{title} cannot be scored: {type(error).__name__}: {error}") from None
     said = f"{title}:\n  {kept.message or 'its test failed'}" if failed else None

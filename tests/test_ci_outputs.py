@@ -18,7 +18,7 @@ from adapters.catalog import Catalog
 from evals import thresholds as thresholds_file
 from evals.cases import Case
 from evals.comparison import Worsened
-from evals.plugin import TASKS
+from evals.tasks import TASKS
 from reports import github, junit, markdown
 from reports.records import Seen
 from reports.scorecard import Scorecard, WorsenedUtterances

@@ -19,7 +19,7 @@ import reports.__main__
 from adapters.catalog import Catalog
 from adapters.engines import resolve_engine
 from evals import thresholds
-from evals.plugin import TASKS
+from evals.tasks import TASKS
 from reports import cost
 from reports.metric_table import FILE as METRICS_PAGE
 from reports.metric_table import metric_table

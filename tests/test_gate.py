@@ -15,7 +15,7 @@ from evals.conditions import CONTENDED, RESUMED, UNGATED
 from evals.evaluation import Evaluation, GateBroken
 from evals.gate import decide
 from evals.measurement import ALL, Figure, Limit, Measurement, Verdict, from_property
-from evals.metrics import METRICS, TASK_METRICS
+from evals.metrics import METRICS
 from evals.predictions import Prediction
 from evals.thresholds import DEFAULT, Gate, load
 
@@ -270,10 +270,6 @@ def test_speed_of_nothing_is_not_measured() -> None:
 def test_percentiles_by_hand() -> None:
     figures = latency([float(n) for n in range(101)])
     assert [figures[f"latency_p{p}"].value for p in (50, 95, 99)] == [50.0, 95.0, 99.0]
-
-
-def test_every_metric_a_task_names_exists() -> None:
-    assert set().union(*TASK_METRICS.values()) <= set(METRICS)
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,10 @@ from evals.lines import read_lines
 from evals.llm_judge import KEY, URL, Judged, JudgeError, LlmJudge, Said, judge_answers, parse
 from evals.llm_judge_prompt import LONGEST, SYSTEM, Asked, in_words
 from evals.measurement import Measurement
-from evals.metrics import METRICS, TASK_METRICS
+from evals.metrics import METRICS
 from evals.predictions import LineFile
 from evals.replied import Replied
+from evals.tasks import TASKS
 from fixtures.dialogues import BUILTIN, Dialogues, read_dialogues
 from fixtures.expected import KINDS, Contains, expectation
 from tests.contract.installed import need
@@ -299,7 +300,7 @@ def test_one_verdict_lost_is_no_figure(lamp: Dialogues) -> None:
 def test_the_metrics_are_those_of_chat_alone() -> None:
     for name in NAMES:
         assert name in METRICS
-        assert [task for task, metrics in TASK_METRICS.items() if name in metrics] == ["chat"]
+        assert [task.name for task in TASKS.values() if name in task.metrics] == ["chat"]
 
 
 # Never the only gate

@@ -28,6 +28,7 @@ from evals.metrics import METRICS
 from evals.normalizers import normalizer
 from evals.replied import Replied
 from evals.spoken import Spoken
+from evals.tasks import TASKS
 from fixtures.dialogues import builtin_dialogues
 from reports import html_command, scorecard
 from reports.page import errors as page_errors
@@ -36,7 +37,7 @@ from reports.page.figures import FORMATS, Shown, format_of, pointer
 from reports.page.page import embedded, render, write_page
 from reports.page.plain import plain
 from reports.page.sampling import Sample, shares
-from reports.page.view import TASKS, view_of
+from reports.page.view import view_of
 from reports.scorecard import (
     Cost,
     DominantUtterance,
@@ -186,10 +187,10 @@ def test_no_figure_stands_on_the_page_without_its_key(tmp_path: Path) -> None:
     ours = [
         *(m.meaning for m in METRICS.values()),
         *(m.capitalized for m in METRICS.values()),
-        *TASKS.values(),
+        *(t.title for t in TASKS.values()),
     ]
     ours += [
-        *(t.lower() for t in TASKS.values()),
+        *(t.title.lower() for t in TASKS.values()),
         "95 % interval",
         "5 s clip p95",
         "SHA-256",

@@ -11,10 +11,11 @@ from _pytest.mark.expression import Expression
 
 from adapters.catalog import Model
 from adapters.plugin import MODELS
-from evals.cases import ASKED_FOR
 from evals.limits.plugin import THRESHOLDS
 from evals.parts import Part
 from evals.runs.plugin import worker_count
+from evals.task import Task
+from evals.tasks import TASKS
 from evals.thresholds import PRODUCTION
 from fixtures.plugin import CORPORA, sources
 
@@ -56,9 +57,12 @@ def _refuse_twins(config: pytest.Config) -> None:
 def _refuse_unheld(config: pytest.Config) -> None:
     """Conversations that were named are to be held, and not to be left out without a word."""
     held = next((s.name for s in config.stash[CORPORA] if s.holds_dialogues), None)
-    if held is not None and not _asks_for("chat", config):
+    able = [task for task in TASKS.values() if task.corpus == "dialogues"]
+    if held is not None and not any(_asks_for(task, config) for task in able):
+        names = " or ".join(task.name for task in able)
         raise pytest.UsageError(
-            f"--corpus: {held} holds conversations, which only the chat task can use: add -m chat"
+            f"--corpus: {held} holds conversations, which only the {names} task can use: "
+            f"add -m {able[0].name}"
         )
 
 
@@ -131,21 +135,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _leave_out_unasked(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of ASKED_FOR run where -m or a path names them."""
-    unasked = [task for task in ASKED_FOR if not _asks_for(task, config)]
+    """Tests of tasks that take long run where -m or a path names them."""
+    unasked = [t for t in TASKS.values() if t.where_named and not _asks_for(t, config)]
 
     def left_out(item: pytest.Item) -> bool:
-        return any(item.get_closest_marker(task) for task in unasked)
+        return any(item.get_closest_marker(task.name) for task in unasked)
 
     if gone := [item for item in items if left_out(item)]:
         config.hook.pytest_deselected(items=gone)
         items[:] = [item for item in items if not left_out(item)]
 
 
-def _asks_for(task: str, config: pytest.Config) -> bool:
-    if f"test_{task}.py" in _named_files(config):
+def _asks_for(task: Task, config: pytest.Config) -> bool:
+    if task.file_name in _named_files(config):
         return True
-    marks = {task, PRODUCTION} if task in _limited(config) else {task}
+    marks = {task.name, PRODUCTION} if task.name in _limited(config) else {task.name}
     return _selects(marks, config.option.markexpr or "")
 
 

@@ -15,6 +15,7 @@ from evals.normalizers import normalizer
 from evals.predictions import Prediction
 from evals.replied import Replied
 from evals.spoken import Spoken
+from evals.tasks import TASKS
 from fixtures.dialogues import Dialogues
 from reports.page.lines import Lines
 from reports.page.plain import plain
@@ -26,8 +27,6 @@ from reports.scorecard import Scorecard
 MOST = 3000
 #: Words and characters of a single error; a model that never stops must not fill the page.
 MOST_WORDS, MOST_CHARACTERS = 240, 1600
-#: Tasks whose lines are shown, in their order.
-TASKS = ("asr", "hallucination", "tts", "chat")
 NO_ANSWER = "no answer"
 _KINDS = ("substitution", "deletion", "insertion")
 
@@ -180,9 +179,8 @@ def errors_of(
         _look(card, run, task, model, corpus, dialogues or {}, Sample(most, seed=seed))
         for task, model, corpus in _cases(card)
     ]
-    notes = []
-    if any(m.task == "robustness" for m in card.measurements):
-        notes = ["What was misheard under the robustness task's conditions is not listed here."]
+    ran = {m.task for m in card.measurements}
+    notes = [t.not_listed for t in TASKS.values() if t.name in ran and t.not_listed]
     groups = [one.group for one in found]
     every = [one.wrong for one in found]
     return Errors(groups, every, [()] * len(every), seed, notes=notes).fewer(most)
@@ -192,8 +190,9 @@ def _cases(card: Scorecard) -> Iterable[tuple[str, str, str]]:
     cases = dict.fromkeys((m.task, m.model, m.corpus) for m in card.measurements)
     order = [c.name for c in card.models]
     rank = {name: place for place, name in enumerate(order)}
-    known = [case for case in cases if case[0] in TASKS]
-    return sorted(known, key=lambda c: (TASKS.index(c[0]), rank.get(c[1], len(rank))))
+    listed = [task.name for task in TASKS.values() if task.wrong]
+    known = [case for case in cases if case[0] in listed]
+    return sorted(known, key=lambda c: (listed.index(c[0]), rank.get(c[1], len(rank))))
 
 
 def _look(
@@ -207,9 +206,10 @@ def _look(
 ) -> _Found:
     file = f"{model}/{task}/{corpus}.jsonl"
     group = Group(model, task, corpus, file, 0, 0, _normalizer(card, task, model, corpus))
-    if task == "tts":
+    kind = TASKS[task].lines
+    if kind is Spoken:
         return _sentences(group, run, wrong)
-    if task == "chat":
+    if kind is Replied:
         return _turns(group, run, dialogues.get(corpus), wrong)
     return _utterances(group, run, wrong)
 

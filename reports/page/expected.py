@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from evals.tasks import TASKS
 from evals.written import as_folder
 from fixtures.dialogues import Dialogues, read_dialogues
 from fixtures.rows import CorpusError
@@ -14,10 +15,11 @@ from reports.scorecard import Scorecard
 def dialogues_of(card: Scorecard, run: Path) -> Mapping[str, Dialogues]:
     """The dialogues of a run's chat task by their name; those that cannot be read are left out."""
     found: dict[str, Dialogues] = {}
-    cells = {(m.model, m.corpus) for m in card.measurements if m.task == "chat"}
-    for model, corpus in sorted(cells):
+    kept = {task.name for task in TASKS.values() if task.corpus == "dialogues"}
+    cells = {(m.model, m.task, m.corpus) for m in card.measurements if m.task in kept}
+    for model, task, corpus in sorted(cells):
         try:
-            folder = run / as_folder(model) / "chat"
+            folder = run / as_folder(model) / as_folder(task)
             as_folder(corpus)
         except ValueError:
             continue  # the name leads out of the run

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from evals import task as task_columns
 from evals.conditions import CONTENDED, MIXED, RESUMED, UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import MISSING, Measurement
-from evals.metrics import metric_of
+from evals.metrics import METRICS, metric_of
+from evals.tasks import TASKS, title_of
 from reports.page.figures import Shown, Source, format_of
 from reports.page.plain import plain
 from reports.scorecard import Scorecard
@@ -16,16 +18,6 @@ from reports.scorecard import Scorecard
 #: Of the utterances that got worse, this many are shown of each model and corpus.
 SHOWN_WORSENED = 30
 SHOWN_CONFUSIONS = 10
-#: Names of tasks for people.
-TASKS: Mapping[str, str] = {
-    "asr": "Recognition",
-    "latency": "Latency of a 5 s clip",
-    "smoke": "First contact",
-    "tts": "Voices",
-    "chat": "Conversation",
-    "robustness": "Robustness",
-    "hallucination": "Words in non-speech",
-}
 _EXITS = {
     0: "every test passed",
     1: "a test failed",
@@ -33,50 +25,6 @@ _EXITS = {
     3: "an error inside pytest",
     4: "a usage error",
     5: "no test ran",
-}
-#: Heading, task and metric of each column of a task's table; the others are in "all figures".
-_COLUMNS: Mapping[str, Sequence[tuple[str, str, str]]] = {
-    "asr": (
-        ("WER", "asr", "wer"),
-        ("CER", "asr", "cer"),
-        ("Answered", "asr", "success_rate"),
-        ("RTF", "asr", "rtf"),
-        ("p95", "asr", "latency_p95"),
-        ("5 s clip p95", "latency", "latency_p95"),
-        ("Load", "asr", "load_time"),
-        ("Memory", "asr", "peak_memory"),
-    ),
-    "tts": (
-        ("WER", "tts", "wer"),
-        ("Answered", "tts", "success_rate"),
-        ("Usable", "tts", "usable_rate"),
-        ("MOS", "tts", "dnsmos_overall"),
-        ("RTF", "tts", "rtf"),
-        ("p95", "tts", "latency_p95"),
-        ("First audio", "tts", "first_audio_p95"),
-        ("Words", "tts", "speaking_rate"),
-        ("Load", "tts", "load_time"),
-        ("Memory", "tts", "peak_memory"),
-    ),
-    "chat": (
-        ("Turns", "chat", "turn_success_rate"),
-        ("Dialogues", "chat", "dialogue_success_rate"),
-        ("Typed turns", "chat", "typed_success_rate"),
-        ("Memory of turns", "chat", "memory_rate"),
-        ("Spoken WER", "chat", "speech_text_wer"),
-        ("MOS", "chat", "dnsmos_overall"),
-        ("First audio p95", "chat", "first_audio_p95"),
-        ("Answer p95", "chat", "latency_p95"),
-        ("Memory", "chat", "peak_memory"),
-    ),
-    "hallucination": (
-        ("Words", "hallucination", "hallucinated_words_per_minute"),
-        ("Clips with words", "hallucination", "hallucination_rate"),
-        ("Loops", "hallucination", "loops"),
-        ("Phantom phrases", "hallucination", "phantom_phrases"),
-        ("Before speech", "hallucination", "leading_insertions"),
-        ("After speech", "hallucination", "trailing_insertions"),
-    ),
 }
 
 
@@ -538,7 +486,7 @@ class _Builder:
                 state=m.verdict,
                 model=source.text(*at, "model"),
                 corpus=source.text(*at, "corpus"),
-                task=TASKS.get(m.task, m.task),
+                task=plain(title_of(m.task)),
                 metric=metric_of(m.metric).capitalized,
                 slice=None if m.slice == "all" else source.text(*at, "slice"),
                 cell=self._cell(index),
@@ -628,31 +576,34 @@ class _Builder:
             cases = list(dict.fromkeys((m.model, m.corpus) for m in own))
             wanted = [
                 column
-                for column in _COLUMNS.get(task, ())
-                if any((m.task, m.metric) == column[1:] for m in self._card.measurements)
+                for column in (TASKS[task].columns_on("page") if task in TASKS else ())
+                if any(
+                    (m.task, m.metric) == (column.task or task, column.metric)
+                    for m in self._card.measurements
+                )
             ]
             yield TaskTable(
                 task=task,
-                title=TASKS.get(task, plain(task)),
+                title=plain(title_of(task)),
                 graded=any(key[0] == task for key in self._letters),
-                columns=[self._column(*column) for column in wanted],
+                columns=[self._column(column) for column in wanted],
                 rows=[self._row(task, *case, wanted) for case in cases] if wanted else [],
                 heads=[self._case(task, *case) for case in cases],
                 details=list(self._details(task, own, cases)),
             )
 
-    def _column(self, heading: str, task: str, metric: str) -> Column:
-        m = next(m for m in self._card.measurements if (m.task, m.metric) == (task, metric))
-        return Column(
-            heading, plain(metric_of(metric, m.unit).shown_unit), metric_of(metric).meaning
-        )
+    def _column(self, column: task_columns.Column) -> Column:
+        metric = METRICS[column.metric]
+        heading = column.heading or metric.page_heading
+        return Column(heading, plain(metric.shown_unit), metric.meaning)
 
     def _row(
-        self, task: str, model: str, corpus: str, columns: Sequence[tuple[str, str, str]]
+        self, task: str, model: str, corpus: str, columns: Sequence[task_columns.Column]
     ) -> Row:
         cells = []
         place = self._letters.get((task, model, corpus))
-        for _, of, metric in columns:
+        for column in columns:
+            of, metric = column.task or task, column.metric
             index = self._found.get((of, model, corpus, metric, "all"))
             if index is None and of != task:
                 # The tasks of a group that have no corpus of their own.
@@ -697,13 +648,14 @@ class _Builder:
         self, task: str, own: Sequence[Measurement], cases: Sequence[tuple[str, str]]
     ) -> Iterator[Detail]:
         """Slices are left out where they say a corpus's parts: the heat map has them."""
+        mapped = TASKS[task].sliced if task in TASKS and not TASKS[task].where_named else ()
         keys = dict.fromkeys(
             (m.metric, "all" if m.is_whole else m.slice)
             for m in own
-            if m.is_whole or m.metric != "wer" or task != "asr"
+            if m.is_whole or m.metric not in mapped
         )
         for metric, part in keys:
-            if metric == "wer_by_normalizer":
+            if not metric_of(metric).may_be_limited:
                 continue  # a row for each normalizer, of which `sensitivity` tells what matters
             unit = next(m.unit for m in own if m.metric == metric)
             indices = [self._found.get((task, *case, metric, part)) for case in cases]
@@ -754,7 +706,7 @@ class _Builder:
 
             yield CostLine(
                 model=source.text(*at, "model"),
-                task=TASKS.get(cost.task, plain(cost.task)),
+                task=plain(title_of(cost.task)),
                 corpus=source.text(*at, "corpus"),
                 hardware=source.text(*at, "hardware"),
                 per_audio_hour=self._maybe("money", *at, "per_audio_hour"),
@@ -837,7 +789,7 @@ class _Builder:
             source = self._source
             yield Unmeasured(
                 model=source.text(*at, "model"),
-                task=TASKS.get(m.task, plain(m.task)),
+                task=plain(title_of(m.task)),
                 corpus=source.text(*at, "corpus"),
                 verdict=source.show("words", *at, "verdict"),
                 state=m.verdict,
@@ -847,7 +799,7 @@ class _Builder:
 
     def _missed(self, index: int) -> Shown:
         m = self._card.measurements[index]
-        if m.slice == "all" or m.metric not in ("wer_drift", "wer"):
+        if m.slice == "all" or not (m.task in TASKS and TASKS[m.task].parts):
             return self._source.show("words", "measurements", index, "metric")
         return self._source.text("measurements", index, "slice")
 

@@ -1,0 +1,84 @@
+"""Speech recognition: what it reports, and its figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evals.metrics import MACHINE, SPEED
+from evals.predictions import Prediction
+from evals.task import SCREENS, Column, Task
+
+if TYPE_CHECKING:
+    from evals.evaluation import Evaluation
+    from evals.stored import Stored
+
+
+def score(evaluation: Evaluation, stored: Stored) -> None:
+    """From the predictions to figures."""
+    from evals.asr_scores import accuracy_of, details, speed_of
+    from evals.baseline import held_to_baseline
+    from evals.explanation import explain
+    from evals.table import tabulate
+
+    table = tabulate(stored.read(Prediction), stored.normalizer)
+    evaluation.record(accuracy_of(table), normalizer=stored.normalizer)
+    evaluation.record(details(table), normalizer=stored.normalizer)
+    evaluation.record(speed_of(table.timings))
+    evaluation.record(stored.figures())
+    explain(evaluation, table)
+    if stored.baseline is not None:
+        held_to_baseline(evaluation, stored.baseline, stored.facts["content_hash"], table)
+
+
+TASK = Task(
+    name="asr",
+    title="Recognition",
+    meaning="speech recognition over a corpus",
+    corpus="speech",
+    protocol="asr",
+    lines=Prediction,
+    own_metrics=(
+        "wer",
+        "cer",
+        "mer",
+        "wil",
+        "sentence_error_rate",
+        "worst_slice_wer",
+        "number_error_rate",
+        "entity_error_rate",
+        "casing_error_rate",
+        "punctuation_error_rate",
+        "loops",
+        "batch_change_rate",
+        "length_ratio",
+        "hits",
+        "substitutions",
+        "deletions",
+        "insertions",
+        "wer_change",
+        "cer_change",
+        "sentence_error_rate_change",
+        "success_rate_change",
+        "wer_by_normalizer",
+        "success_rate",
+        *SPEED,
+        *MACHINE,
+        "first_token_p50",
+        "first_token_p95",
+    ),
+    score=score,
+    essential="wer",
+    columns=(
+        Column("wer", interval=True),
+        Column("cer"),
+        Column("success_rate"),
+        Column("rtf"),
+        Column("latency_p95", on=SCREENS),
+        Column("latency_p95", task="latency", on=SCREENS, heading="5 s clip p95", short="5 s clip"),
+        Column("load_time", on=SCREENS),
+        Column("peak_memory"),
+    ),
+    sliced=frozenset({"wer"}),
+    compared=("wer", "cer", "sentence_error_rate", "success_rate"),
+    wrong=True,
+)

@@ -1,0 +1,123 @@
+"""Conversation: what it reports, and its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evals.metrics import LATENCIES, MACHINE
+from evals.replied import Replied
+from evals.task import SCREENS, TERMINAL, Column, Task
+
+if TYPE_CHECKING:
+    from evals.evaluation import Evaluation
+    from evals.stored import Stored
+
+
+def score(evaluation: Evaluation, stored: Stored) -> None:
+    """From the answers and what was expected of them to figures."""
+    from evals.chat_scores import (
+        answer_length,
+        chat_speed,
+        llm_judged,
+        propagation,
+        spoken_answers,
+        success,
+    )
+    from evals.lines import read_lines
+    from evals.llm_judge import Judged
+    from evals.tts_scores import clips
+    from fixtures.dialogues import read_dialogues
+
+    replies = [*stored.read(Replied)]
+    lines = [line for line in replies if not line.typed]
+    typed = [line for line in replies if line.typed]
+    dialogues = read_dialogues(stored.path().with_name(stored.facts["dialogues"]), recordings=False)
+    evaluation.record(stored.figures())
+    evaluation.record(chat_speed(lines))
+    evaluation.record(success(lines, dialogues))
+    evaluation.record(
+        propagation(lines, typed, dialogues, stored.normalizer), normalizer=stored.normalizer
+    )
+    evaluation.record(answer_length(lines))
+    sounds = clips([line.as_spoken() for line in lines], stored.run)
+    for number, judge in enumerate(stored.facts["judges"]):
+        agreement = spoken_answers(lines, sounds, judge, stored.normalizer)
+        if number:
+            agreement = {"speech_text_wer": agreement["speech_text_wer"]}
+        evaluation.record(
+            agreement,
+            normalizer=stored.normalizer,
+            **({"slice_name": f"judge={judge}"} if number else {}),
+        )
+    evaluation.record(stored.figures("listened"))
+    if verdict_file(stored).exists():
+        judged = read_lines(verdict_file(stored), Judged)
+        evaluation.record(llm_judged(lines, dialogues, judged))
+
+
+def verdict_file(stored: Stored) -> Path:
+    """The file with what `--llm-judge` said of each answer."""
+    return stored.path().with_suffix(".llm-judge.jsonl")
+
+
+TASK = Task(
+    name="chat",
+    title="Conversation",
+    meaning="spoken conversations with an assistant",
+    corpus="dialogues",
+    protocol="chat",
+    lines=Replied,
+    own_metrics=(
+        "turn_success_rate",
+        "dialogue_success_rate",
+        "instruction_following",
+        "memory_rate",
+        "typed_success_rate",
+        "hearing_loss",
+        "user_wer",
+        "speech_text_wer",
+        "answer_words",
+        "llm_judged_rate",
+        "llm_agreement",
+        "llm_kappa",
+        "llm_unparsable",
+        "success_rate",
+        *LATENCIES,
+        *MACHINE,
+        "usable_rate",
+        "speaking_rate",
+        "loudness",
+        "clipped_rate",
+        "dnsmos_overall",
+        "dnsmos_speech",
+        "dnsmos_background",
+        "dnsmos_p808",
+        "first_token_p50",
+        "first_token_p95",
+        "first_audio_p50",
+        "first_audio_p95",
+    ),
+    score=score,
+    essential="turn_success_rate",
+    columns=(
+        Column("turn_success_rate", interval=True),
+        Column("dialogue_success_rate"),
+        Column("typed_success_rate", on=SCREENS),
+        Column("memory_rate", on=SCREENS),
+        Column("llm_judged_rate", on=TERMINAL, digits=1),
+        Column("llm_kappa", on=TERMINAL),
+        Column("speech_text_wer", digits=1),
+        Column("dnsmos_overall", on=SCREENS),
+        Column("first_token_p95", on=TERMINAL),
+        Column("first_audio_p95", heading="First audio p95", short="audio s"),
+        Column("latency_p95", on=SCREENS, heading="Answer p95", short="whole s"),
+        Column("answer_words", on=TERMINAL),
+        Column("load_time", on=TERMINAL),
+        Column("peak_memory", on=SCREENS),
+    ),
+    row_name="assistant",
+    where_named=True,
+    compared=("success_rate", "turn_success_rate", "typed_success_rate", "user_wer"),
+    wrong=True,
+)

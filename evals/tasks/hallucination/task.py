@@ -1,0 +1,71 @@
+"""Non-speech: what it reports, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from evals.predictions import Prediction
+from evals.task import SCREENS, Column, Shares, Task
+
+if TYPE_CHECKING:
+    from evals.evaluation import Evaluation
+    from evals.stored import Stored
+
+
+def score(evaluation: Evaluation, stored: Stored) -> None:
+    """From the predictions to figures."""
+    from evals.hallucination import hallucination
+
+    figures = hallucination(stored.read(Prediction), stored.normalizer)
+    evaluation.record(figures, normalizer=stored.normalizer)
+
+
+def pair(lines: Sequence[Prediction], normalizer_name: str) -> Mapping[str, Shares]:
+    """Words by minute, and clips with any word, of the clips without speech."""
+    import numpy as np
+
+    from evals.hallucination import words_of
+    from evals.normalizers import normalizer
+
+    clean = normalizer(normalizer_name)
+    silent = np.array([not words_of(clean(line.reference)) for line in lines], bool)
+    words = np.array([float(len(words_of(clean(line.hypothesis)))) for line in lines]) * silent
+    minutes = np.array([line.audio_seconds / 60 for line in lines]) * silent
+    return {
+        "hallucinated_words_per_minute": Shares(words, minutes),
+        "hallucination_rate": Shares((words > 0).astype(float), silent.astype(float)),
+    }
+
+
+TASK = Task(
+    name="hallucination",
+    title="Words in non-speech",
+    meaning="words heard where nobody spoke",
+    corpus="speech",
+    protocol="asr",
+    lines=Prediction,
+    own_metrics=(
+        "hallucinated_words_per_minute",
+        "hallucination_rate",
+        "loops",
+        "phantom_phrases",
+        "leading_insertions",
+        "trailing_insertions",
+    ),
+    score=score,
+    counts_for="asr",
+    columns=(
+        Column("hallucinated_words_per_minute"),
+        Column("hallucination_rate"),
+        Column("loops"),
+        Column("phantom_phrases", on=SCREENS),
+        Column("leading_insertions", on=SCREENS),
+        Column("trailing_insertions", on=SCREENS),
+    ),
+    row_name="non-speech",
+    where_named=True,
+    compared=("hallucinated_words_per_minute", "hallucination_rate"),
+    pair=pair,
+    wrong=True,
+)

@@ -1,0 +1,1 @@
+"""Disturbed speech."""

@@ -1,0 +1,77 @@
+"""Speech synthesis: what it reports, and its figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evals.measurement import ALL
+from evals.metrics import MACHINE, SPEED, VOICE
+from evals.spoken import Spoken
+from evals.task import SCREENS, TERMINAL, Column, Task
+
+if TYPE_CHECKING:
+    from evals.evaluation import Evaluation
+    from evals.stored import Stored
+
+
+def score(evaluation: Evaluation, stored: Stored) -> None:
+    """From what was said, and what recognizers heard of it, to figures."""
+    from evals.dominant import name_dominant
+    from evals.tts_scores import (
+        answers,
+        by_part,
+        clips,
+        heard_by,
+        intelligibility,
+        signal,
+        tts_speed,
+    )
+
+    lines = [*stored.read(Spoken)]
+    evaluation.record(tts_speed(lines))
+    evaluation.record(stored.figures())
+    judges = stored.facts["judges"]
+    for number, judge in enumerate(judges):
+        part = f"judge={judge}" if number else ALL
+        figures = intelligibility(lines, judge, stored.normalizer)
+        evaluation.record(figures, normalizer=stored.normalizer, slice_name=part)
+        if figures["wer"].value is not None:
+            name_dominant(evaluation, heard_by(lines, judge, stored.normalizer), part)
+    for name, figure in by_part(lines, judges[0], stored.normalizer).items():
+        evaluation.record({"wer": figure}, normalizer=stored.normalizer, slice_name=name)
+    sounds = clips(lines, stored.run)
+    evaluation.record(answers(lines, sounds))
+    evaluation.record(signal(sounds))
+    evaluation.record(stored.figures("listened"))
+
+
+TASK = Task(
+    name="tts",
+    title="Voices",
+    meaning="speech synthesis of a list of sentences",
+    corpus="sentences",
+    protocol="tts",
+    lines=Spoken,
+    own_metrics=("wer", "cer", "success_rate", *SPEED, *MACHINE, *VOICE),
+    score=score,
+    essential="wer",
+    columns=(
+        Column("wer", interval=True),
+        Column("success_rate"),
+        Column("usable_rate"),
+        Column("dnsmos_overall"),
+        Column("utmos", on=TERMINAL, where_measured=True),
+        Column("rtf"),
+        Column("latency_p95", on=SCREENS),
+        Column("first_audio_p95", on=SCREENS),
+        Column("loudness", on=TERMINAL),
+        Column("speaking_rate", on=SCREENS, digits=1),
+        Column("load_time", on=SCREENS),
+        Column("peak_memory"),
+    ),
+    row_name="voice",
+    sliced=frozenset({"wer"}),
+    where_named=True,
+    compared=("wer", "cer", "success_rate"),
+    wrong=True,
+)
