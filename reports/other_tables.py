@@ -1,4 +1,4 @@
-"""Tables of the tasks that have one of their own: voices, drifts, words in non-speech."""
+"""A table for each task that ran: models on corpora, or conditions where a task has parts."""
 
 from __future__ import annotations
 
@@ -10,127 +10,140 @@ from rich.text import Text
 from evals.conditions import UNGATED
 from evals.fair_timing import BUSY
 from evals.measurement import Measurement
-from evals.robustness import CLEAN
-from reports.scorecard import Grade, Scorecard
+from evals.metric import PER_CENT, Metric
+from evals.metrics import METRICS
+from evals.task import Column, Task
+from evals.tasks import TASKS
+from evals.thresholds import Thresholds
+from reports.scorecard import Scorecard
 
 #: What stands behind a figure whose limit is not shown to be kept.
 MARK = {"fail": " x", "inconclusive": " ?"}
-_HALLUCINATION = (
-    ("words/min", "hallucinated_words_per_minute", "{:.2f}", 1),
-    ("clips %", "hallucination_rate", "{:.1f}", 100),
-    ("loops", "loops", "{:.0f}", 1),
-    ("phantoms", "phantom_phrases", "{:.0f}", 1),
-    ("before", "leading_insertions", "{:.0f}", 1),
-    ("after", "trailing_insertions", "{:.0f}", 1),
-)
+_GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
 
-_VOICE = (
-    ("WER %", "wer", "{:.2f}", 100),
-    ("95 % interval", "wer", "", 100),
-    ("ok %", "success_rate", "{:.1f}", 100),
-    ("usable %", "usable_rate", "{:.1f}", 100),
-    ("MOS", "dnsmos_overall", "{:.2f}", 1),
-    ("UTMOS", "utmos", "{:.2f}", 1),
-    ("RTF", "rtf", "{:.3f}", 1),
-    ("p95 s", "latency_p95", "{:.2f}", 1),
-    ("first s", "first_audio_p95", "{:.2f}", 1),
-    ("LUFS", "loudness", "{:.1f}", 1),
-    ("words/s", "speaking_rate", "{:.1f}", 1),
-    ("load s", "load_time", "{:.2f}", 1),
-    ("MB", "peak_memory", "{:,.0f}", 1),
-)
+def task_tables(card: Scorecard, thresholds: Thresholds) -> Iterator[Table]:
+    """The tables, in the order of the tasks; with no measurement at all an empty first one."""
+    first = next(iter(TASKS))
+    for task in TASKS.values():
+        if task.shown_with is not None:
+            continue
+        here = {task.name, *(t.name for t in TASKS.values() if t.shown_with == task.name)}
+        rows = [m for m in card.measurements if m.task in here]
+        if not rows and (card.measurements or task.name != first):
+            continue
+        if task.parts:
+            yield _by_part(task, rows)
+        elif task.essential is not None:
+            yield _graded(task, rows, card, thresholds)
+        else:
+            yield _plain(task, rows)
 
 
-_CHAT = (
-    ("turns %", "turn_success_rate", "{:.1f}", 100),
-    ("95 % interval", "turn_success_rate", "", 100),
-    ("dialogues %", "dialogue_success_rate", "{:.1f}", 100),
-    ("typed %", "typed_success_rate", "{:.1f}", 100),
-    ("memory %", "memory_rate", "{:.1f}", 100),
-    ("LLM %", "llm_judged_rate", "{:.1f}", 100),
-    ("kappa", "llm_kappa", "{:.2f}", 1),
-    ("said WER %", "speech_text_wer", "{:.1f}", 100),
-    ("MOS", "dnsmos_overall", "{:.2f}", 1),
-    ("text s", "first_token_p95", "{:.2f}", 1),
-    ("audio s", "first_audio_p95", "{:.2f}", 1),
-    ("whole s", "latency_p95", "{:.2f}", 1),
-    ("words", "answer_words", "{:.0f}", 1),
-    ("load s", "load_time", "{:.2f}", 1),
-    ("MB", "peak_memory", "{:,.0f}", 1),
-)
+def _by_part(task: Task, rows: Sequence[Measurement]) -> Table:
+    """A line per part, a column per model and corpus.
 
-
-def other_tables(card: Scorecard) -> Iterator[Table]:
-    """A table for each such task that ran."""
-    measurements = card.measurements
-    if rows := [m for m in measurements if m.task == "tts"]:
-        yield _graded("voice", "tts", _VOICE, rows, card.grades)
-    if rows := [m for m in measurements if m.task == "chat"]:
-        yield _graded("assistant", "chat", _CHAT, rows, card.grades)
-    if rows := [m for m in measurements if m.task == "robustness"]:
-        yield _robustness(rows)
-    if rows := [m for m in measurements if m.task == "hallucination"]:
-        yield _hallucination(rows)
-
-
-def _robustness(rows: Sequence[Measurement]) -> Table:
-    """A line per condition, a column per model and corpus, as points of WER with the interval."""
-    table = _table("WER drift, in points")
+    The last of the task's columns is the figure of each part; those before it are of what the
+    parts are held against.
+    """
+    *bases, each = task.columns_on("terminal")
+    of_each = METRICS[each.metric]
+    table = _table(f"{of_each.title}, in {of_each.shown_unit}")
     runs = list(dict.fromkeys((m.model, m.corpus) for m in rows))
     for model, corpus in runs:
         table.add_column(f"{model}\n{corpus}", justify="right", no_wrap=True)
     found = {(m.model, m.corpus, m.metric, m.slice): m for m in rows}
-    clean = [found.get((*run, "wer", CLEAN)) for run in runs]
-    table.add_row("clean: WER", *[_cell(m, "{:.2f}", 100) for m in clean])
-    for condition in dict.fromkeys(m.slice for m in rows if m.metric == "wer_drift"):
-        drifts = [found.get((*run, "wer_drift", condition)) for run in runs]
-        table.add_row(condition, *[_cell(m, "{:+.1f}", 100) for m in drifts])
+    parts = dict.fromkeys(m.slice for m in rows if m.metric == each.metric)
+    for base in bases:
+        for name in dict.fromkeys(m.slice for m in rows if m.metric == base.metric):
+            if name not in parts:
+                cells = [found.get((*run, base.metric, name)) for run in runs]
+                title = METRICS[base.metric].title
+                table.add_row(f"{name}: {title}", *[_with_interval(m, base) for m in cells])
+    for name in parts:
+        cells = [found.get((*run, each.metric, name)) for run in runs]
+        table.add_row(name, *[_with_interval(m, each) for m in cells])
+    return table
+
+
+def _plain(task: Task, rows: Sequence[Measurement]) -> Table:
+    """A line per model and corpus; each figure with its interval."""
+    table = _table(task.row_name, "corpus")
+    whole = [m for m in rows if m.is_whole]
+    columns = _columns(task, whole)
+    for column in columns:
+        table.add_column(_heading(column), justify="right", no_wrap=True)
+    found = {(m.model, m.corpus, m.metric): m for m in whole}
+    for model, corpus in dict.fromkeys((m.model, m.corpus) for m in rows):
+        cells = [found.get((model, corpus, column.metric)) for column in columns]
+        table.add_row(
+            model, corpus, *[_with_interval(m, c) for m, c in zip(cells, columns, strict=True)]
+        )
     return table
 
 
 def _graded(
-    what: str,
-    task: str,
-    columns: Sequence[tuple[str, str, str, int]],
-    rows: Sequence[Measurement],
-    grades: Sequence[Grade],
+    task: Task, rows: Sequence[Measurement], card: Scorecard, thresholds: Thresholds
 ) -> Table:
-    """A line per model and corpus; an empty format is the interval of the metric before."""
-    table = _table(what, "corpus", "grade")
-    found = {(m.model, m.corpus, m.metric): m for m in rows if m.is_whole}
-    # Engines that do not stream have no first audio, and who names no network gets no UTMOS.
-    had = {m.metric for m in rows if m.value is not None or m.metric != "utmos"}
-    shown = [c for c in columns if c[1] in had]
-    for heading, *_ in shown:
-        table.add_column(heading, justify="right", no_wrap=True)
+    """A line per model and corpus, with its grade and its gate; figures with their letters."""
+    table = _table(task.row_name, "corpus", "grade")
+    columns = _columns(task, [m for m in rows if m.is_whole])
+    for column in columns:
+        table.add_column(_heading(column), justify="right", no_wrap=True)
+        if column.interval:
+            table.add_column("95 % interval", justify="right", no_wrap=True)
     table.add_column("gate")
-    for grade in grades:
-        for corpus in (c for c in grade.corpora if c.task == task):
-            cells = []
-            for _, metric, form, scale in shown:
-                m = found.get((grade.model, corpus.corpus, metric))
-                if not form:
-                    ends = [f"{scale * end:.1f}" for end in m.ci] if m and m.ci else ["-"]
-                    cells.append(Text(" to ".join(ends)))
-                else:
-                    cells.append(_cell(m, form, scale, corpus.metrics.get(f"{task}/{metric}")))
-            table.add_row(grade.model, corpus.corpus, corpus.grade or "-", *cells, grade.gate)
+    for grade in card.grades:
+        own = [m for m in rows if m.model == grade.model and m.is_whole]
+        if not own:
+            continue
+        letters = {c.corpus: c.grade for c in grade.corpora if c.task == task.name}
+        for corpus in [*letters] or [""]:
+            letter = letters.get(corpus) or "-"
+            cells: list[Text] = []
+            for column in columns:
+                m = _find(own, task, column, corpus)
+                cells.append(_with_letter(m, column, thresholds))
+                if column.interval:
+                    cells.append(Text(_interval(m)))
+            table.add_row(
+                grade.model,
+                corpus or "-",
+                Text(letter, style=_GRADE_STYLE.get(letter, "")),
+                *cells,
+                Text(grade.gate, style="red" if grade.gate == "fail" else ""),
+            )
     return table
 
 
-def _hallucination(rows: Sequence[Measurement]) -> Table:
-    table = _table("non-speech", "corpus")
-    for heading, *_ in _HALLUCINATION:
-        table.add_column(heading, justify="right", no_wrap=True)
-    found = {(m.model, m.corpus, m.metric): m for m in rows}
-    for model, corpus in dict.fromkeys((m.model, m.corpus) for m in rows):
-        cells = [
-            _cell(found.get((model, corpus, metric)), form, scale)
-            for _, metric, form, scale in _HALLUCINATION
-        ]
-        table.add_row(model, corpus, *cells)
-    return table
+def _columns(task: Task, rows: Sequence[Measurement]) -> list[Column]:
+    """Those that a row has; an engine that does not stream, for one, has no first audio."""
+    have = {(m.task, m.metric) for m in rows}
+    measured = {(m.task, m.metric) for m in rows if m.value is not None}
+    return [
+        c
+        for c in task.columns_on("terminal")
+        if (c.task or task.name, c.metric) in (measured if c.where_measured else have)
+    ]
+
+
+def _heading(column: Column) -> str:
+    return column.short or METRICS[column.metric].terminal_heading
+
+
+def _find(
+    own: Sequence[Measurement], task: Task, column: Column, corpus: str
+) -> Measurement | None:
+    """The figure; one of another task counts on every corpus, since that has none of its own."""
+    wanted = (column.task or task.name, column.metric)
+    return next(
+        (
+            m
+            for m in own
+            if (m.task, m.metric) == wanted and (m.corpus == corpus or column.task is not None)
+        ),
+        None,
+    )
 
 
 def _table(*headings: str) -> Table:
@@ -140,17 +153,46 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _cell(m: Measurement | None, form: str, scale: int, letter: str | None = None) -> Text:
-    """The figure: with its letter where it is graded, else with its interval."""
+def _with_letter(m: Measurement | None, column: Column, thresholds: Thresholds) -> Text:
+    """The figure with its letter, where it is graded."""
+    if m is None or m.value is None:
+        return _missing(m)
+    letter = thresholds.grade(m.task, m.metric, m.value)
+    shown = _metric(m).number(m.value, column.digits)
+    return _marked(m, f"{shown} {letter}" if letter and not UNGATED & set(m.conditions) else shown)
+
+
+def _with_interval(m: Measurement | None, column: Column) -> Text:
+    """The figure with its interval."""
+    if m is None or m.value is None:
+        return _missing(m)
+    metric = _metric(m)
+    shown = metric.number(m.value, column.digits)
+    if m.ci is not None:
+        low, high = (metric.number(end, column.digits) for end in m.ci)
+        shown += f" [{low}, {high}]"
+    return _marked(m, shown)
+
+
+def _missing(m: Measurement | None) -> Text:
     if m is None:
         return Text("not run", style="dim")
-    if m.value is None:
-        return Text(m.verdict.replace("_", " "), style="red" if m.verdict == "error" else "yellow")
-    text = form.format(scale * m.value)
-    if letter is not None:
-        text += f" {letter}"
-    elif m.ci is not None and m.task not in ("tts", "chat"):
-        text += " [{}, {}]".format(*(form.format(scale * end) for end in m.ci))
+    return Text(m.verdict.replace("_", " "), style="red" if m.verdict == "error" else "yellow")
+
+
+def _marked(m: Measurement, shown: str) -> Text:
     unfair = bool((UNGATED | {BUSY}) & set(m.conditions))
     mark = " ~" if unfair else MARK.get(m.verdict, "")
-    return Text(text + mark, style="red" if m.verdict == "fail" else "")
+    return Text(shown + mark, style="red" if m.verdict == "fail" else "")
+
+
+def _interval(m: Measurement | None) -> str:
+    if m is None or m.ci is None:
+        return "-"
+    metric = _metric(m)
+    digits = 1 if metric.scale == PER_CENT else None
+    return " to ".join(metric.number(end, digits) for end in m.ci)
+
+
+def _metric(m: Measurement) -> Metric:
+    return METRICS[m.metric]

@@ -4,45 +4,30 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from evals.conditions import CONTENDED, UNGATED
 from evals.evaluation import ANSWERED, describe
 from evals.fair_timing import BUSY
-from evals.measurement import MISSING, Measurement
+from evals.measurement import MISSING
 from evals.thresholds import Thresholds
 from reports import references_to_look_at
 from reports.as_text import plain
 from reports.changes import AGAINST_MARGIN
 from reports.decision import decision_lines
 from reports.dominant import dominant_line
-from reports.other_tables import MARK, other_tables
+from reports.other_tables import task_tables
 from reports.scorecard import Scorecard
 
-#: Heading, task, metric and format of each column of figures; units are in the heading.
-_COLUMNS = (
-    ("WER %", "asr", "wer", "{:.2%}"),
-    ("CER %", "asr", "cer", "{:.2%}"),
-    ("ok %", "asr", "success_rate", "{:.1%}"),
-    ("RTF", "asr", "rtf", "{:.3f}"),
-    ("p95 s", "asr", "latency_p95", "{:.2f}"),
-    ("5 s clip", "latency", "latency_p95", "{:.2f}"),
-    ("load s", "asr", "load_time", "{:.2f}"),
-    ("MB", "asr", "peak_memory", "{:,.0f}"),
-)
 #: Wide enough for any table: a narrow terminal wraps its lines, which loses nothing.
 _TABLE_WIDTH = 200
 _TEXT_WIDTH = 100
-#: Tasks whose figures are in the first table.
-RECOGNITION = ("smoke", "asr", "latency")
 _SHOWN_WORSENED = 5
-_GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
 
 def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, color: bool) -> str:
@@ -63,9 +48,7 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
         wrapped = textwrap.fill(text, max(width, _TEXT_WIDTH), subsequent_indent="  ")
         console.print(Text(wrapped, style=style), soft_wrap=True)
 
-    if any(m.task in RECOGNITION for m in card.measurements) or not card.measurements:
-        console.print(_table(card, thresholds))
-    for table in other_tables(card):
+    for table in task_tables(card, thresholds):
         console.print(table)
     say(_legend(card), "dim")
     for line in _problems(card, thresholds):
@@ -84,60 +67,6 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
         console.print(Text(f"  {plain(line)}"), soft_wrap=True)
     console.print(Text(f"Scorecard: {path}"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
-
-
-def _table(card: Scorecard, thresholds: Thresholds) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("model", no_wrap=True)
-    table.add_column("corpus", no_wrap=True)
-    table.add_column("grade")
-    shown = [c for c in _COLUMNS if any((m.task, m.metric) == c[1:3] for m in card.measurements)]
-    for heading, *_ in shown:
-        table.add_column(heading, justify="right")
-        if heading.startswith("WER"):
-            table.add_column("95 % interval", justify="right", no_wrap=True)
-    table.add_column("gate")
-    for grade in card.grades:
-        own = [m for m in card.measurements if m.model == grade.model and m.is_whole]
-        if not any(m.task in RECOGNITION for m in own):
-            continue
-        per_corpus = {c.corpus: c for c in grade.corpora if c.task == "asr"}
-        for corpus in [*per_corpus] or [""]:
-            letter = per_corpus[corpus].grade if corpus else None
-            cells: list[Text] = []
-            for heading, task, metric, form in shown:
-                m = _find(own, task, metric, corpus)
-                cells.append(_cell(m, form, thresholds))
-                if heading.startswith("WER"):
-                    ci = m.ci if m else None
-                    cells.append(Text(f"{100 * ci[0]:.1f} to {100 * ci[1]:.1f}" if ci else "-"))
-            table.add_row(
-                grade.model,
-                corpus or "-",
-                Text(letter or "-", style=_GRADE_STYLE.get(letter or "", "")),
-                *cells,
-                Text(grade.gate, style="red" if grade.gate == "fail" else ""),
-            )
-    return table
-
-
-def _find(own: Sequence[Measurement], task: str, metric: str, corpus: str) -> Measurement | None:
-    for m in own:
-        if (m.task, m.metric) == (task, metric) and (m.corpus == corpus or task != "asr"):
-            return m
-    return None
-
-
-def _cell(m: Measurement | None, form: str, thresholds: Thresholds) -> Text:
-    if m is None:
-        return Text("not run", style="dim")
-    if m.value is None:
-        return Text(m.verdict.replace("_", " "), style="red" if m.verdict == "error" else "yellow")
-    letter = thresholds.grade(m.task, m.metric, m.value)
-    ungated = bool(UNGATED & set(m.conditions))
-    mark = " ~" if ungated or BUSY in m.conditions else MARK.get(m.verdict, "")
-    text = form.format(m.value).rstrip("%") + (f" {letter}" if letter and not ungated else "")
-    return Text(text + mark, style="red" if m.verdict == "fail" else "")
 
 
 def _legend(card: Scorecard) -> str:
