@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from evals.metrics import METRICS
+from evals.metrics import metric_of
 
 CONTENDED = "contended"
+#: The engine waited for a CPU that others held; evals/fair_timing.py finds it.
+BUSY = "busy"
 RESUMED = "resumed"
 MIXED = "mixed"
 
@@ -21,12 +23,30 @@ WHY: Mapping[str, str] = {
 UNGATED = frozenset(WHY)
 
 
+def ungated(conditions: Iterable[str]) -> frozenset[str]:
+    """Those that keep speed and memory from being held to any limit."""
+    return UNGATED & {*conditions}
+
+
+def is_unfair(conditions: Iterable[str]) -> bool:
+    """Whether a figure may be better than it looks, since the machine was not the model's alone."""
+    return bool((UNGATED | {BUSY}) & {*conditions})
+
+
+def shared_by_run(metric: str, of_run: Iterable[str]) -> tuple[str, ...]:
+    """Of a run's conditions those that all its figures of a metric were taken under.
+
+    Memory is the model's own, but a session that shared the machine says so of all its times.
+    """
+    return tuple(c for c in of_run if metric_of(metric).is_speed and c in UNGATED)
+
+
 def touched(metric: str, conditions: Iterable[str]) -> tuple[str, ...]:
     """Those of the conditions that make a metric's value another one than a fair run's.
 
     Of what shared the machine, the times; of a run in pieces, the memory too.
     """
-    spec = METRICS[metric]
+    spec = metric_of(metric)
     return tuple(
         condition
         for condition in conditions

@@ -9,8 +9,8 @@ from typing import Any
 from evals import metric_text
 from evals.cases import Case
 from evals.conditions import WHY, touched
-from evals.gate import decide, further_utterances
-from evals.measurement import ALL, MISSING, Figure, Limit, Measurement, Verdict, limit_key
+from evals.gate import breaks_gate, decide, further_utterances
+from evals.measurement import ALL, Figure, Limit, Measurement, Verdict, limit_key
 from evals.metrics import METRICS
 from evals.thresholds import Gate, Thresholds
 
@@ -128,20 +128,10 @@ class Evaluation:
         """
         if self.gate == "off":
             return
-        strict = self.thresholds.inconclusive_fails(self.case.tier, self.gate)
-        of_baseline = self.thresholds.baseline.inconclusive == "fail"
         broken = [
             describe(m)
             for m in self.recorded
-            if m.gated
-            and (
-                m.verdict == "fail"
-                or m.verdict in MISSING
-                or (
-                    m.verdict == "inconclusive"
-                    and (of_baseline if m.metric in self.margins else strict)
-                )
-            )
+            if breaks_gate(m, self.thresholds, self.case.tier, self.gate)
         ]
         have = {m.key for m in self.recorded}
         broken += [

@@ -12,10 +12,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.conditions import BUSY
 from evals.measurement import Figure
 
-#: The condition of a figure whose calls waited too long.
-BUSY = "busy"
 #: More of the time than this spent waiting for a CPU makes a time unfair. The bands of
 #: speed are a factor of two apart: what is below moves a letter only at its very border.
 BUSY_SHARE = 0.10

@@ -1,12 +1,19 @@
-"""From a figure and its limits to a verdict."""
+"""From a figure and its limits to a verdict, and from that to whether the session fails."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from evals.fair_timing import BUSY
-from evals.measurement import Figure, Limit, Verdict
+from evals.conditions import BUSY, ungated
+from evals.measurement import MISSING, Figure, Limit, Measurement, Verdict
+
+if TYPE_CHECKING:
+    from evals.thresholds import Gate, Thresholds
+
+#: What a reader has to look at, the worst first.
+Concern: TypeAlias = Literal["broken", "missing", "undecided"]
 
 
 def decide(figure: Figure, limits: Sequence[Limit]) -> tuple[Verdict, Limit | None]:
@@ -55,3 +62,38 @@ def _strictest(limits: Sequence[Limit]) -> Limit | None:
     if limits[0].bound == "max":
         return min(limits, key=lambda limit: limit.value)
     return max(limits, key=lambda limit: limit.value)
+
+
+def breaks(verdict: Verdict | None, *, inconclusive_fails: bool) -> bool:
+    """Whether a verdict on a limit that counts is no pass. None: there is no limit."""
+    if verdict == "inconclusive":
+        return inconclusive_fails
+    return verdict == "fail" or verdict in MISSING
+
+
+def breaks_gate(m: Measurement, thresholds: Thresholds, tier: str, gate: Gate) -> bool:
+    """Whether a measurement of a model of this tier fails its session; nothing else says so.
+
+    A figure that is missing breaks the gate like a broken limit. What "inconclusive" does is the
+    tier's to say, of changes since the baseline the baseline's.
+    """
+    if not m.gated or gate == "off":
+        return False
+    if m.metric in thresholds.margins(m.task):
+        fails = thresholds.baseline.inconclusive == "fail"
+    else:
+        fails = thresholds.inconclusive_fails(tier, gate)
+    return breaks(m.verdict, inconclusive_fails=fails)
+
+
+def concern(m: Measurement, *, needed: bool = False) -> Concern | None:
+    """What a reader has to look at, whether or not it fails the session; None: nothing.
+
+    needed: it is graded, so that it is missed where it is not gated too. What the conditions of
+    the run keep from being held to its limit is undecided for a reason that is told once.
+    """
+    if m.verdict == "fail":
+        return "broken"
+    if m.verdict in MISSING:
+        return "missing" if m.gated or needed else None
+    return "undecided" if m.verdict == "inconclusive" and not ungated(m.conditions) else None

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from evals.measurement import MISSING, Figure, Verdict
+from evals.gate import breaks
+from evals.measurement import Figure, Verdict
 from evals.metrics import METRICS
 from reports.moved import Moved, Of
 
@@ -129,12 +130,13 @@ class Comparison:
         """
         found = []
         for c in self.paired:
-            if c.verdict == "fail":
-                found.append(f"{c.of}: {c.metric} got worse past its margin")
-            elif c.verdict == "inconclusive" and inconclusive_fails:
-                found.append(f"{c.of}: {c.metric} is not shown to be within its margin")
-            elif c.verdict in MISSING:
-                found.append(f"{c.of}: {c.metric} cannot be compared: {c.reason}")
+            if not breaks(c.verdict, inconclusive_fails=inconclusive_fails):
+                continue
+            why = {
+                "fail": "got worse past its margin",
+                "inconclusive": "is not shown to be within its margin",
+            }.get(c.verdict or "", f"cannot be compared: {c.reason}")
+            found.append(f"{c.of}: {c.metric} {why}")
         found += [f"{r.of}: not compared: {r.reason}" for r in self.refused]
         found += [
             f"{p.of}: {len(p.only_before)} utterances are missing" for p in self.pairings

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from evals.comparison import NotComparable
-from evals.conditions import UNGATED
+from evals.conditions import shared_by_run
 from evals.measurement import ALL, WORST_SLICE, Measurement
-from evals.metrics import metric_of, rank
+from evals.metrics import rank
 from evals.tasks import TASKS
 from evals.thresholds import Thresholds
 from fixtures.dialogues import Dialogues
@@ -223,6 +223,5 @@ def _state(m: Measurement | None) -> str:
 def _conditions(m: Measurement | None, side: Side) -> tuple[str, ...]:
     if m is None:
         return ()
-    # Memory is the model's own, but a session that shared the machine says so of all its times.
-    shared = [c for c in side.card.run.conditions if metric_of(m.metric).is_speed and c in UNGATED]
+    shared = shared_by_run(m.metric, side.card.run.conditions)
     return tuple(dict.fromkeys([*m.conditions, *shared]))

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from evals import metric_text
-from evals.conditions import CONTENDED, UNGATED, WHY
+from evals.conditions import BUSY, CONTENDED, WHY, ungated
 from evals.evaluation import describe
-from evals.fair_timing import BUSY
 from evals.gate import decide
 from evals.measurement import Figure, Limit, Measurement
 from evals.metrics import METRICS
@@ -291,7 +290,7 @@ def _problem(row: Measurement, key: Key, limits: Sequence[Limit]) -> Problem | N
     if CONTENDED in row.conditions:
         text = f"{row.key} was taken on a shared machine; run without -n"
         return Problem("contended", text, key, row)
-    if unfair := sorted(UNGATED & set(row.conditions)):
+    if unfair := sorted(ungated(row.conditions)):
         return Problem("pieces", f"{row.key}: {WHY[unfair[0]]}", key, row)
     conditions = tuple(row.conditions)
     verdict, limit = decide(Figure(row.value, row.n, row.ci, conditions=conditions), limits)

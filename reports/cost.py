@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from adapters import located_yaml
 from adapters.located_yaml import KeyedError
-from evals.conditions import CONTENDED, UNGATED, WHY
+from evals.conditions import CONTENDED, WHY, ungated
 from evals.measurement import ALL, Measurement
 from evals.tasks import TASKS
 from reports.scorecard import Cost, ModelRecord, Provenance
@@ -166,7 +166,7 @@ def _cost(
     cost = _blank(rtf, prices, name, None).model_copy(
         update={"price_per_hour": hour, "utilisation": prices.utilisation}
     )
-    if unfair := sorted(UNGATED & set(rtf.conditions)):
+    if unfair := sorted(ungated(rtf.conditions)):
         why = (
             "the RTF was taken on a shared machine: run without -n"
             if unfair[0] == CONTENDED

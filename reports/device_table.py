@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from evals.conditions import UNGATED
+from evals.conditions import ungated
 from evals.measurement import Measurement
 from reports.scorecard import Scorecard
 
@@ -97,7 +97,7 @@ def _first(rows: Iterable[Measurement], metric: str) -> Measurement | None:
 
 
 def _value(m: Measurement | None) -> float | None:
-    return None if m is None or UNGATED & set(m.conditions) else m.value
+    return None if m is None or ungated(m.conditions) else m.value
 
 
 def _seconds(value: float | None) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from evals.conditions import UNGATED
-from evals.fair_timing import BUSY
+from evals.conditions import BUSY, ungated
 from evals.measurement import MISSING, Measurement
 from evals.task import Task
 from evals.tasks import TASKS, group_of
@@ -68,7 +67,7 @@ def _grade_corpus(
     for task in tasks:
         for metric in thresholds.bands.get(task, {}):
             m = figures.get((task, metric))
-            if m is None or m.value is None or m.verdict in MISSING or UNGATED & set(m.conditions):
+            if m is None or m.value is None or m.verdict in MISSING or ungated(m.conditions):
                 missing.append(f"{task}/{metric}")
                 continue
             letter = thresholds.grade(task, metric, m.value)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evals.conditions import UNGATED
+from evals.conditions import shared_by_run
 from evals.measurement import Measurement, Verdict
 from evals.metrics import metric_of, rank
 from reports import scorecard
@@ -212,7 +212,7 @@ def _series(cards: Sequence[Scorecard], wanted: Callable[[Measurement], bool]) -
 def _point(
     number: int, card: Scorecard, m: Measurement, index: int, breaks: list[str], segment: int
 ) -> Point:
-    shared = [c for c in card.run.conditions if c in UNGATED and metric_of(m.metric).is_speed]
+    shared = shared_by_run(m.metric, card.run.conditions)
     return Point(
         run=number,
         value=m.value,

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from evals import metric_text
-from evals.conditions import CONTENDED, UNGATED
-from evals.fair_timing import BUSY
+from evals.conditions import BUSY, CONTENDED, ungated
 from evals.measurement import Measurement
 from evals.tasks import TASKS
 from evals.thresholds import Thresholds
@@ -154,12 +153,12 @@ def _cell(m: Measurement | None, thresholds: Thresholds) -> str:
     parts = [most + metric_text.value(m.metric, m.value)]
     if m.ci is not None:
         parts[0] += f" ({metric_text.interval(m.metric, m.ci)})"
-    ungated = UNGATED & set(m.conditions)
-    if ungated:
-        parts.append("shared machine" if CONTENDED in ungated else "run in pieces")
+    shared = ungated(m.conditions)
+    if shared:
+        parts.append("shared machine" if CONTENDED in shared else "run in pieces")
     elif m.slice == "all" and (letter := thresholds.grade(m.task, m.metric, m.value)):
         parts.append(letter)
-    if m.limit is not None and not ungated:
+    if m.limit is not None and not shared:
         parts.append(_WORDS[m.verdict])
     return ", ".join(parts)
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from evals.conditions import UNGATED
-from evals.fair_timing import BUSY
+from evals.conditions import is_unfair, ungated
 from evals.measurement import Measurement
 from evals.metric import PER_CENT, Metric
 from evals.metrics import METRICS
@@ -159,7 +158,7 @@ def _with_letter(m: Measurement | None, column: Column, thresholds: Thresholds) 
         return _missing(m)
     letter = thresholds.grade(m.task, m.metric, m.value)
     shown = _metric(m).number(m.value, column.digits)
-    return _marked(m, f"{shown} {letter}" if letter and not UNGATED & set(m.conditions) else shown)
+    return _marked(m, f"{shown} {letter}" if letter and not ungated(m.conditions) else shown)
 
 
 def _with_interval(m: Measurement | None, column: Column) -> Text:
@@ -181,8 +180,7 @@ def _missing(m: Measurement | None) -> Text:
 
 
 def _marked(m: Measurement, shown: str) -> Text:
-    unfair = bool((UNGATED | {BUSY}) & set(m.conditions))
-    mark = " ~" if unfair else MARK.get(m.verdict, "")
+    mark = " ~" if is_unfair(m.conditions) else MARK.get(m.verdict, "")
     return Text(shown + mark, style="red" if m.verdict == "fail" else "")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from evals import metric_text
-from evals.fair_timing import BUSY
+from evals.conditions import BUSY
 from evals.measurement import Measurement
 from evals.thresholds import Thresholds
 from reports.contest import TIE, Contest, Standing, best, contest, not_run, ranked, said

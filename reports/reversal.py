@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from itertools import pairwise
 
-from evals.gate import decide
+from evals.gate import breaks, decide
 from evals.measurement import Bound, Figure, Limit, Measurement
 from reports.contest import TIE, Contest, Key, Standing, best, weigh, worst_end
 
@@ -143,7 +143,7 @@ def failed_by(standing: Standing, held: Contest, keys: set[Key]) -> bool:
     broken = {
         (m.task, m.key)
         for m in held.rows
-        if m.model == standing.model and m.gated and m.verdict != "pass"
+        if m.model == standing.model and m.gated and breaks(m.verdict, inconclusive_fails=True)
     }
     return bool(broken) and broken <= keys
 

@@ -11,10 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from evals.conditions import CONTENDED, UNGATED
+from evals.conditions import BUSY, CONTENDED
 from evals.evaluation import ANSWERED, describe
-from evals.fair_timing import BUSY
-from evals.measurement import MISSING
+from evals.gate import concern
 from evals.thresholds import Thresholds
 from reports import references_to_look_at
 from reports.as_text import plain
@@ -84,11 +83,9 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
     """What broke or is missing, a line each."""
     lines = []
     for m in card.measurements:
-        needed = m.gated or m.metric in thresholds.graded.get(m.task, ())
-        wrong = m.verdict == "fail" or (m.verdict in MISSING and needed)
         unanswered = m.metric == ANSWERED and m.value is not None and m.reason is not None
-        undecided = m.verdict == "inconclusive" and not UNGATED & set(m.conditions)
-        if wrong or undecided or unanswered:
+        graded = m.metric in thresholds.graded.get(m.task, ())
+        if unanswered or concern(m, needed=graded):
             lines.append(f"{m.model} on {m.corpus} ({m.task}): {plain(describe(m))}")
     for grade in card.grades:
         for corpus in grade.corpora:

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.located_yaml import ConfigError
-from evals.conditions import CONTENDED
+from evals.conditions import BUSY, CONTENDED
 from evals.energy_use import energy_use
-from evals.fair_timing import BUSY
 from evals.measurement import Measurement
 from reports.cost import DEFAULT, Prices, Spent, costs, load
 from reports.device_table import device_rows

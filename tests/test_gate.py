@@ -6,15 +6,16 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evals.asr_scores import accuracy, latency, speed
 from evals.cases import Case, heading, missing_measurements
-from evals.conditions import CONTENDED, RESUMED, UNGATED
+from evals.conditions import BUSY, CONTENDED, RESUMED, UNGATED
 from evals.evaluation import Evaluation, GateBroken
-from evals.gate import decide
-from evals.measurement import ALL, Figure, Limit, Measurement, Verdict, from_property
+from evals.gate import breaks_gate, concern, decide
+from evals.measurement import ALL, MISSING, Figure, Limit, Measurement, Verdict, from_property
 from evals.metrics import METRICS
 from evals.predictions import Prediction
 from evals.thresholds import DEFAULT, Gate, load
@@ -283,3 +284,47 @@ def test_percentiles_by_hand() -> None:
 )
 def test_a_reason_says_more_than_that_there_is_one(text: str, said: str) -> None:
     assert heading(text) == said
+
+
+def _row(verdict: Verdict, *, metric: str = "wer", gated: bool = True, **more: Any) -> Measurement:
+    value = None if verdict in MISSING else 0.2
+    return Measurement(
+        "m", "asr", "c", metric, value, "ratio", 10, verdict, gated=gated, limit=0.1, **more
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tier", "breaks"),
+    [
+        ("pass", "production", False),
+        ("no_limit", "production", False),
+        ("fail", "candidate", True),
+        ("error", "candidate", True),
+        ("not_measured", "candidate", True),
+        ("inconclusive", "production", True),
+        ("inconclusive", "baseline", False),
+    ],
+)
+def test_what_breaks_the_gate(verdict: Verdict, tier: str, breaks: bool) -> None:
+    rules = load()
+    assert breaks_gate(_row(verdict), rules, tier, "tier") is breaks
+    assert not breaks_gate(_row(verdict, gated=False), rules, tier, "tier")
+    assert not breaks_gate(_row(verdict), rules, tier, "off")
+
+
+def test_a_change_is_held_by_the_baselines_rule_and_not_the_tiers() -> None:
+    row = _row("inconclusive", metric="wer_change")
+    for policy in ("fail", "pass"):
+        rules = load().model_copy()
+        rules.baseline = rules.baseline.model_copy(update={"inconclusive": policy})
+        assert breaks_gate(row, rules, "production", "tier") is (policy == "fail")
+
+
+def test_what_a_reader_has_to_look_at() -> None:
+    assert concern(_row("fail", gated=False)) == "broken"
+    assert concern(_row("error", gated=False)) is None
+    assert concern(_row("error", gated=False), needed=True) == "missing"
+    assert concern(_row("inconclusive")) == "undecided"
+    assert concern(_row("inconclusive", conditions=(CONTENDED,))) is None
+    assert concern(_row("inconclusive", conditions=(BUSY,))) == "undecided"
+    assert concern(_row("pass")) is None

@@ -12,8 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.located_yaml import ConfigError
-from evals.conditions import CONTENDED
-from evals.fair_timing import BUSY
+from evals.conditions import BUSY, CONTENDED
 from evals.measurement import Limit, Measurement
 from evals.metrics import METRICS
 from evals.thresholds import DEFAULT, LimitSpec, Thresholds, load

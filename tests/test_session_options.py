@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from adapters import plugin as adapters_plugin
 from adapters.catalog import NAME, Catalog, Model
+from evals import plugin as evals_plugin
 from evals.limits import plugin as limits_plugin
 from evals.runs import plugin as runs_plugin
 from evals.runs import run_file
@@ -44,7 +45,7 @@ class Recorder:
 def registered() -> dict[str, dict[str, Any]]:
     recorder: Any = Recorder()
     adapters_plugin.pytest_addoption(recorder, recorder)
-    for plugin in (fixtures_plugin, limits_plugin, runs_plugin, reports_plugin):
+    for plugin in (fixtures_plugin, evals_plugin, limits_plugin, runs_plugin, reports_plugin):
         plugin.pytest_addoption(recorder)
     found: dict[str, dict[str, Any]] = recorder.registered
     return found

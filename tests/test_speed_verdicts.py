@@ -17,9 +17,9 @@ from adapters.interface import Audio
 from adapters.process import WorkerError
 from evals.asr_scores import latency, speed
 from evals.cases import Case
-from evals.conditions import CONTENDED
+from evals.conditions import BUSY, CONTENDED
 from evals.evaluation import Evaluation, GateBroken
-from evals.fair_timing import BUSY, BUSY_SHARE, timed_once
+from evals.fair_timing import BUSY_SHARE, timed_once
 from evals.gate import decide
 from evals.measurement import Figure, Limit, Measurement, from_property
 from evals.models import LoadedModel, Settings, running

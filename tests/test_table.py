@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from evals import alignment, confusions
 from evals.asr_scores import accuracy_of, details, speed, speed_of
+from evals.conditions import BUSY
 from evals.error_rate import character_counts, counts_of, word_counts
-from evals.fair_timing import BUSY
 from evals.predictions import Prediction
 from evals.slices import slices
 from evals.speakers import Speakers

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from evals.conditions import UNGATED
-from evals.fair_timing import BUSY
+from evals.conditions import is_unfair
 from evals.measurement import Measurement
 from evals.metrics import metric_of
 from reports.charts.scales import Scale
@@ -54,7 +53,7 @@ class Row:
     @property
     def is_unfair(self) -> bool:
         """Whether the machine was not the model's alone, so that it looks slower than it is."""
-        return bool((UNGATED | {BUSY}) & set(self.measurement.conditions))
+        return is_unfair(self.measurement.conditions)
 
     @property
     def mark(self) -> str:

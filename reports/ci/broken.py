@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, TypeAlias
 
-from evals.conditions import UNGATED
 from evals.evaluation import describe
-from evals.measurement import MISSING, Measurement
+from evals.gate import breaks_gate, concern
+from evals.measurement import Measurement
 from evals.thresholds import Thresholds
 from reports.records import Seen
 from reports.scorecard import Scorecard
@@ -73,30 +73,21 @@ def _of_test(
 ) -> Iterator[Finding]:
     missing: dict[str, list[Measurement]] = {}
     for m in own:
-        breaks = failed and _breaks(m, thresholds, tier, card)
+        breaks = failed and breaks_gate(m, thresholds, tier, card.run.gate)
         if m.value is None:
-            if m.gated or m.metric in thresholds.graded.get(m.task, ()):
+            if concern(m, needed=m.metric in thresholds.graded.get(m.task, ())):
                 reason = f"{m.verdict.replace('_', ' ')}: {m.reason or 'no reason given'}"
                 missing.setdefault(reason, []).append(m)
         elif breaks:
             place = _UNDECIDED if m.verdict == "inconclusive" else _BROKEN
             yield _error(_title(_place_of(m)), describe(m), place, _excess(m))
-        elif m.verdict == "inconclusive" and m.gated and not UNGATED & set(m.conditions):
+        elif m.gated and concern(m) == "undecided":
             yield Finding("warning", _title(_place_of(m)), describe(m), (_UNDECIDED, _excess(m)))
     for reason, rows in missing.items():
         # One cause, such as a model that cannot be loaded, takes all figures of a test away.
         level: Level = "error" if failed and any(m.gated for m in rows) else "warning"
         message = f"{', '.join(m.key for m in rows)} {reason}"
         yield Finding(level, _title(_place_of(rows[0])), message, (_NO_VALUE, 0.0))
-
-
-def _breaks(m: Measurement, thresholds: Thresholds, tier: str, card: Scorecard) -> bool:
-    """Whether `Evaluation.check` fails for it."""
-    if not m.gated or m.verdict != "inconclusive":
-        return m.gated and (m.verdict == "fail" or m.verdict in MISSING)
-    if m.metric in thresholds.margins(m.task):
-        return thresholds.baseline.inconclusive == "fail"
-    return thresholds.inconclusive_fails(tier, card.run.gate)
 
 
 def _excess(m: Measurement) -> float:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from evals.conditions import UNGATED
-from evals.fair_timing import BUSY
+from evals.conditions import is_unfair
 from reports import history
 from reports.charts.history import History as Drawn
 from reports.charts.history import Point as Mark
@@ -83,7 +82,7 @@ def _mark(point: history.Point, names: Sequence[str]) -> Mark:
         n=point.n,
         ci=point.ci,
         state=point.verdict.replace("_", " "),
-        unfair=bool((UNGATED | {BUSY}) & set(point.conditions)),
+        unfair=is_unfair(point.conditions),
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evals import task as task_columns
-from evals.conditions import CONTENDED, MIXED, RESUMED, UNGATED
-from evals.fair_timing import BUSY
-from evals.measurement import MISSING, Measurement
+from evals.conditions import BUSY, CONTENDED, MIXED, RESUMED, is_unfair
+from evals.gate import concern
+from evals.measurement import Measurement
 from evals.metrics import METRICS, metric_of
 from evals.tasks import TASKS, title_of
 from reports.page.figures import Shown, Source, format_of
@@ -472,13 +472,11 @@ class _Builder:
     def _problems(self) -> Iterator[Problem]:
         """The broken first, then what is missing, then what the evidence does not decide."""
         source = self._source
-        ranks = {"fail": 0, "error": 1, "not_measured": 1, "not_supported": 1, "inconclusive": 2}
+        ranks = {"broken": 0, "missing": 1, "undecided": 2}
         found = [
-            (ranks[m.verdict], index, m)
+            (ranks[what], index, m)
             for index, m in enumerate(self._card.measurements)
-            if m.verdict == "fail"
-            or (m.verdict in MISSING and m.gated)
-            or (m.verdict == "inconclusive" and not UNGATED & set(m.conditions))
+            if (what := concern(m)) is not None
         ]
         for _, index, m in sorted(found, key=lambda one: one[:2]):
             at = ("measurements", index)
@@ -532,7 +530,7 @@ class _Builder:
             yield DominantLine(
                 model=show("text", *at, "model"),
                 corpus=show("text", *at, "corpus"),
-                task=TASKS.get(row.task, plain(row.task)),
+                task=plain(title_of(row.task)),
                 part=None if row.slice == "all" else show("text", *at, "slice"),
                 id=show("text", *at, "id"),
                 errors=show("whole", *at, "errors"),
@@ -692,7 +690,7 @@ class _Builder:
             high=show(form, *at, "ci", 1) if m.ci else None,
             letter=letter,
             verdict=verdict,
-            unfair=bool((UNGATED | {BUSY}) & set(m.conditions)),
+            unfair=is_unfair(m.conditions),
             sort=m.value,
             unit=unit,
             limit=show(form, *at, "limit") if m.limit is not None else None,
