@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from evals.measurement import Bound
 from evals.metric import Metric
-from evals.metrics import METRICS
+from evals.metrics import metric_of
 
 Ends: TypeAlias = tuple[float, float]
 #: Digits after the point that tell a value from its limit, where fewer would not.
@@ -15,7 +15,7 @@ _MOST_DIGITS = 9
 
 def value(metric: str, number: float | None) -> str:
     """A value with its unit: 0.0625 of wer is "6.25 %"."""
-    return "-" if number is None else _with_unit(METRICS[metric], bare(metric, number))
+    return "-" if number is None else _with_unit(metric_of(metric), bare(metric, number))
 
 
 def interval(metric: str, ends: Ends | None) -> str:
@@ -30,7 +30,7 @@ def figure(metric: str, number: float, ends: Ends | None, limit: float | None = 
 
     limit: what the sentence compares them with. They have as many digits as tell them from it.
     """
-    said = _with_unit(METRICS[metric], _trimmed(_apart(metric, number, limit)))
+    said = _with_unit(metric_of(metric), _trimmed(_apart(metric, number, limit)))
     if ends is None:
         return said
     low, high = (_trimmed(_apart(metric, end, limit)) for end in ends)
@@ -39,7 +39,7 @@ def figure(metric: str, number: float, ends: Ends | None, limit: float | None = 
 
 def limit(metric: str, number: float) -> str:
     """A limit with its unit, and as many digits as it was given: "10 %", "0.5 s"."""
-    spec = METRICS[metric]
+    spec = metric_of(metric)
     # A product such as 100 * 0.07 has digits that nobody wrote.
     return _with_unit(spec, f"{round(spec.scale * number, 10) + 0.0:,.10g}")
 
@@ -53,7 +53,7 @@ def points(metric: str, number: float | None) -> str:
     """A difference of values with its sign; of shares in percentage points."""
     if number is None:
         return "-"
-    spec = METRICS[metric]
+    spec = metric_of(metric)
     if spec.is_share:
         return f"{_rounded(spec.scale * number, 2):+.2f}"
     return f"{number + 0.0:+.4g}"
@@ -66,7 +66,7 @@ def point_interval(metric: str, ends: Ends | None) -> str:
 
 def bare(metric: str, number: float) -> str:
     """A value without its unit."""
-    spec = METRICS[metric]
+    spec = metric_of(metric)
     # Times have as many digits as their size needs, and what is small is no 0.
     if spec.is_share or (
         spec.unit != "s" and (not number or abs(number) >= 10 ** (1 - spec.places))
@@ -82,7 +82,7 @@ def short(number: float) -> str:
 
 def _apart(metric: str, number: float, limit: float | None) -> str:
     """A value with enough digits to be another than a limit that it is not."""
-    spec = METRICS[metric]
+    spec = metric_of(metric)
     text = bare(metric, number)
     if limit is None or number == limit:
         return text

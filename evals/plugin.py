@@ -19,6 +19,7 @@ from adapters.devices import place
 from adapters.plugin import MODELS
 from adapters.process import WorkerError
 from adapters.secrets import redactor
+from evals import outside
 from evals.cases import Case, heading, missing_measurements
 from evals.collecting.plugin import CORPUS_FIXTURES
 from evals.conditions import CONTENDED, conditions_of
@@ -34,7 +35,7 @@ from evals.ray_cluster import ClusterError
 from evals.runs.plugin import SESSION, SHARD, run_dir
 from evals.stored import PROPERTY as STORED
 from evals.stored import Maker, Stored
-from evals.tasks import PROBLEMS, TASKS, load_installed, task_of
+from evals.tasks import TASKS, task_of
 from evals.thresholds import PRODUCTION, Gate
 from fixtures.builtin import CLIP
 from fixtures.corpus import CorpusError
@@ -73,10 +74,20 @@ _SCORINGS = ("scoring", "text_scoring", "dialogue_scoring")
 _NO_CORPUS = CLIP
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("model-lab").addoption(
+        "--plugin-file",
+        action="append",
+        metavar="PATH",
+        help="a Python file with tasks or metrics of your own (docs/adding-a-task.md); repeatable",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    load_installed()
-    if PROBLEMS:
-        raise pytest.UsageError("\n".join(PROBLEMS))
+    try:
+        outside.load(config.getoption("plugin_file") or [])
+    except outside.OutsideError as error:
+        raise pytest.UsageError(str(error)) from None
     for task in TASKS.values():
         config.addinivalue_line("markers", task.marker)
     config.addinivalue_line(
@@ -92,6 +103,28 @@ def pytest_configure(config: pytest.Config) -> None:
         terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
         config.stash[_TERMINAL] = terminal
         config.add_cleanup(terminal.close)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Tests of tasks from outside are collected wherever all tasks of the suite are."""
+    config, own = session.config, Path(__file__).parent
+    arguments = [*config.args]
+    named = [Path(argument.partition("::")[0]).resolve() for argument in arguments]
+    if any(path in (own, *own.parents) for path in named):
+        files = {task.test.resolve() for task in TASKS.values() if task.test is not None}
+        config.args += [str(file) for file in sorted(files) if file not in named]
+    try:
+        return (yield)
+    finally:
+        config.args[:] = arguments  # what a resumed run has to be begun with
+
+
+def is_evaluation(nodeid: str) -> bool:
+    """Whether a test is one of a task, and not of the harness itself."""
+    file = nodeid.partition("::")[0]
+    others = {task.file_name for task in TASKS.values() if task.test is not None}
+    return nodeid.startswith("evals/") or Path(file).name in others
 
 
 def _case(model: Model, task: str, source: CorpusSource | None) -> Case:

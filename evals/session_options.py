@@ -101,6 +101,7 @@ DECLARED: tuple[SessionOption, ...] = (
     _session("rootdir", is_path=True, repeated=True),
     _session("file_or_dir", several=True, is_path=True, repeated=True, flag=""),
     # What is evaluated.
+    _fixed("plugin_file", several=True, is_path=True, repeated=True),
     _fixed("model", several=True),
     _fixed("catalog", several=True, is_path=True, repeated=True),
     _fixed("corpus", several=True, is_path=True, repeated=True),

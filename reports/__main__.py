@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evals import outside
 from reports import (
     calibrate_command,
     compare_command,
@@ -26,6 +27,11 @@ from reports.promotion import NotPromoted, promote
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; the exit status is 1 where a command refuses, 2 for wrong arguments."""
     options = command_line().parse_args(arguments)
+    try:
+        outside.load(options.plugin_file)
+    except outside.OutsideError as error:
+        print(by_lines(str(error)), file=sys.stderr)
+        return 2
     status: int = options.run(options)
     return status
 
@@ -33,6 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def command_line() -> argparse.ArgumentParser:
     """Every command; the chosen one's function is `run` in what it parses."""
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
+    parser.add_argument(
+        "--plugin-file",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a Python file with tasks or metrics of your own, as for pytest; repeatable",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     schema = commands.add_parser("schema", help="print the JSON Schema of scorecard.json")
     schema.add_argument(

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from evals.gate import breaks
 from evals.measurement import Figure, Verdict
-from evals.metrics import METRICS
+from evals.metrics import metric_of
 from reports.moved import Moved, Of
 
 #: Which way a difference points: "same" where no utterance differs, "unclear" where its interval
@@ -154,4 +154,4 @@ def direction(metric: str, figure: Figure) -> Direction:
     if figure.ci is None or figure.ci[0] <= 0 <= figure.ci[1]:
         return "unclear"
     low, _ = figure.ci
-    return "worse" if (low > 0) == (METRICS[metric].bound == "max") else "better"
+    return "worse" if (low > 0) == (metric_of(metric).bound == "max") else "better"

@@ -25,7 +25,7 @@ from evals.inputs.plugin import CORPUS_PROPERTY
 from evals.limits.plugin import BASELINE, THRESHOLDS
 from evals.measurement import Measurement
 from evals.models import MODEL_PROPERTY
-from evals.plugin import FAILURE_PROPERTY, case_of_nodeid
+from evals.plugin import FAILURE_PROPERTY, case_of_nodeid, is_evaluation
 from evals.run_dir import point_latest
 from evals.runs.plugin import SESSION, discard_run, run_dir, suggested
 from evals.stored import case_in
@@ -38,8 +38,6 @@ from reports.ci.plugin import Ci, add_options
 from reports.safe_failure import make_printable
 from reports.scorecard import CorpusRecord, ModelRecord, Run, Scorecard
 from reports.suggested_command import resume_command
-
-_EVALS = "evals/"
 
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
 PRICES: pytest.StashKey[cost.Prices] = pytest.StashKey()
@@ -120,7 +118,7 @@ class Collector:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """What was begun and came to no report was interrupted, which is no pass."""
-        if nodeid.startswith(_EVALS) and nodeid not in self._cases:
+        if is_evaluation(nodeid) and nodeid not in self._cases:
             case = case_of_nodeid(nodeid, self._config)
             if case is not None:
                 self._cases[nodeid] = case
@@ -128,7 +126,7 @@ class Collector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Every phase's report repeats the properties so far, so only the last one is read."""
-        if report.nodeid.startswith(_EVALS):
+        if is_evaluation(report.nodeid):
             self._evals_seen = True
         case = self._cases.get(report.nodeid)
         for name, value in report.user_properties:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from evals.metric import Metric
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from evals.measurement import Figure
     from evals.stored import Stored
 
-#: The entry points of installed packages with tasks or metrics: their modules are imported.
-ENTRY_POINTS = "model_lab.tasks"
 #: Every task by its name, in the order in which reports show them.
 TASKS: dict[str, Task] = {}
 #: What is wrong with tasks and metrics from outside, a text each.
@@ -76,12 +73,6 @@ def task_of(names: Iterable[str]) -> Task | None:
 def title_of(task: str) -> str:
     """The title of a task; of one that is not here, its name."""
     return TASKS[task].title if task in TASKS else task
-
-
-def load_installed() -> None:
-    """Import what installed packages name as their tasks, which registers them."""
-    for point in entry_points(group=ENTRY_POINTS):
-        point.load()
 
 
 def _wrong_with(task: Task) -> Iterable[str]:

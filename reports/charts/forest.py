@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from evals.measurement import Verdict
-from evals.metrics import METRICS
+from evals.metrics import metric_of
 from reports.charts.figures import BROKEN, MARKS, change_said, form_of, is_rate, named, tick_said
 from reports.charts.marks import marker, whisker
 from reports.charts.scales import Scale, bottom_axis, linear, within_reach
@@ -80,7 +80,7 @@ def forest(rows: Sequence[Difference]) -> Markup | None:
     kinds: dict[tuple[str, str], list[Difference]] = {}
     for row in rows:
         unit = "points" if is_rate(row.metric) else form_of(row.metric)
-        kinds.setdefault((unit, METRICS[row.metric].bound), []).append(row)
+        kinds.setdefault((unit, metric_of(row.metric).bound), []).append(row)
     return grid(_draw(own, unit) for (unit, _), own in kinds.items())
 
 
@@ -93,7 +93,7 @@ def _draw(own: Sequence[Difference], unit: str) -> Markup:
     )
     zero = x(0.0)
     drawn.append(line(zero, _TOP, zero, height, stroke=INK, stroke_width=1.2, class_="zero"))
-    rising = METRICS[own[0].metric].bound == "max"
+    rising = metric_of(own[0].metric).bound == "max"
     drawn += _directions(zero, rising)
     for i, row in enumerate(own):
         drawn.append(_row(row, x, _TOP + _ROW * i))
@@ -175,7 +175,7 @@ def _directions(zero: float, rising: bool) -> list[Markup]:
 
 
 def _rising(row: Difference) -> bool:
-    return METRICS[row.metric].bound == "max"
+    return metric_of(row.metric).bound == "max"
 
 
 def _edge(row: Difference) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evals.metrics import METRICS
+from evals.metrics import metric_of
 from reports.charts.figures import (
     UNFAIR,
     interval_said,
@@ -126,7 +126,7 @@ def history(series: History) -> Markup | None:
             spoken.append(title)
             if point.value is not None:
                 drawn.append(_mark(one, point, title, places[point.run] + shift, y))
-    better = METRICS[series.metric].better
+    better = metric_of(series.metric).better
     remark = f"on {series.corpus}, {better} is better, 95 % intervals where known"
     if y.log:
         remark += ", log scale"
