@@ -84,3 +84,9 @@ def test_num2words_says_nothing_that_is_not_known(language: str) -> None:
         if "dicotto" in said or "einstausend" in said:
             continue  # misspelt there: diciotto, eintausend
         assert score(str(number), said, language).errors == 0, said
+
+
+@pytest.mark.parametrize("text", ["1" * 3000, "9 " * 3000, "1,1" * 2000, "1." * 3000 + "5"])
+def test_a_row_of_digits_grows_no_faster_than_its_length(text: str) -> None:
+    lattice = scoring_for("en").tokens(text).lattice
+    assert sum(map(len, lattice.arcs)) < 60 * len(text)

@@ -230,11 +230,14 @@ class _Builder:
 
     def _graph(self, graph: Graph, start: int, rank: int) -> int:
         nodes: dict[int, int] = {0: start}
+        into: dict[int, list[tuple[int, Expression]]] = {}
+        for before, place, said in graph.edges:
+            into.setdefault(place, []).append((before, said))
         for place in range(1, graph.last + 1):
             ends = [
-                self._build(said, nodes[a], rank)
-                for a, b, said in graph.edges
-                if b == place and a in nodes
+                self._build(said, nodes[before], rank)
+                for before, said in into.get(place, ())
+                if before in nodes
             ]
             if not ends:
                 continue

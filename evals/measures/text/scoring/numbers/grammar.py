@@ -70,6 +70,13 @@ class Grammar:
 
 
 def digit_string(digits: str, grammar: Grammar) -> Expression:
+    """The readings of a run of digits; a very long one is read digit by digit."""
+    if len(digits) > _LONGEST_GROUPED:
+        return tuple(grammar.digits[int(digit)] for digit in digits)
+    return _grouped(digits, grammar)
+
+
+def _grouped(digits: str, grammar: Grammar) -> Expression:
     """Digits said one by one, in twos, as doubles and triples, in any mixture.
 
     A group is left out where it and its neighbour would be heard as another number: 201 is not
@@ -90,12 +97,12 @@ def digit_string(digits: str, grammar: Grammar) -> Expression:
         before = digits[place - size : place] if size else ""
         for length in (1, 2, 3):
             group = digits[place : place + length]
-            if len(group) == length and (said := _group(group, before, count, grammar)):
+            if len(group) == length and (said := _group(group, before, grammar)):
                 edges.append((node, nodes[place + length, length], said))
     return Graph(last, tuple(edges))
 
 
-def _group(group: str, before: str, count: int, grammar: Grammar) -> Expression:
+def _group(group: str, before: str, grammar: Grammar) -> Expression:
     value = int(group)
     options: list[Expression] = []
     if len(group) == 1:
@@ -105,7 +112,7 @@ def _group(group: str, before: str, count: int, grammar: Grammar) -> Expression:
         return options[0]
     if len(set(group)) == 1 and len(group) in grammar.repeats:
         options.append((grammar.repeats[len(group)], grammar.digits[int(group[0])]))
-    if count <= _LONGEST_GROUPED and group[0] != "0":
+    if group[0] != "0":
         fits = (
             grammar.pairs
             if len(group) == 2

@@ -25,6 +25,8 @@ CURRENCY_CODES = {
 _VULGAR = {"¼": (1, 4), "½": (1, 2), "¾": (3, 4), "⅓": (1, 3), "⅔": (2, 3)}
 #: From this many digits on a plus is a telephone number's, which is not always said.
 _TELEPHONE = 7
+#: More digits with spaces between are no number but a loop: each is one for itself.
+_MOST_DIGITS = 40
 
 
 def sign(written: str | None, number: str, grammar: Grammar | None) -> Expression:
@@ -83,6 +85,8 @@ def digits(written: str, grammar: Grammar | None) -> Expression:
     usual = tuple(Literal(digit) for digit in single)
     if grammar is None:
         return usual
+    if len(single) > _MOST_DIGITS:
+        return tuple([Literal(d), grammar.digits[int(d)]] for d in single)
     options: list[Expression] = [usual, rules.digit_string("".join(single), grammar)]
     if "-" in written and grammar.to is not None:
         parts: list[Expression] = [grammar.cardinal(int(single[0]))]
