@@ -76,6 +76,7 @@ DEEP = {
     "test_secrets_in_runs.py",
     "test_signal_quality.py",
     "test_speaker_similarity.py",
+    "test_spoken_numbers.py",
     "test_suspicious_references.py",
     "test_suggested_commands.py",
     "test_table.py",
