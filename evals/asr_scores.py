@@ -11,9 +11,10 @@ from evals.counted import Counted, Scored
 from evals.energy_use import energy_use
 from evals.error_rate import Counts, total
 from evals.fair_timing import marked, share_waited
-from evals.intervals import Floats, proportion_interval, ratio_interval
+from evals.intervals import Floats, proportion_interval
 from evals.measurement import Figure
 from evals.predictions import Prediction
+from evals.rates import of_speakers, rate
 from evals.table import Table
 from evals.timings import Timings
 from evals.unanswered import why_unanswered
@@ -21,18 +22,16 @@ from evals.unanswered import why_unanswered
 PERCENTILES = (50, 95, 99)
 
 
-def accuracy(
-    predictions: Iterable[Prediction], normalizer_name: str, *, seed: int = 0
-) -> Mapping[str, Figure]:
+def accuracy(predictions: Iterable[Prediction], normalizer_name: str) -> Mapping[str, Figure]:
     """`accuracy_of` the predictions, counted under a normalizer."""
-    return accuracy_of(Counted(predictions, normalizer_name), seed=seed)
+    return accuracy_of(Counted(predictions, normalizer_name))
 
 
-def accuracy_of(scored: Scored, *, seed: int = 0) -> Mapping[str, Figure]:
+def accuracy_of(scored: Scored) -> Mapping[str, Figure]:
     """WER, CER, MER, WIL, the share of utterances with an error or an answer, and the edits.
 
-    Intervals: bootstrap over speakers where the corpus names at least two, else
-    over utterances; Wilson's for the success rate.
+    Intervals: over speakers where the corpus names FEWEST_SPEAKERS, else over utterances
+    (`evals.intervals`); Wilson's for the success rate.
     """
     words, speakers = scored.words, scored.speakers
     n = len(words)
@@ -41,19 +40,18 @@ def accuracy_of(scored: Scored, *, seed: int = 0) -> Mapping[str, Figure]:
     answered = int(np.count_nonzero(scored.answered))
     wrong = (errors > 0).astype(float)
     return {
-        "wer": _rate(words, speakers, seed, "words"),
-        "cer": _rate(scored.characters, speakers, seed, "characters"),
+        "wer": _rate(words, speakers, "words"),
+        "cer": _rate(scored.characters, speakers, "characters"),
         "mer": _share(
             errors,
             errors + words[:, 0],
             speakers,
-            seed,
             "neither references nor hypotheses hold words",
         ),
         "wil": Figure(edits.information_lost, n, reason=None if edits.length else _NO_WORDS),
-        "sentence_error_rate": _share(wrong, np.ones(n), speakers, seed, "there is no utterance"),
+        "sentence_error_rate": _share(wrong, np.ones(n), speakers, "there is no utterance"),
         "length_ratio": _share(
-            words[:, [0, 1, 3]].sum(axis=1), length, speakers, seed, _NO_WORDS, proportion=False
+            words[:, [0, 1, 3]].sum(axis=1), length, speakers, _NO_WORDS, proportion=False
         ),
         "hits": Figure(edits.hits, n),
         "substitutions": Figure(edits.substitutions, n),
@@ -68,7 +66,7 @@ def accuracy_of(scored: Scored, *, seed: int = 0) -> Mapping[str, Figure]:
     }
 
 
-def details(table: Table, *, seed: int = 0) -> Mapping[str, Figure]:
+def details(table: Table) -> Mapping[str, Figure]:
     """Loops; numbers, marked entities, capitals and punctuation where the references have any.
 
     Of models that take several utterances at once, how often that gives another text.
@@ -79,7 +77,7 @@ def details(table: Table, *, seed: int = 0) -> Mapping[str, Figure]:
         figures["batch_change_rate"] = Figure(table.changed / n, n, interval)
 
     def add(name: str, part: Counts, whole: Counts, otherwise: str) -> None:
-        figures[name] = _share(part, whole.astype(float), table.speakers, seed, otherwise)
+        figures[name] = _share(part, whole.astype(float), table.speakers, otherwise)
 
     for name, (missed, every) in (
         ("number_error_rate", table.numbers.T),
@@ -95,12 +93,12 @@ def details(table: Table, *, seed: int = 0) -> Mapping[str, Figure]:
     return figures
 
 
-def speed(predictions: Iterable[Prediction], *, seed: int = 0) -> Mapping[str, Figure]:
+def speed(predictions: Iterable[Prediction]) -> Mapping[str, Figure]:
     """`speed_of` the predictions."""
-    return speed_of(Timings(predictions), seed=seed)
+    return speed_of(Timings(predictions))
 
 
-def speed_of(timings: Timings, *, seed: int = 0) -> Mapping[str, Figure]:
+def speed_of(timings: Timings) -> Mapping[str, Figure]:
     """RTF, RTFx and the latency of whole utterances, over those that were answered.
 
     RTF = sum of processing seconds / sum of audio seconds; RTFx is its inverse. The latency of an
@@ -111,22 +109,13 @@ def speed_of(timings: Timings, *, seed: int = 0) -> Mapping[str, Figure]:
     n = len(seconds)
     spent, heard = float(seconds.sum()), float(audio.sum())
     if n == 0 or spent <= 0 or heard <= 0:
-        reason = "no utterance was answered"
         names = ["rtf", "rtfx", *(f"latency_p{p}" for p in PERCENTILES)]
-        return {name: Figure(None, n, reason=reason) for name in names}
+        return {name: Figure(None, n, reason=_NO_AUDIO) for name in names}
     speakers = timings.speakers
     share = share_waited(seconds, timings.waited)
     totals = {
-        "rtf": Figure(
-            spent / heard,
-            n,
-            ratio_interval(seconds, audio, speakers, seed=seed, proportion=False),
-        ),
-        "rtfx": Figure(
-            heard / spent,
-            n,
-            ratio_interval(audio, seconds, speakers, seed=seed, proportion=False),
-        ),
+        "rtf": rate(seconds, audio, speakers, otherwise=_NO_AUDIO, proportion=False),
+        "rtfx": rate(audio, seconds, speakers, otherwise=_NO_AUDIO, proportion=False),
     }
     return {
         **{name: marked(figure, share) for name, figure in totals.items()},
@@ -178,6 +167,7 @@ def _percentiles(
     return figures
 
 
+_NO_AUDIO = "no utterance was answered"
 _NO_WORDS = "the references hold no words"
 _NONE_RIGHT = "no word was heard right"
 
@@ -186,25 +176,19 @@ def _errors_and_length(counts: Counts) -> tuple[Floats, Floats]:
     return counts[:, 1:].sum(axis=1).astype(float), counts[:, :3].sum(axis=1).astype(float)
 
 
-def _rate(counts: Counts, speakers: Sequence[Hashable] | None, seed: int, what: str) -> Figure:
+def _rate(counts: Counts, speakers: Sequence[Hashable] | None, what: str) -> Figure:
     errors, length = _errors_and_length(counts)
-    return _share(errors, length, speakers, seed, f"the references hold no {what}")
+    return _share(errors, length, speakers, f"the references hold no {what}")
 
 
 def _share(
     part: Floats | Counts,
     whole: Floats,
     speakers: Sequence[Hashable] | None,
-    seed: int,
     otherwise: str,
     *,
     proportion: bool = True,
 ) -> Figure:
     """The ratio of two sums over the corpus with its interval; `otherwise`: why there is none."""
-    n = len(whole)
-    everything = float(whole.sum())
-    if not everything:
-        return Figure(None, n, reason=otherwise)
-    value = float(part.sum()) / everything
-    interval = ratio_interval(part.astype(float), whole, speakers, seed=seed, proportion=proportion)
-    return Figure(value, n, interval)
+    figure = rate(part.astype(float), whole, speakers, otherwise=otherwise, proportion=proportion)
+    return of_speakers(figure, speakers)

@@ -10,15 +10,19 @@ import numpy as np
 from evals.alignment import align
 from evals.asr_scores import latency
 from evals.expectations import Context, Outcome, check_all, succeeded
-from evals.intervals import proportion_interval, ratio_interval
+from evals.intervals import proportion_interval
 from evals.llm_judge import Judged
 from evals.measurement import Figure
 from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
+from evals.rates import difference, rate
 from evals.replied import Replied
 from evals.tts_scores import Clip, answers, intelligibility, signal
 from evals.unanswered import why_unanswered
 from fixtures.dialogues import Dialogues
+
+#: Dialogues are what turns hang together in; two of them differ at least a little.
+FEWEST_DIALOGUES = 2
 
 #: Kinds of expectations that say in which form to answer, not what.
 FORM = ("words", "sentences", "starts_with", "ends_with", "language", "not_contains", "regex")
@@ -38,9 +42,7 @@ def outcomes(lines: Sequence[Replied], dialogues: Dialogues) -> list[list[Outcom
     return found
 
 
-def success(
-    lines: Sequence[Replied], dialogues: Dialogues, *, seed: int = 0
-) -> Mapping[str, Figure]:
+def success(lines: Sequence[Replied], dialogues: Dialogues) -> Mapping[str, Figure]:
     """Task success per turn and dialogue, and the share of expectations of some kinds that hold.
 
     A turn succeeds where all that is expected of it holds, a dialogue where all its turns do.
@@ -53,12 +55,12 @@ def success(
     n = len(whole)
     answered = sum(line.error is None for line in lines)
     return {
-        "turn_success_rate": _share(good, ids, seed, "there is no turn"),
+        "turn_success_rate": _share(good, ids, "there is no turn"),
         "dialogue_success_rate": Figure(
             sum(whole) / n if n else None, n, proportion_interval(sum(whole), n)
         ),
-        "instruction_following": _of_kinds(judged, ids, FORM, seed),
-        "memory_rate": _of_kinds(judged, ids, ("memory",), seed),
+        "instruction_following": _of_kinds(judged, ids, FORM),
+        "memory_rate": _of_kinds(judged, ids, ("memory",)),
         "success_rate": Figure(
             answered / len(lines) if lines else None,
             len(lines),
@@ -73,8 +75,6 @@ def propagation(
     typed: Sequence[Replied],
     dialogues: Dialogues,
     normalizer_name: str,
-    *,
-    seed: int = 0,
 ) -> Mapping[str, Figure]:
     """What mishearing costs: success with the user's words as text, and how much less with sound.
 
@@ -95,8 +95,8 @@ def propagation(
         change = np.array(right, float) - np.array(heard, float)
         ones = np.ones(len(change))
         figures = {
-            "typed_success_rate": _share(right, ids, seed, "there is no turn"),
-            "hearing_loss": Figure(
+            "typed_success_rate": _share(right, ids, "there is no turn"),
+            "hearing_loss": difference(
                 float(change.mean()),
                 len(change),
                 difference_interval(change, ones, ids, least=1.0),
@@ -107,12 +107,12 @@ def propagation(
         aligned = align([_understood(line) for line in known], normalizer_name)
         errors = aligned.words[:, 1:].sum(axis=1).astype(float)
         words = aligned.words[:, :3].sum(axis=1).astype(float)
-        ci = ratio_interval(errors, words, [line.dialogue for line in known], seed=seed)
-        total = float(words.sum())
-        figures["user_wer"] = (
-            Figure(float(errors.sum()) / total, len(known), ci)
-            if total
-            else Figure(None, len(known), reason="the user says no words")
+        figures["user_wer"] = rate(
+            errors,
+            words,
+            [line.dialogue for line in known],
+            otherwise="the user says no words",
+            fewest_clusters=FEWEST_DIALOGUES,
         )
     return figures
 
@@ -178,7 +178,7 @@ def answer_length(lines: Sequence[Replied]) -> Mapping[str, Figure]:
 
 
 def llm_judged(
-    lines: Sequence[Replied], dialogues: Dialogues, judged: Sequence[Judged], *, seed: int = 0
+    lines: Sequence[Replied], dialogues: Dialogues, judged: Sequence[Judged]
 ) -> Mapping[str, Figure]:
     """What an LLM judge thinks of the answers, and how far it can be believed.
 
@@ -209,11 +209,10 @@ def llm_judged(
         for verdict, rule, dialogue in zip(said, rules, ids, strict=True)
         if verdict != "not_sent"
     ]
-    rated = _share([verdict == "yes" for verdict in said], ids, seed, "there is no turn")
+    rated = _share([verdict == "yes" for verdict in said], ids, "there is no turn")
     agreement = _share(
         [yes == right for yes, right, _ in sent],
         [dialogue for *_, dialogue in sent],
-        seed,
         "every answer is empty",
     )
     unparsable = Figure(float(said.count("unparsable")), len(sent))
@@ -260,16 +259,18 @@ def _kappa(pairs: Sequence[tuple[bool, bool]], agreement: Figure) -> Figure:
     return Figure(value, len(pairs), ci)
 
 
-def _share(good: Sequence[bool], ids: Sequence[str], seed: int, otherwise: str) -> Figure:
-    n = len(good)
-    if not n:
-        return Figure(None, 0, reason=otherwise)
-    ci = ratio_interval(np.array(good, float), np.ones(n), ids, seed=seed)
-    return Figure(sum(good) / n, n, ci)
+def _share(good: Sequence[bool], ids: Sequence[str], otherwise: str) -> Figure:
+    return rate(
+        np.array(good, float),
+        np.ones(len(good)),
+        ids,
+        otherwise=otherwise,
+        fewest_clusters=FEWEST_DIALOGUES,
+    )
 
 
 def _of_kinds(
-    judged: Sequence[Sequence[Outcome]], ids: Sequence[str], kinds: Sequence[str], seed: int
+    judged: Sequence[Sequence[Outcome]], ids: Sequence[str], kinds: Sequence[str]
 ) -> Figure:
     pairs = [
         (outcome.passed, i)
@@ -278,7 +279,7 @@ def _of_kinds(
         if outcome.kind in kinds
     ]
     passed, of = [p for p, _ in pairs], [i for _, i in pairs]
-    return _share(passed, of, seed, f"nothing of the kind is expected: {', '.join(kinds)}")
+    return _share(passed, of, f"nothing of the kind is expected: {', '.join(kinds)}")
 
 
 def _first_audio(line: Replied) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from evals.counted import Scored
 from evals.error_rate import Counts
 from evals.measurement import Figure
 from evals.paired_interval import Floats, difference_interval
+from evals.rates import difference, of_speakers
 
 #: Metrics that are compared, by the name of their change.
 CHANGES = ("wer_change", "cer_change", "sentence_error_rate_change", "success_rate_change")
@@ -83,7 +84,8 @@ def _difference(
         return Figure(None, n, reason=f"the references hold no {nothing}")
     interval = difference_interval(change, whole, clusters, least=1.0)
     same = not np.any(change)
-    return Figure(float(change.sum()) / total, n, interval, identical=same)
+    figure = difference(float(change.sum()) / total, n, interval)
+    return of_speakers(replace(figure, identical=same), clusters)
 
 
 def _refuse_unpaired(before: Scored, after: Scored) -> None:

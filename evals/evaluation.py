@@ -8,9 +8,10 @@ from typing import Any
 
 from evals import metric_text
 from evals.cases import Case
-from evals.conditions import WHY, touched
-from evals.gate import breaks_gate, decide, further_utterances
-from evals.measurement import ALL, Figure, Limit, Measurement, Verdict, limit_key
+from evals.conditions import BUSY, WHY, touched
+from evals.further_evidence import Further, further_evidence, in_words
+from evals.gate import breaks_gate, decide
+from evals.measurement import ALL, Evidence, Figure, Limit, Measurement, Verdict, limit_key
 from evals.metrics import METRICS
 from evals.thresholds import Gate, Thresholds
 
@@ -52,12 +53,18 @@ class Evaluation:
         all_limits = self._limits()
         for metric, figure in figures.items():
             limits = all_limits.get(limit_key(metric, slice_name), [])
-            verdict, limit = decide(figure, limits)
-            reason = figure.reason
+            evidence = None if metric in self.margins else self._evidence
+            verdict, limit = decide(figure, limits, evidence)
+            further = Further()
+            if limit is not None and verdict == "inconclusive" and BUSY not in figure.conditions:
+                further = further_evidence(figure, limit, evidence)
+            lacking = evidence.missing_from(figure) if evidence is not None else None
+            reason = lacking if verdict == "inconclusive" and lacking else figure.reason
+            reason = reason or further.reason
             conditions = figure.conditions
             gated = bool(limits) and self.gate != "off"
             if unfair := touched(metric, self.conditions):
-                conditions = unfair
+                conditions, further = unfair, Further()
                 if limit is not None and figure.value is not None:
                     verdict, gated = "inconclusive", False
                     reason = WHY[unfair[0]]
@@ -80,11 +87,9 @@ class Evaluation:
                     gated=gated,
                     reason=reason,
                     conditions=conditions,
-                    further_utterances=(
-                        further_utterances(figure, limit)
-                        if limit is not None and verdict == "inconclusive" and not conditions
-                        else None
-                    ),
+                    further_utterances=further.utterances,
+                    further_speakers=further.speakers,
+                    speakers=figure.speakers,
                 )
             )
 
@@ -147,6 +152,10 @@ class Evaluation:
         self.recorded.append(measurement)
         self.emit(measurement)
 
+    @property
+    def _evidence(self) -> Evidence | None:
+        return self.thresholds.evidence(self.case.tier, self.gate)
+
     def _limits(self) -> Mapping[str, list[Limit]]:
         c = self.case
         limits = self.thresholds.limits(
@@ -164,9 +173,9 @@ def describe(m: Measurement) -> str:
     if m.limit is not None:
         allowed = metric_text.allowed(m.metric, m.bound, m.limit)
         limit = f", {allowed} allowed by {m.limit_source}"
-    more = f" (about {m.further_utterances:,} more utterances" if m.further_utterances else ""
-    state = " is inconclusive" + (f"{more} would decide)" if more else "")
+    more = in_words(m)
+    state = " is inconclusive" + (f" ({more} would decide)" if more else "")
     state = state if m.verdict == "inconclusive" else ""
-    told = m.metric == ANSWERED or (m.verdict == "inconclusive" and m.conditions)
+    told = m.metric == ANSWERED or (m.verdict == "inconclusive")
     why = f": {m.reason}" if told and m.reason else ""
     return f"{m.key} {figure}{state}{limit}{why}"

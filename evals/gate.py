@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from evals.conditions import BUSY, ungated
-from evals.measurement import MISSING, Figure, Limit, Measurement, Verdict
+from evals.measurement import MISSING, TOO_FEW, Evidence, Figure, Limit, Measurement, Verdict
 
 if TYPE_CHECKING:
     from evals.thresholds import Gate, Thresholds
@@ -16,44 +15,33 @@ if TYPE_CHECKING:
 Concern: TypeAlias = Literal["broken", "missing", "undecided"]
 
 
-def decide(figure: Figure, limits: Sequence[Limit]) -> tuple[Verdict, Limit | None]:
+def decide(
+    figure: Figure, limits: Sequence[Limit], evidence: Evidence | None = None
+) -> tuple[Verdict, Limit | None]:
     """The verdict, and the limit that decided it (the strictest of several).
 
     "pass" when the limit holds for the whole interval, "fail" when it is broken
     for the whole interval, "inconclusive" in between, "no_limit" where there is none;
     a figure without an interval is its own interval. A figure that does not exist is
-    "not_measured", and one from a busy machine, where all looks slower than it is,
-    cannot break a limit.
+    "not_measured", one of too little is "inconclusive", and one from a busy machine, where all
+    looks slower than it is, cannot break a limit. One with less than the evidence that is
+    required cannot keep a limit.
     """
     limit = _strictest(limits)
     if figure.value is None:
         return "not_measured", limit
     if limit is None:
         return "no_limit", None
+    if TOO_FEW in figure.conditions:
+        return "inconclusive", limit
     low, high = figure.ci or (figure.value, figure.value)
     best, worst = (low, high) if limit.bound == "max" else (high, low)
     if limit.keeps(worst):
-        return "pass", limit
+        lacks = evidence is not None and evidence.missing_from(figure)
+        return ("inconclusive" if lacks else "pass"), limit
     if not limit.keeps(best):
         return ("inconclusive" if BUSY in figure.conditions else "fail"), limit
     return "inconclusive", limit
-
-
-def further_utterances(figure: Figure, limit: Limit) -> int | None:
-    """About how many more utterances like these would put the limit outside the interval.
-
-    An interval shrinks with the square root of the corpus, so n grows by the square of
-    its half towards the limit over the distance that is left. None where the limit is
-    outside already, where there is no interval, or where the value is the limit itself.
-    """
-    if figure.value is None or figure.ci is None:
-        return None
-    distance = abs(limit.value - figure.value)
-    towards = figure.ci[1] if figure.value < limit.value else figure.ci[0]
-    half = abs(towards - figure.value)
-    if distance == 0 or half <= distance:
-        return None
-    return math.ceil(figure.n * ((half / distance) ** 2 - 1))
 
 
 def _strictest(limits: Sequence[Limit]) -> Limit | None:

@@ -1,90 +1,272 @@
-"""95 % intervals: a seeded, clustered, studentized bootstrap for ratios of sums, Wilson's else.
+"""95 % intervals of ratios of sums, such as word errors / words.
 
-What is drawn again and again are units: speakers where they are known, since one
-person's utterances are not independent, else utterances. The statistic of each
-draw is divided by its own standard error (Efron and Tibshirani 1993, chapter 12.5:
-the bootstrap-t), because error rates are skewed: plain percentiles miss the truth
-above them twice as often as below, and cover it too seldom with few speakers.
-How often the intervals hold the truth is measured by tests/benchmarks/interval_coverage.py,
-how often verdicts err by tests/benchmarks/regression_gate.py; docs/statistics.md has the figures.
+What varies from corpus to corpus are units: speakers where enough are known, since one
+person's utterances are not independent, else utterances. The interval reweighs the units:
+R = sum(g * numerator) / sum(g * denominator), with gamma-distributed weights g (the Bayesian
+bootstrap, Rubin 1981). The upper end is the 97.5 % quantile of R with one more unit that is as
+bad as the worst, the lower end the 2.5 % quantile with one more that is as good as the best. For
+units that are right or wrong these are the ends of Clopper and Pearson (1934); for others they
+are the bound of Gaffke (2005), with the worst unit seen in place of the worst possible one.
+
+Three properties follow from the form, whatever the data. More errors move each end up or leave
+it, since R rises with each numerator. The ends lie within what units can be. Units that are all
+alike leave a width, since a rate of words is never surer than independent words would be.
+
+Quantiles are computed, not drawn (`gamma_sums.py`), so neither order nor a seed changes them.
+How often the intervals hold the truth is measured by tests/benchmarks/interval_coverage.py;
+docs/statistics.md has the figures.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.student_t import student_quantile, student_tail
+from evals.gamma_sums import chance_positive
+from evals.speakers import FEWEST_SPEAKERS
+from evals.student_t import student_quantile
 
-RESAMPLES = 10_000
 CONFIDENCE = 0.95
-#: More units than this are drawn in random groups of them: the same variance at a bounded cost.
-MAX_UNITS = 1_000
-#: With fewer units that hold an error, too many draws hold none: Wilson's interval takes over.
-_FEW = 6
-
-_RARE = 0.5
+#: The part of an utterance's other words that is wrong where one is, as far as none was seen.
+_WITHIN_UTTERANCE = 0.4
+#: The shape of a unit's weight where there are so few that Student's t leaves them none.
+_LEAST_SHAPE = 0.2
+#: The worst of n units is not the worst there is: by this part / n more is taken for that.
+#: Chosen for units whose rates are gamma-distributed, 5 to 30 of them.
+_BEYOND = 1.0
+#: More degrees of freedom than these are as good as the normal distribution.
+_MOST_DEGREES = 1_000
+_STEPS = 100
+_ACCURACY = 1e-8
+#: More kinds of units than this are put together with those of nearly the same rate.
+_MOST_KINDS = 1_000
+_NORMAL = NormalDist()
 
 Floats = NDArray[np.float64]
+Interval = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ratio:
-    """Sums over units: the estimate, its standard error, and what the draws are made of."""
+@dataclass(frozen=True)
+class Unit:
+    """One unit more than there are: its part of the numerators and of the denominators."""
+
+    top: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class RatioSample:
+    """What an interval of sum(numerators) / sum(denominators) is made of.
+
+    top, bottom, count: shape (kinds,), the two sums of a unit of each kind, and how many units are
+    of that kind. capped: top with the rate of a single unit far above all others taken down.
+    units: how many there are; no whole number in a forecast. effective: as many units of equal
+    size say as much. worst, best: what the ends add.
+    cases: the part of the numerators' sum that words can be wrong in, once each; None for a
+    ratio that counts no cases.
+    """
 
     top: Floats
+    capped: Floats
     bottom: Floats
-    estimate: float
-    error: float
+    count: Floats
+    units: float
+    effective: float
+    worst: Unit
+    best: Unit
+    cases: float | None
 
-    @property
-    def filled(self) -> int:
-        """Units that tell something: with an error in them, and with something else too."""
-        return int(min(np.count_nonzero(self.top), np.count_nonzero(self.top - self.bottom)))
+    @cached_property
+    def total(self) -> float:
+        """The sum of the denominators."""
+        return float(self.count @ self.bottom)
 
-    @property
-    def is_rare(self) -> bool:
-        """A proportion of which too few were seen for draws to say how many there may be."""
-        if self.filled >= _FEW or np.min(self.top) < 0:
-            return False
-        # More than there is to get wrong, as insertions may be, is no proportion; rare ones
-        # are treated as one all the same.
-        return bool(np.all(self.top <= self.bottom)) or 0 < self.estimate < _RARE
+    @cached_property
+    def estimate(self) -> float:
+        """sum(numerators) / sum(denominators)."""
+        return float(self.count @ self.top) / self.total
 
-    @property
-    def degrees(self) -> int:
-        """Of freedom: what the units without an error say of the size of errors is nothing."""
-        most = len(self.top) - 1
-        return min(self.filled, most) if self.is_rare and self.filled else most
+    def repeated(self, times: float) -> RatioSample:
+        """The sample of a corpus that has these utterances `times` times."""
+        cases = None if self.cases is None else self.cases * times
+        return replace(
+            self,
+            count=self.count * times,
+            units=self.units * times,
+            effective=self.effective * times,
+            cases=cases,
+        )
 
-    @property
-    def effective_size(self) -> float:
-        """As many independent words as the clusters leave (Korn and Graubard 1998).
+    def interval(self, confidence: float = CONFIDENCE) -> Interval | None:
+        """Both ends; None for fewer than two units."""
+        if self.units < 2:
+            return None
+        tail = (1 - confidence) / 2
+        by_units, by_words = self._ends_of_units(tail), self._ends_of_words(tail)
+        return min(by_units[0], by_words[0]), max(by_units[1], by_words[1])
 
-        Where nothing was wrong, or all, the units: nothing tells how alike their words are.
+    def chance_below(self, limit: float) -> float:
+        """The one-sided p-value of this estimate where the truth is the limit.
+
+        The tail at which the lower end is the limit, so that it and the interval agree.
         """
-        if self.error == 0:
-            return float(len(self.top))
-        return float(min(self.bottom.sum(), self.estimate * (1 - self.estimate) / self.error**2))
+        if self.units < 2 or self.estimate <= limit:
+            return 1.0
+        of_words = 0.0 if self.cases is None else 1 - self._chance_of_words(limit, 0, 1)
+        low, high = 1e-15, 0.5
+        for _ in range(50):
+            middle = (low * high) ** 0.5
+            of_units = 1 - self._chance_of_units(self.capped, self.best, limit, middle)
+            low, high = (middle, high) if max(of_units, of_words) > middle else (low, middle)
+        return high
+
+    def _ends_of_units(self, tail: float) -> Interval:
+        """The ends that the units' weights give."""
+        low = _lowest(self.capped, self.bottom, self.best)
+        if low < self.estimate:
+            low = _quantile(
+                lambda rate: self._chance_of_units(self.capped, self.best, rate, tail),
+                low,
+                self.estimate,
+                1 - tail,
+            )
+        high = _quantile(
+            lambda rate: self._chance_of_units(self.top, self.worst, rate, tail),
+            self.estimate,
+            _highest(self.top, self.bottom, self.worst),
+            tail,
+        )
+        return low, high
+
+    def _ends_of_words(self, tail: float) -> Interval:
+        """Clopper and Pearson's ends, as if words were independent; insertions past 1 on top."""
+        if self.cases is None:
+            return self.estimate, self.estimate
+        beyond = self.estimate - self.cases / self.total
+        low, high = beyond, 1 + beyond
+        if self.cases > 0:
+            low = _quantile(
+                lambda rate: self._chance_of_words(rate, 0, 1), low, self.estimate, 1 - tail
+            )
+        if self.cases < self.total:
+            high = _quantile(
+                lambda rate: self._chance_of_words(rate, 1, 0), self.estimate, high, tail
+            )
+        return low, high
+
+    def _chance_of_units(self, top: Floats, more: Unit, rate: float, tail: float) -> float:
+        """P(R > rate), with one unit more."""
+        weights = np.append(top - rate * self.bottom, more.top - rate * more.bottom)
+        shapes = np.append(self.count * _shape(self.effective, tail), 1.0)
+        return chance_positive(weights, shapes)
+
+    def _chance_of_words(self, rate: float, wrong: int, right: int) -> float:
+        """P(R > rate) with words for units, and some more that are wrong or right."""
+        cases = self.cases or 0.0
+        beyond = self.estimate - cases / self.total
+        weights = np.array([1.0, 0.0]) - (rate - beyond)
+        return chance_positive(weights, np.array([cases + wrong, self.total - cases + right]))
 
 
-def _ratio(
-    numerators: Floats, denominators: Floats, clusters: Sequence[Hashable] | None, seed: int
-) -> _Ratio | None:
-    top, bottom = units(numerators, denominators, clusters=clusters, seed=seed)
-    n = len(top)
-    total = float(bottom.sum())
-    if n < 2 or total <= 0:
+def ratio_sample(
+    numerators: Floats,
+    denominators: Floats,
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    proportion: bool = True,
+    fewest_clusters: int = FEWEST_SPEAKERS,
+) -> RatioSample | None:
+    """What the interval of sum(numerators) / sum(denominators) is made of.
+
+    numerators, denominators: shape (n,), one entry per utterance.
+    proportion: whether the one counts cases of the other, as errors of words; a ratio of
+    seconds, or of two lengths, does not.
+    clusters: what varies together, such as the speaker of each utterance; None, or fewer than
+    `fewest_clusters` different ones, makes each utterance a unit of its own.
+    None where the denominators sum to 0.
+    """
+    numerators, denominators = np.asarray(numerators, float), np.asarray(denominators, float)
+    total = float(denominators.sum())
+    if total <= 0:
         return None
-    estimate = float(top.sum()) / total
-    squares = float(((top - estimate * bottom) ** 2).sum())
-    # By linearization, over n independent units.
-    return _Ratio(top, bottom, estimate, math.sqrt(n / (n - 1) * squares) / total)
+    top, bottom = units(
+        numerators, denominators, clusters=clusters, fewest_clusters=fewest_clusters
+    )
+    n = len(top)
+    # In one order whatever the corpus's, and with like units together.
+    kinds, counts = np.unique(top + 1j * bottom, return_counts=True)
+    top, bottom, count = kinds.real.astype(float), kinds.imag.astype(float), counts.astype(float)
+    bounded = proportion and bool(np.all(top <= bottom))
+    # Errors that come together, as far as none has been seen.
+    length = total / len(numerators)
+    event = min(length, 1 + (length - 1) * _WITHIN_UTTERANCE) if proportion else -np.inf
+    capped = top if bounded or not proportion else _capped(top, bottom, count)
+    effective = total**2 / float(count @ (bottom * bottom))
+    worst = _worst(top * (1 + _BEYOND / effective), bottom, total / n, event, bounded)
+    best = _best(top, bottom, total / n)
+    if len(top) > _MOST_KINDS:
+        top, capped, bottom, count = _grouped(top, capped, bottom, count)
+    cases = float(np.minimum(numerators, denominators).sum()) if proportion else None
+    return RatioSample(top, capped, bottom, count, n, effective, worst, best, cases)
+
+
+def _worst(top: Floats, bottom: Floats, mean: float, event: float, bounded: bool) -> Unit:
+    """As many errors as the unit with the most; those of longer than mean units in proportion.
+
+    Where no unit has more errors than words, this one does not either.
+    """
+    most = max(event, float(np.max(top * (mean / np.maximum(bottom, mean)))))
+    return Unit(most, max(mean, most) if bounded else mean)
+
+
+def _best(top: Floats, bottom: Floats, mean: float) -> Unit:
+    """Of mean length, with the lowest rate of all."""
+    has = bottom > 0
+    return Unit(float(np.min(top[has] / bottom[has])) * mean, mean)
+
+
+def _capped(top: Floats, bottom: Floats, count: Floats) -> Floats:
+    """The numerators for the lower end.
+
+    A single unit far above all others, as a model's loop is, tells how bad it was and nothing
+    of how often that happens: its rate is taken as the next one's, or as 1 if that is less.
+    """
+    rates = np.divide(top, bottom, out=np.where(top > 0, np.inf, 0.0), where=bottom > 0)
+    highest = int(np.argmax(rates))
+    if count[highest] > 1 or len(rates) < 2:
+        return top
+    second = float(np.max(np.delete(rates, highest)))
+    capped = top.copy()
+    length = bottom[highest] or 1.0
+    capped[highest] = min(top[highest], max(1.0, second) * length)
+    return capped
+
+
+def _grouped(
+    top: Floats, capped: Floats, bottom: Floats, count: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Units of nearly the same rate as one kind, which keeps the sums and the sums of squares.
+
+    The highest stay single. Seconds are all different; of 100,000 units the ends take a second.
+    """
+    order = np.argsort(np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0))
+    edges = np.unique(np.linspace(0, len(order) - 1, _MOST_KINDS).astype(int))
+
+    def sums(column: Floats) -> Floats:
+        found: Floats = np.add.reduceat(column[order], edges)
+        return found
+
+    weight, square = sums(count * bottom), sums(count * bottom * bottom)
+    has = square > 0
+    size = np.divide(square, weight, out=np.zeros_like(weight), where=has)
+    number = np.divide(weight, size, out=sums(count), where=has)
+    return sums(count * top) / number, sums(count * capped) / number, weight / number, number
 
 
 def ratio_interval(
@@ -92,151 +274,105 @@ def ratio_interval(
     denominators: Floats,
     clusters: Sequence[Hashable] | None = None,
     *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
     proportion: bool = True,
-) -> tuple[float, float] | None:
-    """Interval of sum(numerators) / sum(denominators).
+    fewest_clusters: int = FEWEST_SPEAKERS,
+) -> Interval | None:
+    """Interval of sum(numerators) / sum(denominators); the arguments are those of `ratio_sample`.
 
-    numerators, denominators: shape (n,), one entry per utterance.
-    proportion: whether the one counts cases of the other, as errors of words; a ratio of
-    seconds, or of two lengths, does not.
-    clusters: what is drawn together, such as the speaker of each utterance; None, or
-    fewer than two different ones, draws single utterances.
-    None where fewer than two draws could differ or the denominators sum to 0.
-    Where no numerator is below 0 the interval is not either.
+    None for fewer than two units, or denominators that sum to 0. The ends are finite. Where no
+    numerator is above its denominator the upper end is at most 1.
     """
-    ratio = _ratio(numerators, denominators, clusters, seed)
-    if ratio is None:
-        return None
-    tail = (1 - confidence) / 2
-    if proportion and ratio.is_rare:
-        quantile = student_quantile(1 - tail, ratio.degrees)
-        low, high = _wilson(ratio.estimate, ratio.effective_size, quantile)
-        # At the end the bound is 0 itself, but for rounding.
-        return (low if ratio.estimate > 0 else 0.0), high
-    quantile = student_quantile(1 - tail, len(ratio.top) - 1)
-    t_low, t_high = -quantile, quantile
-    if ratio.error > 0:
-        drawn = _quantiles(_studentized(ratio, seed, resamples), tail)
-        # Too few units to draw from leave draws that do not differ: Student's t is what is left.
-        t_low = drawn[0] if math.isfinite(drawn[0]) else t_low
-        t_high = drawn[1] if math.isfinite(drawn[1]) else t_high
-    low, high = ratio.estimate - t_high * ratio.error, ratio.estimate - t_low * ratio.error
-    return (max(0.0, low) if np.min(ratio.top) >= 0 else low), high
-
-
-def chance_below(
-    numerators: Floats,
-    denominators: Floats,
-    limit: float,
-    clusters: Sequence[Hashable] | None = None,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> float:
-    """How likely a rate as high as this is if the truth is at the limit: a one-sided p-value.
-
-    1.0 where there is nothing to tell it from.
-    """
-    ratio = _ratio(numerators, denominators, clusters, seed)
-    if ratio is None or ratio.estimate <= limit:
-        return 1.0
-    if ratio.is_rare or ratio.error == 0:
-        spread = math.sqrt(max(limit * (1 - limit), 1e-12) / ratio.effective_size)
-        return student_tail((ratio.estimate - limit) / spread, ratio.degrees)
-    t = _studentized(ratio, seed, resamples)
-    beyond = int(np.count_nonzero(t >= (ratio.estimate - limit) / ratio.error))
-    return (beyond + 1) / (len(t) + 1)  # never 0: the sample itself is one of the draws
+    sample = ratio_sample(
+        numerators,
+        denominators,
+        clusters,
+        proportion=proportion,
+        fewest_clusters=fewest_clusters,
+    )
+    return None if sample is None else sample.interval(confidence)
 
 
 def units(
-    *columns: Floats, clusters: Sequence[Hashable] | None, seed: int = 0
+    *columns: Floats,
+    clusters: Sequence[Hashable] | None,
+    fewest_clusters: int = FEWEST_SPEAKERS,
 ) -> tuple[Floats, ...]:
-    """The columns summed over what is drawn together; at most MAX_UNITS entries each."""
-    n = len(columns[0])
-    members = np.arange(n)
-    if clusters is not None and len(set(clusters)) > 1:
-        index = {cluster: i for i, cluster in enumerate(dict.fromkeys(clusters))}
-        members = np.array([index[cluster] for cluster in clusters])
-    count = int(np.max(members)) + 1 if n else 0
-    if count > MAX_UNITS:
-        # Shuffled first: neighbours in a manifest may be alike.
-        groups = np.random.default_rng(seed).permutation(count) % MAX_UNITS
-        members, count = groups[members], MAX_UNITS
+    """The columns summed over what varies together, or as they are for too few of that."""
+    if clusters is None:
+        return columns
+    index = {cluster: i for i, cluster in enumerate(dict.fromkeys(clusters))}
+    if len(index) < max(2, fewest_clusters):
+        return columns
+    members = np.array([index[cluster] for cluster in clusters])
     return tuple(
-        np.bincount(members, weights=np.asarray(column, float), minlength=count)
+        np.bincount(members, weights=np.asarray(column, float), minlength=len(index))
         for column in columns
     )
 
 
-def proportion_interval(successes: int, n: int) -> tuple[float, float] | None:
+def proportion_interval(successes: float, n: float) -> Interval | None:
     """Wilson's score interval (1927) of successes / n; None for n = 0."""
     if n == 0:
         return None
-    low, high = _wilson(successes / n, n, NormalDist().inv_cdf((1 + CONFIDENCE) / 2))
+    p, quantile = successes / n, _NORMAL.inv_cdf((1 + CONFIDENCE) / 2)
+    centre = p + quantile**2 / (2 * n)
+    half = quantile * (p * (1 - p) / n + quantile**2 / (4 * n**2)) ** 0.5
+    scale = 1 + quantile**2 / n
+    low, high = (centre - half) / scale, (centre + half) / scale
     # At the ends the bounds are 0 and 1 themselves, but for rounding.
     return (low if successes else 0.0), (high if successes < n else 1.0)
 
 
-def _studentized(ratio: _Ratio, seed: int, resamples: int) -> Floats:
-    """Shape (resamples,): (draw - estimate) / standard error of the draw."""
-    n = len(ratio.top)
-    residual = ratio.top - ratio.estimate * ratio.bottom
-    # Residuals, not the numerators: their squares do not cancel, and single precision is enough.
-    z = residual / max(float(np.max(np.abs(residual))), 1e-300)
-    bottom = ratio.bottom / float(np.max(ratio.bottom))
-    table = np.stack([z, bottom, z * z, z * bottom, bottom * bottom], axis=1)
-    drawn = _draws(n, seed, resamples) @ table.astype(np.float32)
-    top, total, zz, zb, bb = drawn.astype(float).T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        delta = top / total
-        spread = np.maximum(zz - 2 * delta * zb + delta**2 * bb, 0.0)
-        errors = np.sqrt(n / (n - 1) * spread) / total
-        t = np.where(errors > 1e-6 * np.abs(delta), delta / errors, np.sign(delta) * np.inf)
-    # A draw without a reference word has no rate: its place is with the worst.
-    return np.where(total > 0, t, np.inf)
+def _shape(units: float, tail: float) -> float:
+    """The shape of a unit's weight, with which like units vary as Student's t says.
+
+    For weights of shape a the variance of a mean of n is that of the units / (n a + 1). The
+    shape makes that wider than the normal distribution has it by the quotient of both quantiles.
+    """
+    degrees = min(_MOST_DEGREES, max(1, round(units) - 1))
+    quotient = _NORMAL.inv_cdf(1 - tail) / student_quantile(1 - tail, degrees)
+    return max(_LEAST_SHAPE, ((units - 1) * quotient**2 - 1) / units)
 
 
-def _quantiles(t: Floats, tail: float) -> tuple[float, float]:
-    # The draws, like the sample, are one of R + 1 (Davison and Hinkley 1997, chapter 2.4): so
-    # the end of an interval and `chance_below` agree in the far tails of many slices too.
-    k = max(1, int(tail * (len(t) + 1)))
-    ordered = np.partition(t, [k - 1, len(t) - k])
-    return float(ordered[k - 1]), float(ordered[len(t) - k])
+def _lowest(top: Floats, bottom: Floats, more: Unit) -> float:
+    """The least that R can be."""
+    has = bottom > 0
+    return min(float(np.min(top[has] / bottom[has])), more.top / more.bottom)
 
 
-def _draws(n: int, seed: int, resamples: int) -> NDArray[np.float32]:
-    """Shape (resamples, n): how often each unit is drawn; the same for every metric and model."""
-    key = n, seed, resamples
-    if key not in _LAST_DRAWN:
-        # Up to 40 MB. Intervals over the same units are made one after the other, so the last
-        # are kept, and are gone before others are made.
-        _LAST_DRAWN.clear()
-        _LAST_DRAWN[key] = _drawn(*key)
-    return _LAST_DRAWN[key]
+def _highest(top: Floats, bottom: Floats, more: Unit) -> float:
+    """The most that R can be; infinite where a unit has errors and no words."""
+    has = bottom > 0
+    if np.any(top[~has] > 0):
+        return math.inf
+    return max(float(np.max(top[has] / bottom[has])), more.top / more.bottom)
 
 
-_LAST_DRAWN: dict[tuple[int, int, int], NDArray[np.float32]] = {}
+def _quantile(chance: Callable[[float], float], low: float, high: float, level: float) -> float:
+    """Where a chance that falls from low to high is the level; high may be infinite."""
+    if math.isinf(high):
+        high = 2 * low + 1
+        while chance(high) > level:
+            low, high = high, 2 * high
+    goal = _NORMAL.inv_cdf(level)
 
+    def height(at: float) -> float:
+        # On the scale of normal quantiles the curve is nearly straight.
+        return _NORMAL.inv_cdf(min(1 - 1e-15, max(1e-300, chance(at)))) - goal
 
-def _drawn(n: int, seed: int, resamples: int) -> NDArray[np.float32]:
-    rng = np.random.default_rng(seed)
-    counts = np.empty((resamples, n), np.float32)
-    step = max(1, 1_000_000 // n)
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
-        drawn = rng.integers(n, size=(rows, n)) + np.arange(rows)[:, None] * n
-        counts[start : start + rows] = np.bincount(drawn.ravel(), minlength=rows * n).reshape(
-            rows, n
-        )
-    counts.flags.writeable = False
-    return counts
-
-
-def _wilson(p: float, n: float, quantile: float) -> tuple[float, float]:
-    centre = p + quantile**2 / (2 * n)
-    half = quantile * math.sqrt(p * (1 - p) / n + quantile**2 / (4 * n**2))
-    scale = 1 + quantile**2 / n
-    return (centre - half) / scale, (centre + half) / scale
+    # At the ends of what R can be, rounding makes the chance 0 or 1 alike.
+    above, below = max(height(low), 1.0), min(height(high), -1.0)
+    at, halve = low, False
+    for _ in range(_STEPS):
+        width = high - low
+        at = low + width / 2 if halve else low + width * above / (above - below)
+        found = height(at)
+        if abs(found) < _ACCURACY or width < _ACCURACY * abs(at):
+            break
+        if found > 0:
+            low, above = at, found
+        else:
+            high, below = at, found
+        halve = high - low > width / 2
+    return at

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias
 
 Verdict: TypeAlias = Literal[
@@ -18,6 +18,8 @@ Bound: TypeAlias = Literal["max", "min"]
 #: The name under which measurements travel in a test report's user_properties.
 PROPERTY = "model_lab.measurement"
 ALL = "all"
+#: Conditions of a figure that is of a few people's utterances, and of one that is of too little.
+FEW_SPEAKERS, TOO_FEW = "few_speakers", "too_few"
 WORST_SLICE = "worst_slice_wer"
 
 
@@ -25,7 +27,10 @@ WORST_SLICE = "worst_slice_wer"
 class Figure:
     """A value with its 95 % interval, from n observations. None: there is nothing to compute.
 
-    conditions: what makes it worse than it would be, e.g. "busy".
+    conditions: what keeps it from being what it looks like: "busy" makes it worse than it would
+    be, FEW_SPEAKERS is of some people alone, TOO_FEW of so little that it decides nothing.
+    speakers: how many people it is of, 0 where that is not known; None where it is of no people.
+    forecast: the interval of a corpus with these utterances that many times.
     identical: of a paired difference, that no observation differs.
     """
 
@@ -35,10 +40,36 @@ class Figure:
     reason: str | None = None
     conditions: tuple[str, ...] = ()
     identical: bool = False
+    speakers: int | None = None
+    forecast: Callable[[float], tuple[float, float] | None] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"a figure must be finite, not {self.value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a figure of people's utterances must rest on before it may keep a limit.
+
+    speakers, utterances: how many at least; None requires nothing.
+    """
+
+    speakers: int | None = None
+    utterances: int | None = None
+
+    def missing_from(self, figure: Figure) -> str | None:
+        """What the figure lacks, in words; None where it has all, or is of no people."""
+        if figure.speakers is None:
+            return None
+        if self.utterances is not None and figure.n < self.utterances:
+            return f"{figure.n:,} utterances, and {self.utterances:,} are required"
+        if self.speakers is not None and figure.speakers < self.speakers:
+            have = f"{figure.speakers:,} speakers" if figure.speakers else "no known speakers"
+            return f"{have}, and {self.speakers:,} are required"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +92,14 @@ class Measurement:
     unit: "ratio", "count", "s", "MB" (10^6 bytes) or "1/min".
     slice: the part of the corpus, "all" for the whole.
     further_utterances: about as many more, like these, would decide an inconclusive verdict.
+    further_speakers: the same, where speakers are what is missing.
+    speakers: how many people it is of, 0 where that is not known; None where it is of no people.
     limit, bound, limit_source: the limit that decided; None where there is none,
     and then the verdict of a value is "no_limit".
     gated: whether the verdict counts for the exit code.
-    conditions: what the figure was taken under: "contended" (gates nothing) or "busy" (looks
-    slower than it is, so that it can keep a limit and not break one).
+    conditions: what the figure was taken under: "contended" (gates nothing), "busy" (looks
+    slower than it is, so that it can keep a limit and not break one), "few_speakers" (of these
+    people alone) or "too_few" (decides nothing).
     """
 
     model: str
@@ -86,6 +120,8 @@ class Measurement:
     reason: str | None = None
     conditions: Sequence[str] = ()
     further_utterances: int | None = None
+    further_speakers: int | None = None
+    speakers: int | None = None
 
     @property
     def is_whole(self) -> bool:

@@ -11,13 +11,14 @@ import numpy as np
 
 from evals.counted import Counted, Scored
 from evals.error_rate import total
-from evals.intervals import ratio_interval
 from evals.measurement import Figure
 from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
+from evals.rates import difference, of_speakers, rate
 from fixtures.corpus import Corpus, Utterance
 
 #: The name of the speech as it is, beside those of CONDITIONS.
+_NO_WORDS = "the references hold no words"
 CLEAN = "clean"
 _SHOWN = 5
 
@@ -27,7 +28,6 @@ def drifts(
     perturbed: Mapping[str, Collection[Prediction]],
     normalizer_name: str,
     *,
-    seed: int = 0,
     look: Callable[[str, Scored], None] = lambda condition, scored: None,
 ) -> Mapping[str, Mapping[str, Figure]]:
     """Per condition its WER and `wer_drift` = WER(condition) - WER(clean), paired.
@@ -63,23 +63,19 @@ def drifts(
         after[[place[p.id] for p in predictions]] = counts
         errors = after[:, 1:].sum(axis=1).astype(float)
         if not words:
-            empty = Figure(None, n, reason="the references hold no words")
+            empty = Figure(None, n, reason=_NO_WORDS)
             figures[condition] = {"wer": empty, "wer_drift": empty}
             continue
-        drift = Figure(
-            (total(after).errors - total(before).errors) / words,
-            n,
-            difference_interval(errors - clean_errors, lengths, base.speakers, least=1.0),
-        )
+        interval = difference_interval(errors - clean_errors, lengths, base.speakers, least=1.0)
+        change = (total(after).errors - total(before).errors) / words
+        drift = of_speakers(difference(change, n, interval), base.speakers)
         if failed:
             drift = Figure(
                 None, n, reason=f"{failed} of {n} clean utterances were not answered: no base"
             )
         figures[condition] = {
-            "wer": Figure(
-                total(after).errors / words,
-                n,
-                ratio_interval(errors, lengths, base.speakers, seed=seed),
+            "wer": of_speakers(
+                rate(errors, lengths, base.speakers, otherwise=_NO_WORDS), base.speakers
             ),
             "wer_drift": drift,
         }

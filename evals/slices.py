@@ -16,9 +16,10 @@ from functools import cached_property
 from itertools import pairwise
 
 from evals.counted import Scored
-from evals.intervals import CONFIDENCE, Floats, chance_below, ratio_interval
+from evals.intervals import CONFIDENCE, Floats, RatioSample, ratio_sample
 from evals.measurement import Figure
 from evals.predictions import Prediction
+from evals.rates import of_speakers, rate
 
 #: Parts with fewer utterances are shown, but are not called the worst.
 FEWEST = 10
@@ -133,36 +134,36 @@ class Slices:
 
     @cached_property
     def _known(self) -> Sequence[tuple[Part, Figure, tuple[float, float] | None]]:
-        """Each part with its figure, and its interval at the confidence that Bonferroni leaves.
-
-        Both intervals of a part at once, since they are made of the same draws.
-        """
+        """Each part with its figure, and its interval at the confidence that Bonferroni leaves."""
         each = 1 - (1 - CONFIDENCE) / max(1, len(self._judged()))
         return [
             (
                 part,
                 self._figure(part),
-                self._interval(part, each) if self._is_judged(part) else None,
+                sample.interval(each) if sample is not None and self._is_judged(part) else None,
             )
             for part in self.parts
+            for sample in [self._sample(part)]
         ]
 
     def _figure(self, part: Part) -> Figure:
-        words = float(self.words[part.members].sum())
-        if not words:
-            return Figure(None, len(part.members), reason="the references hold no words")
-        rate = float(self.errors[part.members].sum()) / words
-        return Figure(rate, len(part.members), self._interval(part, CONFIDENCE))
-
-    def _interval(self, part: Part, confidence: float) -> tuple[float, float] | None:
         members = part.members
-        return ratio_interval(
-            self.errors[members], self.words[members], self._clusters(part), confidence=confidence
+        clusters = self._clusters(part)
+        figure = rate(
+            self.errors[members],
+            self.words[members],
+            clusters,
+            otherwise="the references hold no words",
         )
+        return of_speakers(figure, clusters)
 
     def _chance(self, part: Part, limit: float) -> float:
+        sample = self._sample(part)
+        return 1.0 if sample is None else sample.chance_below(limit)
+
+    def _sample(self, part: Part) -> RatioSample | None:
         members = part.members
-        return chance_below(self.errors[members], self.words[members], limit, self._clusters(part))
+        return ratio_sample(self.errors[members], self.words[members], self._clusters(part))
 
     def _clusters(self, part: Part) -> list[Hashable] | None:
         return [self.speakers[i] for i in part.members] if self.speakers is not None else None

@@ -7,6 +7,9 @@ from array import array
 import numpy as np
 from numpy.typing import NDArray
 
+#: Fewer speakers than this say too little of how speakers differ: a figure is then of these
+#: people alone, and its interval is over utterances.
+FEWEST_SPEAKERS = 5
 _UNKNOWN = -1
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters import located_yaml
 from adapters.located_yaml import KeyedError
 from evals.limit_values import Quantity, why_no_limit, why_no_margin
-from evals.measurement import Limit
+from evals.measurement import Evidence, Limit
 from evals.metrics import METRICS
 from evals.tasks import TASKS
 from fixtures.builtin import CLIP
@@ -66,13 +66,22 @@ class Band(_Strict):
     C: Quantity
 
 
+class EvidenceSpec(_Strict):
+    """`{speakers: 12, utterances: 200}`: at least so many, each if it is there."""
+
+    speakers: Annotated[int, Field(ge=1)] | None = None
+    utterances: Annotated[int, Field(ge=1)] | None = None
+
+
 class Tier(_Strict):
     """The gate of a tier.
 
-    inconclusive: what a verdict of "inconclusive" does to the exit code.
+    inconclusive: what a verdict of "inconclusive" does to the exit code. evidence: what a figure
+    of people's utterances must rest on before it may keep a limit.
     """
 
     inconclusive: Policy
+    evidence: EvidenceSpec = Field(default_factory=lambda: EvidenceSpec())
     limits: dict[str, dict[str, LimitSpec]] = Field(default_factory=dict)
 
 
@@ -222,6 +231,12 @@ class Thresholds(_Strict):
                 limit = Limit("min", -margin, "margin to the baseline")
             found[f"{metric}_change"] = limit
         return found
+
+    def evidence(self, tier: str, gate: Gate) -> Evidence:
+        """What a figure must rest on before it may keep a limit of the tier."""
+        held_to = "production" if gate == "production" else tier
+        spec = self.tiers[held_to].evidence  # type: ignore[index]  # a tier by its name
+        return Evidence(spec.speakers, spec.utterances)
 
     def inconclusive_fails(self, tier: str, gate: Gate) -> bool:
         """Whether a gated metric that is inconclusive breaks the gate."""

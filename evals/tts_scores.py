@@ -19,6 +19,7 @@ from evals.mos import dnsmos, utmos
 from evals.optional import LibraryMissing, NotMeasured
 from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
+from evals.rates import difference, rate
 from evals.reference_similarity import ReferenceSimilarity, reference_similarity
 from evals.signal_quality import SignalQuality, signal_quality
 from evals.slices import FEWEST, Parts, slices
@@ -72,7 +73,7 @@ def clips(lines: Sequence[Spoken], run: Path) -> list[Clip]:
 
 
 def intelligibility(
-    lines: Sequence[Spoken], judge: str, normalizer_name: str, *, seed: int = 0
+    lines: Sequence[Spoken], judge: str, normalizer_name: str
 ) -> Mapping[str, Figure]:
     """WER and CER of what a judge heard, of all sentences that it understands.
 
@@ -93,7 +94,7 @@ def intelligibility(
     if len(failed) == len(asked):
         return {name: Figure(None, len(asked), reason=told) for name in names}
     voice = heard_by(asked, judge, normalizer_name)
-    rates = {"wer": _rate(voice, voice.words, seed), "cer": _rate(voice, voice.characters, seed)}
+    rates = {"wer": _rate(voice, voice.words), "cer": _rate(voice, voice.characters)}
     figures = {name: replace(rate, reason=rate.reason or told) for name, rate in rates.items()}
     both = [line for line in asked if judge in line.heard_recording]
     if both:
@@ -105,9 +106,9 @@ def intelligibility(
         change = (ours.words[:, 1:].sum(axis=1) - theirs.words[:, 1:].sum(axis=1)).astype(float)
         deaf = [x for x in asked if judge in x.unheard and judge not in x.heard_recording]
         left_out = f"{judge} failed on {len(deaf)} recordings, which are left out" if deaf else None
-        of_people = _rate(theirs, theirs.words, seed)
+        of_people = _rate(theirs, theirs.words)
         figures["judge_wer"] = replace(of_people, reason=of_people.reason or left_out)
-        figures["wer_above_judge"] = Figure(
+        figures["wer_above_judge"] = difference(
             float(change.sum()) / float(length.sum()),
             len(both),
             difference_interval(change, length, theirs.speakers, least=1.0),
@@ -226,7 +227,7 @@ def signal(sounds: Sequence[Clip]) -> Mapping[str, Figure]:
     }
 
 
-def intonation(sounds: Sequence[Clip], *, seed: int = 0) -> Mapping[str, Figure]:
+def intonation(sounds: Sequence[Clip]) -> Mapping[str, Figure]:
     """f0_spread, in cents: the mean over the clips of how much the F0 of each varies.
 
     That of a robot that speaks on one note is next to none, whatever it says and however
@@ -235,12 +236,12 @@ def intonation(sounds: Sequence[Clip], *, seed: int = 0) -> Mapping[str, Figure]
     speech = [clip for clip in sounds if problem(clip) is None]
     return {
         "f0_spread": _over_clips(
-            speech, lambda clip: spread_cents(pitch(clip.samples, clip.sample_rate)), seed
+            speech, lambda clip: spread_cents(pitch(clip.samples, clip.sample_rate))
         )
     }
 
 
-def ratings(sounds: Sequence[Clip], most: int, *, seed: int = 0) -> Mapping[str, Figure]:
+def ratings(sounds: Sequence[Clip], most: int) -> Mapping[str, Figure]:
     """DNSMOS P.835 and P.808 (Reddy et al. 2022) of at most that many clips, evenly spread; 1 to 5.
 
     9 s of each are rated, which costs half a second of one core.
@@ -257,14 +258,12 @@ def ratings(sounds: Sequence[Clip], most: int, *, seed: int = 0) -> Mapping[str,
     except NotMeasured as error:
         return {name: Figure(None, len(chosen), reason=str(error)) for name in names}
     return {
-        name: _mean([float(getattr(r, name.removeprefix("dnsmos_"))) for r in rated], seed)
+        name: _mean([float(getattr(r, name.removeprefix("dnsmos_"))) for r in rated])
         for name in names
     }
 
 
-def naturalness(
-    sounds: Sequence[Clip], most: int, network: Path | None, *, seed: int = 0
-) -> Mapping[str, Figure]:
+def naturalness(sounds: Sequence[Clip], most: int, network: Path | None) -> Mapping[str, Figure]:
     """UTMOS (Saeki et al. 2022) of at most that many clips, evenly spread; about 1 to 5.
 
     network: its TorchScript file; None where none was named.
@@ -280,14 +279,12 @@ def naturalness(
     except NotMeasured as error:
         return {"utmos": Figure(None, len(speech), reason=str(error))}
     return {
-        "utmos": _over_clips(
-            speech, lambda clip: listener.rate(clip.samples, clip.sample_rate), seed
-        )
+        "utmos": _over_clips(speech, lambda clip: listener.rate(clip.samples, clip.sample_rate))
     }
 
 
 def speaker_similarity(
-    sounds: Sequence[Clip], sentences: Sentences, checkpoint: str, most: int, *, seed: int = 0
+    sounds: Sequence[Clip], sentences: Sentences, checkpoint: str, most: int
 ) -> Mapping[str, Figure]:
     """Whether the voice sounds like the person who was recorded; nothing without recordings.
 
@@ -311,12 +308,10 @@ def speaker_similarity(
         person = recordings[clip.line.id].load()
         return listener.similarity(clip.samples, clip.sample_rate, person, SAMPLE_RATE)
 
-    return {"speaker_similarity": _over_clips(speech, of, seed)}
+    return {"speaker_similarity": _over_clips(speech, of)}
 
 
-def similarity(
-    sounds: Sequence[Clip], sentences: Sentences, *, seed: int = 0
-) -> Mapping[str, Figure]:
+def similarity(sounds: Sequence[Clip], sentences: Sentences) -> Mapping[str, Figure]:
     """How close the voice is to the recordings of people; nothing where there are none.
 
     mcd, f0_rmse and voicing_error_rate are over aligned frames, stoi and pesq the mean over clips
@@ -346,7 +341,7 @@ def similarity(
             return Figure(None, len(found), reason=found[0].reasons.get(attribute, _NO_SPEECH))
         tops = np.array([top(s) for s in known])
         bottoms = np.array([float(getattr(s, bottom)) for s in known])
-        ci = ratio_interval(tops, bottoms, seed=seed, proportion=name == "voicing_error_rate")
+        ci = ratio_interval(tops, bottoms, proportion=name == "voicing_error_rate")
         value = finish(float(tops.sum()) / float(bottoms.sum()))
         return Figure(value, len(known), (finish(ci[0]), finish(ci[1])) if ci else None)
 
@@ -354,7 +349,7 @@ def similarity(
         values = [v for s in found if (v := getattr(s, name)) is not None]
         if not values:
             return Figure(None, len(found), reason=found[0].reasons.get(name, _NO_SPEECH))
-        return _mean(values, seed)
+        return _mean(values)
 
     return {
         "mcd": over_frames("mcd", "mcd", lambda s: (s.mcd or 0.0) * s.pairs, "pairs"),
@@ -373,7 +368,7 @@ def similarity(
     }
 
 
-def tts_speed(lines: Sequence[Spoken], *, seed: int = 0) -> Mapping[str, Figure]:
+def tts_speed(lines: Sequence[Spoken]) -> Mapping[str, Figure]:
     """RTF, RTFx, the latency of whole sentences, and of the first audio of engines that stream.
 
     RTF = sum of processing seconds / sum of the seconds of audio made. Lines whose audio is empty
@@ -385,16 +380,13 @@ def tts_speed(lines: Sequence[Spoken], *, seed: int = 0) -> Mapping[str, Figure]
     waited = [line.waited_seconds for line in done]
     spent, made = float(seconds.sum()), float(audio.sum())
     if spent <= 0 or made <= 0:
-        reason = "no audio was made"
         names = ["rtf", "rtfx", *(f"latency_p{p}" for p in PERCENTILES)]
-        return {name: Figure(None, len(done), reason=reason) for name in names}
+        return {name: Figure(None, len(done), reason=_NO_AUDIO) for name in names}
     share = share_waited(seconds, waited)
     n = len(done)
-    ratio = ratio_interval(seconds, audio, seed=seed, proportion=False)
-    inverse = ratio_interval(audio, seconds, seed=seed, proportion=False)
     figures = {
-        "rtf": marked(Figure(spent / made, n, ratio), share),
-        "rtfx": marked(Figure(made / spent, n, inverse), share),
+        "rtf": marked(rate(seconds, audio, otherwise=_NO_AUDIO, proportion=False), share),
+        "rtfx": marked(rate(audio, seconds, otherwise=_NO_AUDIO, proportion=False), share),
         "processing_time": marked(Figure(spent, n), share),
         **energy_use((x.audio_seconds or 0.0, x.joules, x.energy_method) for x in done),
         **latency(seconds, waited),
@@ -409,6 +401,7 @@ def tts_speed(lines: Sequence[Spoken], *, seed: int = 0) -> Mapping[str, Figure]
     return figures
 
 
+_NO_AUDIO = "no audio was made"
 _NO_SPEECH = "no clip is speech"
 _NONE_RATED = "no clips were to be rated"
 
@@ -432,14 +425,10 @@ def _prediction(line: Spoken, heard: str) -> Prediction:
     )
 
 
-def _rate(aligned: Aligned, counts: np.ndarray, seed: int) -> Figure:
+def _rate(aligned: Aligned, counts: np.ndarray) -> Figure:
     errors = counts[:, 1:].sum(axis=1).astype(float)
     length = counts[:, :3].sum(axis=1).astype(float)
-    n = len(counts)
-    if not length.sum():
-        return Figure(None, n, reason="the sentences hold no words")
-    ci = ratio_interval(errors, length, aligned.speakers, seed=seed)
-    return Figure(float(errors.sum()) / float(length.sum()), n, ci)
+    return rate(errors, length, aligned.speakers, otherwise="the sentences hold no words")
 
 
 def _spread(sounds: Sequence[Clip], most: int) -> Sequence[Clip]:
@@ -449,7 +438,7 @@ def _spread(sounds: Sequence[Clip], most: int) -> Sequence[Clip]:
     return [sounds[i] for i in np.linspace(0, len(sounds) - 1, most).round().astype(int)]
 
 
-def _over_clips(sounds: Sequence[Clip], of: Callable[[Clip], float], seed: int) -> Figure:
+def _over_clips(sounds: Sequence[Clip], of: Callable[[Clip], float]) -> Figure:
     """The mean over the clips that have the figure; the first reason where none has."""
     if not sounds:
         return Figure(None, 0, reason=_NO_SPEECH)
@@ -463,10 +452,9 @@ def _over_clips(sounds: Sequence[Clip], of: Callable[[Clip], float], seed: int) 
             return Figure(None, len(sounds), reason=str(error))
         except NotMeasured as error:
             reason = reason or str(error)
-    return _mean(values, seed) if values else Figure(None, len(sounds), reason=reason)
+    return _mean(values) if values else Figure(None, len(sounds), reason=reason)
 
 
-def _mean(values: Iterable[float], seed: int) -> Figure:
+def _mean(values: Iterable[float]) -> Figure:
     array = np.array(list(values), float)
-    ci = ratio_interval(array, np.ones(len(array)), seed=seed, proportion=False)
-    return Figure(float(array.mean()), len(array), ci)
+    return rate(array, np.ones(len(array)), otherwise=_NO_SPEECH, proportion=False)

@@ -13,7 +13,7 @@ from evals import metric_text
 from evals.conditions import BUSY, CONTENDED, WHY, ungated
 from evals.evaluation import describe
 from evals.gate import decide
-from evals.measurement import Figure, Limit, Measurement
+from evals.measurement import Evidence, Figure, Limit, Measurement
 from evals.metrics import METRICS
 from evals.tasks import TASKS, group_of
 from evals.thresholds import PRODUCTION, Thresholds, UseCase
@@ -68,7 +68,8 @@ class Contest:
     """The rules of a use and the figures that it is held on.
 
     models: in the catalogue's order, which decides where scores are as good. rows: of the
-    tasks that count. required: keys whose task counts even where it did not run.
+    tasks that count. required: keys whose task counts even where it did not run. evidence: what a
+    figure of people must rest on.
     """
 
     use: str
@@ -80,6 +81,7 @@ class Contest:
     rows: Sequence[Measurement]
     failed: frozenset[str]
     licences: Mapping[str, str | None]
+    evidence: Evidence
 
     def standings(self) -> list[Standing]:
         """Each model's, in the catalogue's order."""
@@ -113,7 +115,7 @@ class Contest:
             if not rows or (everywhere and len(rows) < len(corpora)):
                 problems.append(_not_there(key, own))
             for row in rows:
-                problem = _problem(row, key, limits)
+                problem = _problem(row, key, limits, self.evidence)
                 if problem:
                     problems.append(problem)
         refused = refusal(self.licences.get(model), self.case.reject_licences)
@@ -187,6 +189,7 @@ def contest(
         rows=[m for m in measurements if m.task in relevant],
         failed=failed,
         licences=licences,
+        evidence=thresholds.evidence(PRODUCTION, "tier"),
     )
 
 
@@ -282,7 +285,9 @@ def _not_there(key: Key, own: Sequence[Measurement]) -> Problem:
     return Problem("missing", f"{task} {name} was not run", key)
 
 
-def _problem(row: Measurement, key: Key, limits: Sequence[Limit]) -> Problem | None:
+def _problem(
+    row: Measurement, key: Key, limits: Sequence[Limit], evidence: Evidence
+) -> Problem | None:
     """Why a figure does not show that a limit is kept; None where it does."""
     if row.value is None:
         kind: Kind = {"error": "error", "not_supported": "absent"}.get(row.verdict, "missing")  # type: ignore[assignment]  # three of Kind
@@ -293,12 +298,14 @@ def _problem(row: Measurement, key: Key, limits: Sequence[Limit]) -> Problem | N
     if unfair := sorted(ungated(row.conditions)):
         return Problem("pieces", f"{row.key}: {WHY[unfair[0]]}", key, row)
     conditions = tuple(row.conditions)
-    verdict, limit = decide(Figure(row.value, row.n, row.ci, conditions=conditions), limits)
+    figure = Figure(row.value, row.n, row.ci, conditions=conditions, speakers=row.speakers)
+    verdict, limit = decide(figure, limits, evidence)
     if verdict == "pass" or limit is None:
         return None
     allowed = metric_text.allowed(row.metric, limit.bound, limit.value)
     state = "breaks" if verdict == "fail" else "is not shown to keep"
-    why = f": {row.reason}" if BUSY in conditions else ""
+    lacking = evidence.missing_from(figure) if verdict == "inconclusive" else None
+    why = f": {row.reason}" if BUSY in conditions else f": {lacking}" if lacking else ""
     whose = "the production limit" if limit.source == PRODUCTION else f"{limit.source}'s limit"
     value = said(f"{row.task}/{row.key}", row.value)
     return Problem(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from evals import metric_text
-from evals.gate import further_utterances
+from evals.further_evidence import further_evidence
 from evals.measurement import Figure, Measurement
 from reports.contest import Contest, Problem, Standing
 from reports.reversal import failed_by, share_of_lead, would_win
@@ -111,4 +111,6 @@ def _further(problem: Problem) -> int | None:
     row: Measurement | None = problem.row
     if row is None or problem.limit is None:
         return None
-    return further_utterances(Figure(row.value, row.n, row.ci), problem.limit)
+    if row.further_utterances is not None and row.limit == problem.limit.value:
+        return row.further_utterances  # of its own interval, which the session could forecast
+    return further_evidence(Figure(row.value, row.n, row.ci), problem.limit).utterances

@@ -17,6 +17,7 @@ from reports.changes import AGAINST_MARGIN
 from reports.ci.broken import Finding, findings
 from reports.decision import decision_lines
 from reports.dominant import dominant_line
+from reports.few_speakers import few_speakers
 from reports.records import Seen
 from reports.run_terms import run_terms
 from reports.scorecard import Scorecard
@@ -169,6 +170,7 @@ def _notes(card: Scorecard) -> str:
         notes.append("The session's processes shared the machine, so speed gates nothing.")
     elif any(BUSY in m.conditions for m in card.measurements):
         notes.append('"At most": the machine was busy, and the model may be faster.')
+    notes += few_speakers(card)
     return " ".join(notes) if card.measurements else ""
 
 

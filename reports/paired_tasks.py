@@ -12,12 +12,14 @@ from evals.alignment import Aligned, align
 from evals.chat_scores import outcomes
 from evals.comparison import NotComparable, changes
 from evals.expectations import Outcome, succeeded
-from evals.gate import decide, further_utterances
+from evals.further_evidence import further_evidence
+from evals.gate import decide
 from evals.measurement import Figure, Limit, Measurement, Verdict
 from evals.metrics import metric_of
 from evals.normalizers import NORMALIZERS
 from evals.paired_interval import Floats, difference_interval
 from evals.predictions import Prediction
+from evals.rates import difference
 from evals.replied import Replied
 from evals.spoken import Spoken
 from evals.tasks import TASKS
@@ -202,7 +204,7 @@ class Cell:
 def _further(figure: Figure, limit: Limit | None, verdict: Verdict | None) -> int | None:
     if limit is None or verdict != "inconclusive":
         return None
-    return further_utterances(figure, limit)
+    return further_evidence(figure, limit).utterances
 
 
 def _files(cell: Cell, part: str | None = None) -> tuple[str, str]:
@@ -449,7 +451,7 @@ def _add_shares(
     n = len(after)
     change = after - before
     ci = difference_interval(change, np.ones(n), clusters, least=1.0)
-    figure = Figure(float(change.sum()) / n, n, ci, identical=not np.any(change))
+    figure = replace(difference(float(change.sum()) / n, n, ci), identical=not np.any(change))
     rates = (float(before.mean()), float(after.mean()))
     cell.add(of, metric, rates, figure, normalizer=None)
 

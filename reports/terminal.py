@@ -20,6 +20,7 @@ from reports.as_text import plain
 from reports.changes import AGAINST_MARGIN
 from reports.decision import decision_lines
 from reports.dominant import dominant_line
+from reports.few_speakers import few_speakers
 from reports.other_tables import task_tables
 from reports.scorecard import Scorecard
 
@@ -76,6 +77,7 @@ def _legend(card: Scorecard) -> str:
         parts.append("~: of a run in pieces, gates nothing")
     elif any(BUSY in m.conditions for m in card.measurements):
         parts.append("~: the machine was busy, the model may be faster: breaks no limit")
+    parts += [sentence.rstrip(".") for sentence in few_speakers(card)]
     return "; ".join(parts)
 
 

@@ -197,13 +197,13 @@ def test_one_bad_part_among_many_is_named() -> None:
 
 
 def test_speakers_of_a_part_are_drawn_together() -> None:
-    """Two speakers of twenty utterances each, one bad: that may be the one voice."""
-    errors = [0] * 20 + [5] * 20
-    alone = _slices({"p": errors, "q": [0] * 40})
-    speakers = [f"s{i // 20}" for i in range(80)]
+    """Six speakers of ten utterances each, two of them bad: that may be these voices."""
+    errors = [0] * 40 + [5] * 20
+    alone = _slices({"p": errors, "q": [0] * 60})
+    speakers = [f"s{i // 10}" for i in range(120)]
     together = Slices(alone.parts, alone.errors, alone.words, speakers)
-    assert alone.breaking(0.1) == ["k=p"]
-    assert together.breaking(0.1) == []
+    assert alone.breaking(0.06) == ["k=p"]
+    assert together.breaking(0.06) == []
     narrow, wide = alone.rates()["k=p"].ci, together.rates()["k=p"].ci
     assert narrow is not None
     assert wide is not None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.located_yaml import ConfigError
@@ -98,6 +98,7 @@ def test_a_judge_that_failed_on_a_sentence_costs_that_sentence() -> None:
     assert intelligibility(good, "judge", "whisper-english")["wer"].value == pytest.approx(1 / 4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=2, max_size=12).filter(any))
 def test_what_a_judge_failed_on_is_never_better_than_what_it_heard(answered: list[bool]) -> None:
     whole = [line(f"word {n}", f"word {n}") for n in range(len(answered))]

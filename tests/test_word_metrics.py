@@ -7,7 +7,7 @@ from typing import Any
 
 import jiwer
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.alignment import align
@@ -53,6 +53,7 @@ def test_by_hand(said: str, heard: str, mer: float, wil: float, ratio: float) ->
     assert value(pairs, "length_ratio") == pytest.approx(ratio)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(WORDS, st.one_of(st.just(""), WORDS)), min_size=1, max_size=8))
 def test_as_jiwer_has_them(pairs: list[tuple[str, str]]) -> None:
     theirs = jiwer.process_words([a for a, _ in pairs], [b for _, b in pairs])
@@ -146,6 +147,7 @@ def test_confusions_by_frequency() -> None:
     assert tabulate(predictions(pairs), "none").confusions.most(1) == [Confusion("b", "c", 2)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=6))
 def test_every_edit_is_a_confusion_once(pairs: list[tuple[str, str]]) -> None:
     table = tabulate(predictions(pairs), "none")

@@ -11,6 +11,7 @@ from evals.gate import concern
 from evals.measurement import Measurement
 from evals.metrics import METRICS, metric_of
 from evals.tasks import TASKS, title_of
+from reports.few_speakers import few_speakers
 from reports.page.figures import Shown, Source, format_of
 from reports.page.plain import plain
 from reports.scorecard import Scorecard
@@ -387,6 +388,7 @@ class _Builder:
             notices.append(
                 "The machine was busy with other work: figures marked ~ may be better than shown."
             )
+        notices += few_speakers(card)
         if card.rescored is not None:
             notices.append("Rescored: the figures are not the session's own, see Provenance.")
         if not card.measurements:

@@ -1,0 +1,109 @@
+"""How many more utterances or speakers would decide, and when nothing would."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from evals.cases import Case
+from evals.evaluation import Evaluation, describe
+from evals.further_evidence import further_evidence
+from evals.gate import decide
+from evals.measurement import FEW_SPEAKERS, TOO_FEW, Evidence, Figure, Limit, Measurement
+from evals.rates import of_speakers, rate
+from evals.thresholds import load
+
+
+def wer(*errors: int, words: int = 10, speakers: int | None = None) -> Figure:
+    """The WER of utterances with so many errors each."""
+    whose = None if speakers is None else [i % speakers for i in range(len(errors))]
+    figure = rate(np.array(errors, float), np.full(len(errors), float(words)), whose, otherwise="")
+    return of_speakers(figure, whose)
+
+
+def at_most(value: float) -> Limit:
+    return Limit("max", value, "made up")
+
+
+@pytest.mark.parametrize(("wrong", "n", "limit"), [(3, 40, 0.05), (0, 20, 0.02), (30, 300, 0.013)])
+def test_what_is_said_to_decide_decides_and_less_does_not(wrong: int, n: int, limit: float) -> None:
+    figure = wer(*[1] * wrong, *[0] * (n - wrong))
+    assert decide(figure, [at_most(limit)])[0] == "inconclusive"
+    more = further_evidence(figure, at_most(limit)).utterances
+    assert more is not None
+    assert more > 1
+    assert figure.forecast is not None
+    enough, too_few = (figure.forecast((n + more + step) / n) for step in (1, -2))
+    assert enough is not None
+    assert too_few is not None
+    assert enough[1] < limit <= too_few[1]
+
+
+def test_a_value_on_its_limit_is_decided_by_nothing() -> None:
+    for figure, limit in ((wer(*[0] * 50), 0.0), (wer(*[1] * 10), 0.1)):
+        found = further_evidence(figure, at_most(limit))
+        assert (found.utterances, found.speakers) == (None, None)
+        assert found.reason == "no number of utterances decides: the value is on its limit"
+
+
+def test_a_value_almost_on_its_limit_is_not_given_millions() -> None:
+    found = further_evidence(wer(*[1] * 10, *[0] * 10), at_most(0.050001))
+    assert found.utterances is None
+    assert found.reason is not None
+    assert "almost on its limit" in found.reason
+
+
+@pytest.mark.parametrize("speakers", [1, 2, 4])
+def test_few_speakers_are_marked_and_said(speakers: int) -> None:
+    figure = wer(*[1] * 10, *[0] * 190, words=4, speakers=speakers)
+    assert figure.conditions == (FEW_SPEAKERS,)
+    assert figure.speakers == speakers
+    assert figure.reason is not None
+    assert "nothing of others" in figure.reason
+    assert decide(figure, [at_most(0.10)])[0] == "pass"
+    asked = Evidence(speakers=12)
+    assert decide(figure, [at_most(0.10)], asked)[0] == "inconclusive"
+    assert further_evidence(figure, at_most(0.10), asked).speakers == 12 - speakers
+    # Utterances of the same people do not help, and what is broken beyond doubt stays broken.
+    assert further_evidence(figure, at_most(0.10), asked).utterances is None
+    assert decide(figure, [at_most(0.001)], asked)[0] == "fail"
+
+
+def test_enough_speakers_are_not_marked() -> None:
+    figure = wer(*[1] * 10, *[0] * 190, words=4, speakers=12)
+    assert figure.conditions == ()
+    assert decide(figure, [at_most(0.10)], Evidence(speakers=12))[0] == "pass"
+
+
+def test_unknown_speakers_are_no_evidence() -> None:
+    figure = wer(*[0] * 100)
+    assert figure.speakers == 0
+    assert decide(figure, [at_most(0.10)], Evidence(speakers=2))[0] == "inconclusive"
+    assert decide(figure, [at_most(0.10)], Evidence(utterances=200))[0] == "inconclusive"
+    assert decide(figure, [at_most(0.10)], Evidence(utterances=100))[0] == "pass"
+
+
+@pytest.mark.parametrize("errors", [0, 10])
+def test_a_single_utterance_decides_nothing(errors: int) -> None:
+    figure = wer(errors)
+    assert figure.conditions == (TOO_FEW,)
+    assert decide(figure, [at_most(0.10)])[0] == "inconclusive"
+
+
+@pytest.mark.parametrize("tier", ["production", "candidate"])
+def test_a_tier_asks_for_evidence(tier: Literal["production", "candidate"]) -> None:
+    spec = load()
+    spec.tiers[tier].evidence.speakers = 5
+    spec.tiers[tier].limits["asr"] = {"wer": spec.tiers["production"].limits["asr"]["wer"]}
+    recorded: list[Measurement] = []
+    case = Case("made-up", tier, "asr", "made-up")
+    Evaluation(case, spec, "tier", recorded.append).record(
+        {"wer": wer(*[0] * 200, words=4, speakers=2)}
+    )
+    assert recorded[0].verdict == "inconclusive"
+    assert recorded[0].further_speakers == 3
+    line = describe(recorded[0])
+    assert "3 more speakers would decide" in line
+    assert "2 speakers, and 5 are required" in line
