@@ -84,6 +84,18 @@ def load(path: Path, schema: type[M]) -> M:
         raise ConfigError("\n".join(_explain(e, lines, path) for e in error.errors())) from None
 
 
+def line_of(path: Path, at: Sequence[str | int]) -> int:
+    """The line of a key in a file that `load` has read; 1 where it is not there any more."""
+    lines: Lines = {}
+    try:
+        root = _compose(path.read_text(encoding="utf-8-sig"))
+        if root is not None:
+            _build(root, (), lines, path)
+    except (OSError, ValueError, yaml.YAMLError):
+        return 1
+    return lines.get(tuple(at), 1)
+
+
 def _compose(text: str) -> yaml.Node | None:
     try:
         _refuse_too_much(text)

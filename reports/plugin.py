@@ -29,9 +29,12 @@ from evals.plugin import FAILURE_PROPERTY, case_of_nodeid, is_evaluation
 from evals.run_dir import point_latest
 from evals.runs.plugin import SESSION, discard_run, run_dir, suggested
 from evals.stored import case_in
+from evals.unheld import unheld
+from fixtures.builtin import CLIP
 from fixtures.fetching import without_secrets
 from fixtures.plugin import CORPORA
 from fixtures.shown import one_line
+from fixtures.sources import known_names
 from reports import cost, licences, provenance, records, scorecard
 from reports.assemble import Findings, assemble
 from reports.ci.plugin import Ci, add_options
@@ -324,12 +327,22 @@ class Collector:
         if self._card is not None and self._card.run.shard is not None:
             said = f"Shard {self._card.run.shard}: held to no limit until all are put together by"
             terminalreporter.write_line(f"{said} python -m reports merge RUN RUN...")
+        if self._card is not None:
+            for line in self._unheld(self._card):
+                terminalreporter.write_line(one_line(f"Note: {line}"), yellow=True)
         if self._unwritten is not None:
             terminalreporter.write_line(f"ERROR: no scorecard: {self._unwritten}", red=True)
         if self._card is not None and not self._card.run.complete:
             run = _shortest(run_dir(self._config))
             terminalreporter.write_line("The run is partial. To go on with it:")
             terminalreporter.write_line(f"  {resume_command(run, self._card.provenance.options)}")
+
+    def _unheld(self, card: Scorecard) -> Sequence[str]:
+        """What thresholds.yaml has for corpora that there are not."""
+        given = {source.name for source in self._config.stash[CORPORA]}
+        there = {m.corpus for m in card.measurements} | given | {*known_names(), CLIP}
+        file = Path(self._config.getoption("thresholds"))
+        return unheld(self._config.stash[THRESHOLDS], file, there)
 
     def _build(self, exit_status: int, *, stopped: bool) -> Scorecard:
         config = self._config

@@ -105,6 +105,19 @@ def test_run_folder_is_as_promised(finished: Finished) -> None:
     assert card["models"][0]["device"] == "cpu"
 
 
+def test_rules_for_a_corpus_that_nothing_has_are_said(session: Session, outside: Path) -> None:
+    text = (ROOT / "thresholds.yaml").read_text(encoding="utf-8")
+    own = "models:\n  oracle:\n    toi: {asr: {wer: {max: 1%}}}\n    toy: {asr: {wer: {max: 1%}}}\n"
+    (outside / "own.yaml").write_text(text.replace("models:\n", own, 1), encoding="utf-8")
+    result = session("-m", "smoke", "--model=oracle", f"--thresholds={outside / 'own.yaml'}")
+    said = [line for line in result.stdout.lines if line.startswith("Note: ")]
+    assert len(said) == 1
+    assert "own.yaml:" in said[0]
+    assert "models.oracle.toi: no corpus of that name" in said[0]
+    assert said[0].endswith("(the nearest is toy)")
+    assert result.ret == 0
+
+
 @looks_at("comparison")
 def test_terminal_is_quiet_when_piped(finished: Finished) -> None:
     output = finished.result.stdout.str() + finished.result.stderr.str()
@@ -288,7 +301,7 @@ def test_limit_of_a_model_that_is_not_there_is_refused(session: Session, outside
     (outside / "typo.yaml").write_text(text)
     result = session("-m", "asr", "--model", "oracle", "--thresholds", "typo.yaml")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*typo.yaml: models.fast-wisper: no model of that name*"])
+    result.stderr.fnmatch_lines(["*typo.yaml:*: models.fast-wisper: no model of that name*"])
 
 
 @looks_at("stopped")

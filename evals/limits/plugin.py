@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 
 import pytest
 
+from adapters import located_yaml
 from adapters.catalog import Model
 from adapters.located_yaml import ConfigError
 from adapters.plugin import CATALOG, MODELS
@@ -110,10 +112,14 @@ def pytest_configure(config: pytest.Config) -> None:
     _configure_llm_judge(config)
     unknown = sorted(set(config.stash[THRESHOLDS].models) - set(config.stash[CATALOG].models))
     if unknown:
+        file = Path(config.getoption("thresholds"))
+        line = located_yaml.line_of(file, ("models", unknown[0]))
+        close = difflib.get_close_matches(unknown[0], config.stash[CATALOG].models, n=1)
+        meant = f"did you mean {close[0]}" if close else "mistyped"
         # A limit that a typing mistake keeps from ever being applied would let a model through.
         raise pytest.UsageError(
-            f"--thresholds: {config.getoption('thresholds')}: models.{unknown[0]}: no model of "
-            "that name in the catalogue (mistyped, or is a --catalog missing?)"
+            f"--thresholds: {file}:{line}: models.{unknown[0]}: no model of "
+            f"that name in the catalogue ({meant}, or is a --catalog missing?)"
         )
 
 
