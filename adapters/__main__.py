@@ -11,10 +11,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from adapters import engine_table
-from adapters.catalog import BUILTIN, Catalog, Model
+from adapters.catalog import engine_table
+from adapters.catalog.catalog import BUILTIN, Catalog, Model
+from adapters.catalog.yaml_file import ConfigError
 from adapters.interface import ModelError
-from adapters.located_yaml import ConfigError
 
 DOCS = Path(__file__).parents[1] / "docs" / "engines.md"
 

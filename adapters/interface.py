@@ -13,14 +13,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from adapters.catalog import Model
-    from adapters.engines import EngineRef
 
 Samples: TypeAlias = NDArray[np.float32]
 Options: TypeAlias = Mapping[str, Any]
@@ -140,6 +136,32 @@ class Restriction:
     why: str
 
 
+class Engine(Protocol):
+    """Where an adapter class lives: an engine of this package, or a Python file elsewhere."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def file(self) -> str | None: ...
+    def adapter(self) -> type[Adapter]: ...
+    def tasks(self) -> tuple[str, ...]: ...
+
+
+class CatalogEntry(Protocol):
+    """What the catalogue says of a model, for an engine that is made of other models."""
+
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def checkpoint(self) -> str: ...
+    @property
+    def revision(self) -> str | None: ...
+    @property
+    def tasks(self) -> tuple[str, ...]: ...
+    @property
+    def options(self) -> Options: ...
+
+
 class Adapter(ABC):
     """Base of all adapters. A subclass implements one or more of the protocols below.
 
@@ -199,7 +221,7 @@ class Adapter(ABC):
         return
 
     @classmethod
-    def prepare(cls, options: Options, models: Mapping[str, Model] | None = None) -> Options:
+    def prepare(cls, options: Options, models: Mapping[str, CatalogEntry] | None = None) -> Options:
         """The options as `load` gets them: names that only the harness can look up, replaced.
 
         `options` are complete. models: the session's catalogue; None: the built-in one.
@@ -209,7 +231,7 @@ class Adapter(ABC):
         return options
 
     @classmethod
-    def engines(cls, options: Options) -> Mapping[str, EngineRef]:
+    def engines(cls, options: Options) -> Mapping[str, Engine]:
         """The other engines that it loads in the same process, by what they are there for.
 
         `options` are prepared. They must be installed as well, and their versions are recorded.

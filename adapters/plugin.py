@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from adapters import devices
-from adapters.catalog import BUILTIN, Catalog, Model
+from adapters.catalog.catalog import BUILTIN, Catalog, Model
+from adapters.catalog.yaml_file import ConfigError
 from adapters.interface import ModelError
-from adapters.located_yaml import ConfigError
 
 ROOT = Path(__file__).parents[1]
 CATALOG: pytest.StashKey[Catalog] = pytest.StashKey()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from adapters.process import Timed, WorkerError
+from adapters.worker.results import Timed, WorkerError
 from evals.models import LoadedModel
 
 #: A model that dies over so many items one after another, each tried twice, is given up.

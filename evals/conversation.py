@@ -9,7 +9,7 @@ from pathlib import Path
 import soundfile
 
 from adapters.interface import Audio, Reply, Turn
-from adapters.process import Timed
+from adapters.worker.results import Timed
 from evals.asking import ask_each
 from evals.judging import Judge
 from evals.kept_audio import file_name, keep, listen

@@ -1,7 +1,7 @@
 """The files that an engine outside the repo loads: no version tells them apart, so hashes do.
 
-A model's process tells them among what it tells of itself (`adapters.importing.engine_modules`),
-as path to SHA-256 under the key `modules`.
+A model's process tells them among what it tells of itself (`engine_modules` of
+`adapters.catalog.load_adapter`), as path to SHA-256 under the key `modules`.
 """
 
 from __future__ import annotations

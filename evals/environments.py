@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from fixtures.cache import cache_dir, make_once
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from adapters.catalog import Model
+from adapters.catalog.catalog import Model
 from evals.models import Settings
 from fixtures.shown import printable, shown
 

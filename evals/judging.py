@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adapters.interface import Audio
-from adapters.process import WorkerError
+from adapters.worker.results import WorkerError
 from evals.models import LoadedModel
 from fixtures.audio import SAMPLE_RATE, Samples
 from fixtures.sentences import Sentence

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from adapters.interface import Audio
-from adapters.process import WorkerError
+from adapters.worker.results import WorkerError
 from evals.judging import Judge
 from evals.lines import LineFile, read_lines
 from evals.replied import Replied

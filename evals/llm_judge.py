@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal, TypeAlias
 
+from adapters.engines.openai_api.adapter import OpenAIApi
 from adapters.interface import LoadSpec, ModelError, Options, Reply, Turn
-from adapters.openai_api import OpenAIApi
 from evals import llm_judge_prompt as prompt
 from evals.lines import LineFile
 from evals.llm_judge_prompt import Asked

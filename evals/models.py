@@ -11,12 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from adapters.catalog import Model
+from adapters.catalog.catalog import Model
+from adapters.catalog.engine import EngineRef
 from adapters.devices import Placement, place
-from adapters.engines import EngineRef
 from adapters.interface import Audio, LoadSpec, ModelError, Options, Reply, Speech, Transcript, Turn
-from adapters.memory import PeakMemory
-from adapters.process import BatchTimed, ModelProcess, Timed, WorkerError
+from adapters.meters.peak_memory import PeakMemory
+from adapters.worker.client import ModelProcess
+from adapters.worker.results import BatchTimed, Timed, WorkerError
 from evals.environments import EnvironmentFailed, environment
 from evals.fair_timing import timed_once
 from evals.measurement import Figure

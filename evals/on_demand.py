@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from adapters.process import WorkerError
+from adapters.worker.results import WorkerError
 from evals.models import LoadedModel
 
 

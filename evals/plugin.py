@@ -14,11 +14,11 @@ from typing import Any, TextIO
 import pytest
 from tqdm import tqdm
 
-from adapters.catalog import Model
+from adapters.catalog.catalog import Model
 from adapters.devices import place
 from adapters.plugin import MODELS
-from adapters.process import WorkerError
-from adapters.secrets import redactor
+from adapters.redaction import redactor
+from adapters.worker.results import WorkerError
 from evals import outside
 from evals.cases import Case, heading, missing_measurements
 from evals.collecting.plugin import CORPUS_FIXTURES

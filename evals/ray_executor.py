@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from adapters.catalog import Model
+from adapters.catalog.catalog import Model
 from adapters.interface import Audio
-from adapters.process import WorkerError
-from adapters.time_limits import allowed
+from adapters.worker.results import WorkerError
+from adapters.worker.time_limits import allowed
 from evals.measurement import Figure
 from evals.models import MODEL_PROPERTY, Settings
 from evals.parts import figure_of

@@ -20,12 +20,12 @@ from typing import Any
 import adapters
 import evals
 import fixtures
-from adapters.catalog import Model
+from adapters.catalog.catalog import Model
 from adapters.devices import DeviceError
 from adapters.devices import check as check_device
 from adapters.interface import Audio, ModelError
-from adapters.process import WorkerError
-from adapters.secrets import redact
+from adapters.redaction import redact
+from adapters.worker.results import WorkerError
 from evals.models import LoadedModel, Settings, running
 from evals.predictions import Prediction
 from evals.transcription import Asking, Heard, transcribe_all

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from adapters.catalog import Model
+from adapters.catalog.catalog import Model
 from adapters.interface import Audio
 from evals.measurement import Figure
 from evals.models import LoadedModel, Settings

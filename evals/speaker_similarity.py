@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters import hub
+from adapters.engines.shared import hub
 from adapters.interface import ModelError
 from evals.optional import LibraryMissing, NotMeasured, library
 from evals.signal_quality import is_silent

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.engines import resolve_engine
+from adapters.catalog.engine import resolve_engine
 from adapters.interface import LoadSpec
-from adapters.process import ModelProcess, WorkerError
+from adapters.worker.client import ModelProcess
+from adapters.worker.results import WorkerError
 from evals.models import Settings, interpreter
 from fixtures.builtin import Speak, Voice
 from fixtures.corpus import CorpusError

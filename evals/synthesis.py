@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.interface import Audio, Speech
-from adapters.process import Timed
+from adapters.worker.results import Timed
 from evals.asking import ask_each
 from evals.judging import Judge
 from evals.kept_audio import file_name, keep, listen

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adapters.interface import Audio
-from adapters.process import WorkerError
+from adapters.worker.results import WorkerError
 from evals.evaluation import Evaluation
 from evals.measurement import Figure
 from evals.models import LoadedModel

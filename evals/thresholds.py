@@ -9,8 +9,8 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from adapters import located_yaml
-from adapters.located_yaml import KeyedError
+from adapters.catalog import yaml_file
+from adapters.catalog.yaml_file import KeyedError
 from evals.limit_values import Quantity, why_no_limit, why_no_margin
 from evals.measurement import Evidence, Limit
 from evals.metrics import METRICS
@@ -262,7 +262,7 @@ class Thresholds(_Strict):
 
 def load(path: Path = DEFAULT) -> Thresholds:
     """The thresholds in a file. Raises located_yaml.ConfigError."""
-    return located_yaml.load(path, Thresholds)
+    return yaml_file.load(path, Thresholds)
 
 
 def _limit(spec: LimitSpec, source: str) -> Limit:

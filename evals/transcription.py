@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapters.interface import Audio, Transcript
-from adapters.process import BatchTimed, Timed, WorkerError
+from adapters.worker.results import BatchTimed, Timed, WorkerError
 from evals.ahead import ahead
 from evals.asking import Answered, Patience, ask_once
 from evals.batching import batches

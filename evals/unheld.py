@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from adapters import located_yaml
+from adapters.catalog import yaml_file
 from evals.thresholds import ANY_CORPUS, Thresholds
 
 
@@ -28,5 +28,5 @@ def unheld(thresholds: Thresholds, file: Path, corpora: Collection[str]) -> Sequ
 def _said(key: tuple[str, ...], file: Path, corpora: Collection[str]) -> str:
     close = difflib.get_close_matches(key[-1], sorted(corpora), n=1)
     hint = f" (the nearest is {close[0]})" if close else ""
-    place = f"{file}:{located_yaml.line_of(file, key)}: {'.'.join(key)}"
+    place = f"{file}:{yaml_file.line_of(file, key)}: {'.'.join(key)}"
     return f"{place}: no corpus of that name is in this session, so it holds nothing{hint}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adapters.secrets import redact
+from adapters.redaction import redact
 from fixtures.shown import one_line, shown
 
 

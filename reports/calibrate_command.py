@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
 
-from adapters.located_yaml import ConfigError
+from adapters.catalog.yaml_file import ConfigError
 from evals import thresholds as thresholds_file
 from evals.metrics import METRICS
 from evals.predictions import read_predictions

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.located_yaml import ConfigError
+from adapters.catalog.yaml_file import ConfigError
 from evals import thresholds as thresholds_file
 from evals.baseline import Baseline, BaselineError, find
 from evals.run_dir import point_latest

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapters.located_yaml import ConfigError
+from adapters.catalog.yaml_file import ConfigError
 from evals import thresholds as thresholds_file
 from evals.baseline import BaselineError, find
 from evals.metric_text import interval, point_interval, points, value

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from adapters import located_yaml
-from adapters.located_yaml import KeyedError
+from adapters.catalog import yaml_file
+from adapters.catalog.yaml_file import KeyedError
 from evals.conditions import CONTENDED, WHY, ungated
 from evals.measurement import ALL, Measurement
 from evals.tasks import TASKS
@@ -107,7 +107,7 @@ class Spent:
 
 def load(path: Path = DEFAULT) -> Prices:
     """The prices in a file. Raises located_yaml.ConfigError."""
-    return located_yaml.load(path, Prices)
+    return yaml_file.load(path, Prices)
 
 
 def costs(

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from adapters.located_yaml import ConfigError
+from adapters.catalog.yaml_file import ConfigError
 from evals import thresholds as thresholds_file
 from evals.baseline import FOLDER
 from evals.metric_text import interval, value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from adapters.catalog import EMBEDDED, PACKAGED
+from adapters.catalog.catalog import EMBEDDED, PACKAGED
 from reports.scorecard import ModelRecord
 
 #: Parts of a checkpoint's name that say who wrote it down and how, not which weights it has.

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from adapters.located_yaml import ConfigError
+from adapters.catalog.yaml_file import ConfigError
 from adapters.plugin import MODELS
-from adapters.secrets import redact
+from adapters.redaction import redact
 from evals import cases, stored
 from evals import measurement as measurements
 from evals.baseline import WORSENED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from adapters.catalog import NAME
+from adapters.catalog.catalog import NAME
 from evals.baseline import FOLDER
 from reports import scorecard
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from adapters.located_yaml import ConfigError
+from adapters.catalog.yaml_file import ConfigError
 from evals import metric_text
 from evals import thresholds as thresholds_file
 from evals.baseline import Baseline, BaselineError, find

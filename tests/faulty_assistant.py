@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adapters.cascade import Cascade
-from adapters.espeak import Espeak
+from adapters.engines.cascade.adapter import Cascade
+from adapters.engines.espeak import Espeak
 from adapters.interface import Adapter, Audio, LoadSpec, ModelError, Options, Reply, Turn
 
 PARTS = {"asr": "faster-whisper-micro", "responder": "assistant", "tts": "espeak"}

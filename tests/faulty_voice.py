@@ -10,7 +10,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.espeak import Espeak
+from adapters.engines.espeak import Espeak
 from adapters.interface import Adapter, Audio, LoadSpec, ModelError, Options, Speech
 
 Samples: TypeAlias = NDArray[np.float32]

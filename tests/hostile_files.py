@@ -19,8 +19,8 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from adapters.catalog import Catalog
-from adapters.located_yaml import ConfigError
+from adapters.catalog.catalog import Catalog
+from adapters.catalog.yaml_file import ConfigError
 from evals import lines as line_files
 from evals import thresholds
 from evals.baseline import Baseline, BaselineError

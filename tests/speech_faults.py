@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from adapters.espeak import Espeak
+from adapters.engines.espeak import Espeak
 from adapters.interface import LoadSpec, Samples
 from evals.voice_analysis import pyworld
 from fixtures.audio import SAMPLE_RATE, to_mono_16k

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from adapters import accelerators
-from adapters.accelerators import accelerator
 from adapters.interface import ModelError
-from adapters.worker import Worker
+from adapters.meters import accelerator as accelerators
+from adapters.meters.accelerator import accelerator
+from adapters.worker.server import Worker
 from tests import streaming_engine
 
 MIB = 2**20

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adapters import engine_table
 from adapters.__main__ import DOCS, main
-from adapters.catalog import Catalog
-from adapters.engines import known_engines
+from adapters.catalog import engine_table
+from adapters.catalog.catalog import Catalog
+from adapters.catalog.engine import known_engines
 
 ENGINE = """
 from pathlib import Path

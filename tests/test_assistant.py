@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.assistant import respond
+from adapters.engines.cascade.rule_assistant import respond
 from evals.expectations import check_all, succeeded
 from fixtures.dialogues import Dialogue, builtin_dialogues
 from fixtures.voice_commands import PATTERNS, sentence, sentences, words

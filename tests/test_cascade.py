@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters import faster_whisper
-from adapters.cascade import Cascade
-from adapters.catalog import BUILTIN, Catalog, Model
-from adapters.engines import EngineRef
+from adapters.catalog.catalog import BUILTIN, Catalog, Model
+from adapters.catalog.engine import EngineRef
+from adapters.engines.cascade.adapter import Cascade
+from adapters.engines.faster_whisper import adapter as faster_whisper
 from adapters.interface import Audio, LoadSpec, ModelError, Reply, ReplyPiece, Turn
-from adapters.process import ModelProcess, Timed, WorkerError
+from adapters.worker.client import ModelProcess
+from adapters.worker.results import Timed, WorkerError
 from evals.expectations import check_all, succeeded
 from evals.models import Settings, interpreter, load_spec, running
 from evals.normalizers import normalizer

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 import adapters.__main__
 import reports.__main__
-from adapters.catalog import Catalog
+from adapters.catalog.catalog import Catalog
 from evals import thresholds as thresholds_file
 from evals.cases import Case
 from evals.comparison import Worsened

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import located_yaml
-from adapters.catalog import BUILTIN, Catalog
-from adapters.located_yaml import ConfigError
+from adapters.catalog import yaml_file
+from adapters.catalog.catalog import BUILTIN, Catalog
+from adapters.catalog.yaml_file import ConfigError
 from evals.thresholds import DEFAULT, Thresholds, load
 
 TEXT = DEFAULT.read_text(encoding="utf-8")
@@ -130,7 +130,7 @@ def test_broken_yaml(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "t.yaml"
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
-        located_yaml.load(file, Thresholds)
+        yaml_file.load(file, Thresholds)
     assert str(file) in str(caught.value)
     assert says in str(caught.value)
 
@@ -142,7 +142,7 @@ def test_any_text_gives_an_error_or_a_result(
     file = tmp_path_factory.getbasetemp() / "fuzz.yaml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError):
-        located_yaml.load(file, Thresholds)
+        yaml_file.load(file, Thresholds)
 
 
 CATALOG = """schema_version: 1

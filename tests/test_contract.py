@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adapters.catalog.engine import EngineRef, known_engines
 from adapters.devices import KINDS, device_count
-from adapters.engines import EngineRef, known_engines
 from adapters.interface import Audio, LoadSpec, Turn
-from adapters.process import ModelProcess, WorkerError
+from adapters.worker.client import ModelProcess
+from adapters.worker.results import WorkerError
 from evals.speaking import synthesizer
 from fixtures.audio import SAMPLE_RATE
 from fixtures.builtin import CLIP, CLIP_TEXT, builtin_corpus

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.located_yaml import ConfigError
+from adapters.catalog.yaml_file import ConfigError
 from evals.conditions import BUSY, CONTENDED
 from evals.energy_use import energy_use
 from evals.measurement import Measurement

@@ -16,8 +16,8 @@ import yaml
 
 import adapters.__main__
 import reports.__main__
-from adapters.catalog import Catalog
-from adapters.engines import resolve_engine
+from adapters.catalog.catalog import Catalog
+from adapters.catalog.engine import resolve_engine
 from evals import thresholds
 from evals.tasks import TASKS
 from reports import cost

@@ -12,9 +12,9 @@ from types import ModuleType
 
 import pytest
 
-from adapters import accelerators
-from adapters.energy import EnergyMeter, device_name
 from adapters.interface import ModelError
+from adapters.meters import accelerator
+from adapters.meters.energy import EnergyMeter, device_name
 
 RANGE = 262_143_328_850  # uJ, as many processors have it
 
@@ -158,7 +158,7 @@ class FakeNvml(ModuleType):
 def nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
     fake = FakeNvml()
     monkeypatch.setitem(sys.modules, "pynvml", fake)
-    monkeypatch.setattr(accelerators, "pci_bus_id", lambda index: f"bus {index}")
+    monkeypatch.setattr(accelerator, "pci_bus_id", lambda index: f"bus {index}")
     return fake
 
 
@@ -183,7 +183,7 @@ def test_boards_that_tell_nothing(nvml: FakeNvml, monkeypatch: pytest.MonkeyPatc
     def unknown(index: int) -> str:
         raise ModelError("the CUDA driver does not know the device")
 
-    monkeypatch.setattr(accelerators, "pci_bus_id", unknown)
+    monkeypatch.setattr(accelerator, "pci_bus_id", unknown)
     nvml.supported = True
     counter = EnergyMeter("cuda:1")
     counter.start()

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from adapters.interface import LoadSpec
-from adapters.process import ModelProcess, WorkerError
+from adapters.worker.client import ModelProcess
+from adapters.worker.results import WorkerError
 from evals import environments
 from evals.environments import EnvironmentFailed, Recipe, environment, find_python, recipe
 from evals.models import Settings, interpreter

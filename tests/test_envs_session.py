@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from evals.environments import environment
 from evals.speaking import synthesizer
 from fixtures.builtin import DEFAULT, builtin_corpus

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.espeak import ADAPTER, Espeak
+from adapters.engines.espeak import ADAPTER, Espeak
 from adapters.interface import LoadSpec, ModelError, Synthesizer
 
 SENTENCE = "turn on the kitchen lights and set a timer for five minutes"
@@ -111,7 +111,7 @@ def test_bad_options_are_refused(options: dict[str, object], message: str) -> No
 def test_two_processes_speak_alike() -> None:
     code = (
         "import hashlib\n"
-        "from adapters.espeak import Espeak\n"
+        "from adapters.engines.espeak import Espeak\n"
         "from adapters.interface import LoadSpec\n"
         "e = Espeak(); e.load(LoadSpec('x')); h = hashlib.sha256()\n"
         "for v in ('en-us+m4', 'en+f4', 'en-us+m4'):\n"

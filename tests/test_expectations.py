@@ -217,7 +217,7 @@ def test_sentences() -> None:
 
 @given(st.integers(2, 99), st.sampled_from(["minutes", "percent", "apples"]))
 def test_numbers_in_digits_and_words_are_one(value: int, unit: str) -> None:
-    from adapters.spoken_numbers import spelled
+    from adapters.engines.cascade.number_words import spelled
 
     for said in (str(value), spelled(value)):
         assert numbers(f"It is at {said} {unit} now.", unit=unit) == [float(value)]

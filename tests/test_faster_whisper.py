@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters import faster_whisper
-from adapters.faster_whisper import FasterWhisper
-from adapters.faster_whisper_sound import VOICE_FRAMES, voice_in_pieces
+from adapters.engines.faster_whisper import adapter as faster_whisper
+from adapters.engines.faster_whisper.adapter import FasterWhisper
+from adapters.engines.faster_whisper.features import VOICE_FRAMES, voice_in_pieces
 from adapters.interface import Audio, LoadSpec, ModelError
 from fixtures.audio import SAMPLE_RATE
 from fixtures.micro_whisper import expand

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.finite_state import Automaton, parse_fsg, smallest, write_fsg
+from adapters.engines.pocketsphinx.minimize_grammar import Automaton, parse_fsg, smallest, write_fsg
 
 STATES = 5
 ARC = st.tuples(st.integers(0, STATES - 1), st.sampled_from("ab"), st.integers(0, STATES - 1))

@@ -23,8 +23,8 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 
-from adapters import located_yaml
-from adapters.located_yaml import ConfigError
+from adapters.catalog import yaml_file
+from adapters.catalog.yaml_file import ConfigError
 from evals.lines import LineError, LineFile, Lines
 from evals.predictions import Prediction
 from evals.thresholds import Thresholds
@@ -93,14 +93,14 @@ YAMLS = {
 def test_yaml_that_grows_or_never_ends(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.located_yaml._MOST_VALUES", 20_000)
+    monkeypatch.setattr("adapters.catalog.yaml_file._MOST_VALUES", 20_000)
     text, says = YAMLS[kind]
     path = tmp_path / "t.yaml"
     path.write_text(text)
     tracemalloc.start()
     try:
         with pytest.raises(ConfigError) as caught:
-            located_yaml.load(path, Thresholds)
+            yaml_file.load(path, Thresholds)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -14,7 +14,7 @@ import soundfile
 import yaml
 
 from adapters.interface import Audio
-from adapters.process import Timed, WorkerError
+from adapters.worker.results import Timed, WorkerError
 from evals.judging import Judge
 from evals.kept_audio import hear_again
 from evals.lines import LineFile, Lines, read_lines

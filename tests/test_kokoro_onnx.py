@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adapters.engines.kokoro_onnx import KokoroOnnx
 from adapters.interface import Audio, LoadSpec, ModelError
-from adapters.kokoro_onnx import KokoroOnnx
 from tests import tiny_kokoro
 from tests.contract.installed import need
 from tests.contract.kokoro_onnx import DAMAGES, Damage

@@ -12,7 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from adapters.engines import known_engines
+from adapters.catalog.engine import known_engines
 from reports import scorecard
 
 ROOT = Path(__file__).parents[1]
@@ -68,7 +68,7 @@ def test_worker_needs_nothing_but_numpy() -> None:
     """An engine may live in an environment without the harness's packages."""
     program = (
         "import sys; sys.modules.update(dict.fromkeys(['pydantic', 'yaml', 'pytest', 'jiwer', "
-        "'psutil', 'soundfile', 'execnet'])); import adapters.worker"
+        "'psutil', 'soundfile', 'execnet'])); import adapters.worker.server"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
 

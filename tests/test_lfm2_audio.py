@@ -13,11 +13,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from adapters import lfm2_audio, lfm2_files, lfm2_stream
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
+from adapters.engines.lfm2_audio import adapter as lfm2_audio
+from adapters.engines.lfm2_audio import checkpoint
+from adapters.engines.lfm2_audio import stream as lfm2_stream
+from adapters.engines.lfm2_audio.adapter import Lfm2Audio
+from adapters.engines.lfm2_audio.options import VOICES
 from adapters.interface import Audio, LoadSpec, ModelError, ReplyPiece, Samples, Turn
-from adapters.lfm2_audio import Lfm2Audio
-from adapters.process import ModelProcess, WorkerError
+from adapters.worker.client import ModelProcess
+from adapters.worker.results import WorkerError
 from tests import lfm_checkpoint
 from tests.contract.installed import need
 from tests.contract.lfm2_audio import without
@@ -317,7 +321,7 @@ def test_nothing_to_say(adapter: Lfm2Audio, recorded: Recorded) -> None:
     assert recorded.calls == []
 
 
-@pytest.mark.parametrize("voice", lfm2_audio.VOICES)
+@pytest.mark.parametrize("voice", VOICES)
 def test_voices(
     adapter: Lfm2Audio, recorded: Recorded, setting: Callable[..., None], voice: str
 ) -> None:
@@ -712,7 +716,7 @@ def with_mimi(
     from safetensors.numpy import save_file
 
     _linked(folder, tmp_path)
-    save_file({"a": np.zeros(1)}, tmp_path / lfm2_files.MIMI)
+    save_file({"a": np.zeros(1)}, tmp_path / checkpoint.MIMI)
     monkeypatch.setattr(lfm2_audio, "load_mimi", lambda file, device: mimi)
 
     def load(**options: Any) -> Lfm2Audio:
@@ -744,7 +748,7 @@ def test_which_decoder(with_mimi: Callable[..., Lfm2Audio], tmp_path: Path) -> N
     assert alone._detokenizer is None
     with pytest.raises(ModelError, match=r"no audio_detokenizer/config\.json"):
         with_mimi(audio_decoder="detokenizer")
-    (tmp_path / lfm2_files.MIMI).unlink()
+    (tmp_path / checkpoint.MIMI).unlink()
     with pytest.raises(ModelError, match="neither audio_detokenizer/ nor tokenizer-e351c8d8"):
         with_mimi()
     with pytest.raises(ModelError, match="no tokenizer-e351c8d8"):
@@ -778,4 +782,4 @@ def test_mimi_with_missing_tensors(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "mimi.safetensors"
     save_file({"decoder.model.0.conv.conv.bias": np.zeros(1024, np.float32)}, file)
     with pytest.raises(ModelError, match="tensors are missing"):
-        lfm2_files.load_mimi(file, "cpu")
+        checkpoint.load_mimi(file, "cpu")

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 import yaml
 
-from adapters.lfm2_audio import SAMPLE_RATE, Lfm2Audio
+from adapters.engines.lfm2_audio.adapter import SAMPLE_RATE, Lfm2Audio
 from evals import thresholds
 from evals.lines import read_lines
 from evals.measurement import MISSING

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from adapters.catalog import Catalog
+from adapters.catalog.catalog import Catalog
 from evals.thresholds import Restriction
 from reports.licences import MEANING, flags, refusal, restrictions
 

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.located_yaml import ConfigError
+from adapters.catalog.yaml_file import ConfigError
 from evals import llm_judge, llm_judge_prompt, thresholds
 from evals.cases import Case
 from evals.chat_scores import kappa, llm_judged

@@ -15,7 +15,7 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
-from adapters.espeak import Espeak
+from adapters.engines.espeak import Espeak
 from adapters.interface import LoadSpec
 from fixtures import micro_whisper, voice_commands
 from fixtures.micro_whisper import WEIGHTS, expand

@@ -22,11 +22,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
+from adapters.engines.openai_api.adapter import OpenAIApi
+from adapters.engines.openai_api.http import _is_local
+from adapters.engines.openai_api.key import Key
 from adapters.interface import Audio, LoadSpec, ModelError, Turn
-from adapters.openai_api import OpenAIApi, _is_local
-from adapters.openai_key import Key
-from adapters.process import ModelProcess, Timed, WorkerError
+from adapters.worker.client import ModelProcess
+from adapters.worker.results import Timed, WorkerError
 from tests.contract.installed import need
 from tests.openai_server import RATE, OpenAIServer, hear, read_wav, tone
 from tests.sessions import card_of, row_of, shared_arguments

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters import openai_whisper
+from adapters.engines import openai_whisper
+from adapters.engines.openai_whisper import OpenAIWhisper
 from adapters.interface import Audio, LoadSpec, ModelError
-from adapters.openai_whisper import OpenAIWhisper
 from fixtures.audio import SAMPLE_RATE
 from fixtures.micro_whisper import expand
 from tests.contract.installed import need

@@ -18,11 +18,13 @@ import numpy as np
 import psutil
 import pytest
 
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio, LoadSpec
-from adapters.lifeline import deaf_children
-from adapters.out_of_memory import is_out_of_memory
-from adapters.process import ModelProcess, WorkerError, _Gateway
+from adapters.worker.client import ModelProcess
+from adapters.worker.out_of_memory import is_out_of_memory
+from adapters.worker.parent_watch import deaf_children
+from adapters.worker.process import Gateway
+from adapters.worker.results import WorkerError
 from tests import toy_engine
 from tests.toy_engine import RATE, samples_of
 
@@ -52,7 +54,7 @@ def _process(
 
 def _worker(process: ModelProcess) -> psutil.Process:
     """The process that the model runs in; sessions of other tests run beside it."""
-    assert isinstance(process._transport, _Gateway)
+    assert isinstance(process._transport, Gateway)
     assert process._transport._process is not None
     return process._transport._process
 
@@ -380,7 +382,7 @@ def test_a_worker_whose_harness_is_gone_already_ends(by_kernel: bool) -> None:
     """Killed in the moment between the start of the worker and its first question."""
     program = (
         f"import sys, time; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from adapters.lifeline import tie_to\n"
+        "from adapters.worker.parent_watch import tie_to\n"
         f"tie_to(2**22 + 1, by_kernel={by_kernel})\n"
         "time.sleep(60)"
     )
@@ -402,7 +404,7 @@ def test_peak_memory_sees_what_is_gone_again() -> None:
     script = """
 import os
 import numpy as np
-from adapters.memory import MemoryMeter
+from adapters.meters.peak_memory import MemoryMeter
 
 meter = MemoryMeter()
 meter.reset()

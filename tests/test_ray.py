@@ -18,10 +18,10 @@ import numpy as np
 import psutil
 import pytest
 
-from adapters.catalog import Model
-from adapters.engines import EngineRef
+from adapters.catalog.catalog import Model
+from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio
-from adapters.process import WorkerError
+from adapters.worker.results import WorkerError
 from evals import ray_cluster, ray_replica
 from evals.models import Settings, running
 from evals.predictions import Prediction, PredictionFile, read_predictions

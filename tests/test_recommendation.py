@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from adapters.located_yaml import ConfigError
+from adapters.catalog.yaml_file import ConfigError
 from evals.conditions import BUSY, CONTENDED
 from evals.measurement import Limit, Measurement
 from evals.metrics import METRICS

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from adapters.interface import Audio, Reply, Speech, Turn
-from adapters.process import Timed
+from adapters.worker.results import Timed
 from evals.conversation import converse
 from evals.lines import LineFile, read_lines
 from evals.replied import Replied

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters import secrets
-from adapters.cascade import Cascade
-from adapters.engines import EngineRef
+from adapters import redaction
+from adapters.catalog.engine import EngineRef
+from adapters.engines.cascade.adapter import Cascade
+from adapters.engines.openai_api.adapter import OpenAIApi
 from adapters.interface import Audio, LoadSpec
-from adapters.openai_api import OpenAIApi
-from adapters.process import ModelProcess, WorkerError
+from adapters.worker.client import ModelProcess
+from adapters.worker.results import WorkerError
 from tests.toy_engine import RATE, samples_of
 
 VALUE = "sk-live-0123456789"
@@ -41,7 +42,7 @@ ADAPTER = Nosy
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in secrets.secret_names():
+    for name in redaction.secret_names():
         monkeypatch.delenv(name)
     monkeypatch.setenv("DECLARED_KEY", VALUE)
     monkeypatch.setenv("OTHER_TOKEN", "t0ken-9876543210")
@@ -74,7 +75,7 @@ def _loaded(engine: EngineRef, log: Path, *, die: bool) -> ModelProcess:
 def test_names_that_look_like_secrets() -> None:
     names = ("API_KEY", "hf_token", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "GOOGLE_CREDENTIALS")
     others = ("HOME", "HTTPS_PROXY", "OMP_NUM_THREADS", "TOKENIZERS_PARALLELISM")
-    assert secrets.secret_names(dict.fromkeys([*names, *others], "")) == names
+    assert redaction.secret_names(dict.fromkeys([*names, *others], "")) == names
 
 
 def test_models_see_the_secrets_that_they_declare_alone(engine: EngineRef, log: Path) -> None:
@@ -115,28 +116,28 @@ def test_no_secret_stays_in_the_log(engine: EngineRef, log: Path, die: bool) -> 
     ],
 )
 def test_redact(text: str, expected: str) -> None:
-    assert secrets.redact(text) == expected
+    assert redaction.redact(text) == expected
 
 
 def test_a_redactor_knows_the_environment_of_its_beginning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    redacted = secrets.redactor()
+    redacted = redaction.redactor()
     monkeypatch.delenv("DECLARED_KEY")
     assert redacted(f"{VALUE} of {VALUE}") == "[DECLARED_KEY] of [DECLARED_KEY]"
-    assert secrets.redact(VALUE) == VALUE
+    assert redaction.redact(VALUE) == VALUE
 
 
 def test_short_values_are_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHORT_KEY", "kitchen")
-    assert secrets.redact("turn on the kitchen light") == "turn on the kitchen light"
+    assert redaction.redact("turn on the kitchen light") == "turn on the kitchen light"
     monkeypatch.setenv("SHORT_KEY", "kitchen8")
-    assert secrets.redact("kitchen8") == "[SHORT_KEY]"
+    assert redaction.redact("kitchen8") == "[SHORT_KEY]"
 
 
 def test_a_value_that_begins_with_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LONGER_KEY", VALUE + "-and-more")
-    assert secrets.redact(f"{VALUE}-and-more {VALUE}") == "[LONGER_KEY] [DECLARED_KEY]"
+    assert redaction.redact(f"{VALUE}-and-more {VALUE}") == "[LONGER_KEY] [DECLARED_KEY]"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_a_value_that_begins_with_another(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_other_ways_to_write_a_value(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
     monkeypatch.setenv("ODD_PASSWORD", 'pass"word\\ü')
-    assert secrets.redact(f"x {written} y") == "x [ODD_PASSWORD] y"
+    assert redaction.redact(f"x {written} y") == "x [ODD_PASSWORD] y"
 
 
 def test_what_engines_declare() -> None:
@@ -166,8 +167,8 @@ def test_what_engines_declare() -> None:
 
 def test_nothing_to_redact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "some.log"
-    assert not secrets.redact_file(file)
+    assert not redaction.redact_file(file)
     file.write_text("nothing of it")
     before = file.stat().st_mtime_ns, file.stat().st_ino
-    assert not secrets.redact_file(file)
+    assert not redaction.redact_file(file)
     assert (file.stat().st_mtime_ns, file.stat().st_ino) == before

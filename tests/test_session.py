@@ -9,7 +9,7 @@ from pathlib import Path
 import jiwer
 import pytest
 
-from adapters.engines import resolve_engine
+from adapters.catalog.engine import resolve_engine
 from evals.normalizers import normalizer
 from tests.conftest import Runs
 from tests.sessions import (

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import plugin as adapters_plugin
-from adapters.catalog import NAME, Catalog, Model
+from adapters.catalog.catalog import NAME, Catalog, Model
 from evals import plugin as evals_plugin
 from evals.limits import plugin as limits_plugin
 from evals.runs import plugin as runs_plugin

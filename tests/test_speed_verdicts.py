@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from adapters.catalog import Model
-from adapters.engines import EngineRef
+from adapters.catalog.catalog import Model
+from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio
-from adapters.process import WorkerError
+from adapters.worker.results import WorkerError
 from evals.asr_scores import latency, speed
 from evals.cases import Case
 from evals.conditions import BUSY, CONTENDED
@@ -315,7 +315,9 @@ def test_a_warm_up_that_fails_leaves_nothing_cold_behind(start: Start, tmp_path:
 def test_predictions_carry_what_the_worker_said(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.waiting.CpuWait.within", lambda self, seconds: seconds / 4)
+    monkeypatch.setattr(
+        "adapters.meters.cpu_wait.CpuWait.within", lambda self, seconds: seconds / 4
+    )
     model = start(isolated=False, first=0.0)
     (prediction,) = _run(model, tmp_path, [False])
     assert prediction.processing_seconds is not None

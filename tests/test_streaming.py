@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio, LoadSpec, Turn
-from adapters.process import ModelProcess, WorkerError
+from adapters.worker.client import ModelProcess
+from adapters.worker.results import WorkerError
 from tests import streaming_engine
 from tests.streaming_engine import RATE
 

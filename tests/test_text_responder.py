@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from adapters.interface import LoadSpec, ModelError, ReplyPiece, Turn
 from tests.contract.installed import need
 from tests.tiny_chat import chat_model

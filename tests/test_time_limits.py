@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio, LoadSpec, Turn
-from adapters.process import ModelProcess, WorkerError
-from adapters.time_limits import MINUTE, allowed, spoken_seconds
+from adapters.worker.client import ModelProcess
+from adapters.worker.results import WorkerError
+from adapters.worker.time_limits import MINUTE, allowed, spoken_seconds
 from evals.models import Settings
 from evals.ray_executor import _longest_silence
 from evals.ray_replica import row_of, seconds_of

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters import hub, transformers_kinds, transformers_whisper
+from adapters.engines.shared import hub
+from adapters.engines.transformers_asr import recognizer as transformers_kinds
+from adapters.engines.transformers_asr import whisper as transformers_whisper
+from adapters.engines.transformers_asr.adapter import TransformersAsr
 from adapters.interface import Audio, LoadSpec, ModelError, Samples, Transcript
-from adapters.transformers_asr import TransformersAsr
 from evals.speaking import synthesizer
 from fixtures.builtin import builtin_corpus
 from fixtures.micro_whisper import expand

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters import hub, transformers_speakers, transformers_tts
+from adapters.engines.shared import hub
+from adapters.engines.transformers_tts import adapter as transformers_tts
+from adapters.engines.transformers_tts import speaker as transformers_speakers
+from adapters.engines.transformers_tts.adapter import TransformersTts
 from adapters.interface import Audio, LoadSpec, ModelError, Samples
-from adapters.transformers_tts import TransformersTts
 from tests import tiny_tts
 from tests.contract.installed import need
 from tests.contract.transformers_asr import malicious_pickle, set_in

@@ -14,8 +14,8 @@ import pytest
 import soundfile
 import yaml
 
-from adapters.engines import EngineRef
-from adapters.espeak import Espeak
+from adapters.catalog.engine import EngineRef
+from adapters.engines.espeak import Espeak
 from adapters.interface import LoadSpec
 from evals.lines import read_lines
 from evals.spoken import Spoken

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters import waiting, worker
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio, LoadSpec
-from adapters.process import ModelProcess
-from adapters.waiting import CpuWait
+from adapters.meters import cpu_wait
+from adapters.meters.cpu_wait import CpuWait
+from adapters.worker import server
+from adapters.worker.client import ModelProcess
 from tests import slow_start_engine
 
 ENGINE = EngineRef("slow_start_engine", slow_start_engine.__file__)
@@ -64,8 +65,8 @@ def kernel(tmp_path: Path) -> Kernel:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Of a machine with two CPUs."""
     clock = Clock()
-    monkeypatch.setattr(waiting, "time", clock)
-    monkeypatch.setattr(waiting, "_usable_cpus", lambda: 2)
+    monkeypatch.setattr(cpu_wait, "time", clock)
+    monkeypatch.setattr(cpu_wait, "_usable_cpus", lambda: 2)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     return clock
 
@@ -180,7 +181,7 @@ def test_keeps_no_files_of_threads_that_are_over() -> None:
                 thread.join()
             assert wait.within(1.0) is not None
         assert _open_files() <= at_most
-        assert len(wait._files) <= waiting._MOST_KEPT
+        assert len(wait._files) <= cpu_wait._MOST_KEPT
 
 
 @linux
@@ -261,7 +262,7 @@ def test_the_kernel_is_read_outside_of_the_time(monkeypatch: pytest.MonkeyPatch)
         events.append("within")
         return seconds / 2
 
-    monkeypatch.setattr(worker, "time", Recorded())
+    monkeypatch.setattr(server, "time", Recorded())
     monkeypatch.setattr(CpuWait, "start", start)
     monkeypatch.setattr(CpuWait, "within", within)
     spec = LoadSpec("builtin", options=slow_start_engine.SlowStart.options)

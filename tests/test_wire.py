@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import wire
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio, LoadSpec
-from adapters.messages import Message, packed, unpacked
-from adapters.process import ModelProcess, WorkerError
+from adapters.worker import connection
+from adapters.worker.client import ModelProcess
+from adapters.worker.messages import Message, packed, unpacked
+from adapters.worker.results import WorkerError
 from tests import toy_engine
 from tests.toy_engine import RATE, samples_of
 
@@ -46,7 +47,7 @@ def test_half_of_a_letter_comes_back() -> None:
 def one_family_left(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """The only way to a worker that this system has."""
     if request.param == "AF_INET":
-        monkeypatch.setattr(wire, "_LONGEST_PATH", 0)
+        monkeypatch.setattr(connection, "_LONGEST_PATH", 0)
     elif not hasattr(socket, "AF_UNIX"):
         pytest.skip("this system has no sockets with a path")
     return str(request.param)
@@ -54,7 +55,7 @@ def one_family_left(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
 
 @pytest.mark.parametrize("one_family_left", ["AF_UNIX", "AF_INET"], indirect=True)
 def test_both_ways_carry_utterances(one_family_left: str) -> None:
-    with wire.listening() as listener:
+    with connection.listening() as listener:
         assert listener.told["family"] == one_family_left
     process = ModelProcess(
         EngineRef("toy_engine", toy_engine.__file__),
@@ -71,15 +72,15 @@ def test_a_folder_whose_name_is_too_long(monkeypatch: pytest.MonkeyPatch, tmp_pa
     deep = tmp_path / ("d" * 120)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    with wire.listening() as listener:
+    with connection.listening() as listener:
         assert listener.told["family"] == "AF_INET"
 
 
 def test_nobody_else_is_taken_for_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "_LONGEST_PATH", 0)
-    with wire.listening() as listener:
+    monkeypatch.setattr(connection, "_LONGEST_PATH", 0)
+    with connection.listening() as listener:
         somebody = threading.Thread(
-            target=lambda: wire.connect({**listener.told, "token": b"guessed"}).close()
+            target=lambda: connection.connect({**listener.told, "token": b"guessed"}).close()
         )
         somebody.start()
         with pytest.raises(ConnectionRefusedError, match="somebody else"):
@@ -88,17 +89,17 @@ def test_nobody_else_is_taken_for_the_worker(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_nobody_comes() -> None:
-    with wire.listening() as listener, pytest.raises(TimeoutError):
+    with connection.listening() as listener, pytest.raises(TimeoutError):
         listener.accept(0.01)
 
 
 def test_a_limit_of_years_can_be_waited_for() -> None:
     def answer(told: Message) -> None:
-        end = wire.connect(told)
+        end = connection.connect(told)
         assert unpacked(end.receive()) == {"op": "transcribe"}
         end.send(packed({"text": "here"}))
 
-    with wire.listening() as listener:
+    with connection.listening() as listener:
         answered = threading.Thread(target=answer, args=(listener.told,))
         answered.start()
         assert listener.accept(10.0).ask({"op": "transcribe"}, 1e12) == {"text": "here"}

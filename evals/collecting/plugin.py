@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-from adapters.catalog import Model
+from adapters.catalog.catalog import Model
 from adapters.plugin import MODELS
 from evals.limits.plugin import THRESHOLDS
 from evals.parts import Part

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters import located_yaml
-from adapters.catalog import Model
-from adapters.located_yaml import ConfigError
+from adapters.catalog import yaml_file
+from adapters.catalog.catalog import Model
+from adapters.catalog.yaml_file import ConfigError
 from adapters.plugin import CATALOG, MODELS
 from evals import thresholds as thresholds_file
 from evals.baseline import Baseline, BaselineError
@@ -113,7 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
     unknown = sorted(set(config.stash[THRESHOLDS].models) - set(config.stash[CATALOG].models))
     if unknown:
         file = Path(config.getoption("thresholds"))
-        line = located_yaml.line_of(file, ("models", unknown[0]))
+        line = yaml_file.line_of(file, ("models", unknown[0]))
         close = difflib.get_close_matches(unknown[0], config.stash[CATALOG].models, n=1)
         meant = f"did you mean {close[0]}" if close else "mistyped"
         # A limit that a typing mistake keeps from ever being applied would let a model through.

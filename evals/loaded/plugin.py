@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from adapters.catalog import Model
+from adapters.catalog.catalog import Model
 from adapters.interface import Audio, Turn
 from adapters.plugin import CATALOG
-from adapters.process import Timed, WorkerError
+from adapters.worker.results import Timed, WorkerError
 from evals.engine_modules import NotResumed
 from evals.judging import Judge
 from evals.limits.plugin import JUDGES, LLM_JUDGE

@@ -17,9 +17,9 @@ import pytest
 from filelock import FileLock, Timeout
 
 from adapters.devices import place
-from adapters.lifeline import tie_to
 from adapters.plugin import MODELS, ROOT
-from adapters.secrets import redact, redact_file
+from adapters.redaction import redact, redact_file
+from adapters.worker.parent_watch import tie_to
 from evals import parts
 from evals.engine_modules import NotResumed
 from evals.identity import Identity, model_identity

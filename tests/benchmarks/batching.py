@@ -37,9 +37,9 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[2]))
 os.environ["OMP_NUM_THREADS"] = "1"  # of the library's side, which is this process
 
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio, LoadSpec
-from adapters.process import ModelProcess
+from adapters.worker.client import ModelProcess
 from evals.batching import batches
 from evals.speaking import synthesizer
 from fixtures.audio import SAMPLE_RATE

@@ -32,7 +32,7 @@ def bare(name: str, *, beside_worker: bool) -> None:
     beside_worker: alternate each call with one of the harness's worker process.
     """
     start = time.perf_counter()
-    from adapters.catalog import Catalog
+    from adapters.catalog.catalog import Catalog
     from adapters.interface import Audio, Transcriber
     from evals.models import Settings, load_spec, running
     from evals.speaking import synthesizer

@@ -23,9 +23,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from adapters.engines import EngineRef, known_engines
+from adapters.catalog.engine import EngineRef, known_engines
 from adapters.interface import Audio, LoadSpec
-from adapters.process import ModelProcess
+from adapters.worker.client import ModelProcess
 from evals.speaking import synthesizer
 from fixtures.audio import SAMPLE_RATE
 from fixtures.builtin import CLIP, builtin_corpus

@@ -35,7 +35,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from adapters.catalog import Catalog
+from adapters.catalog.catalog import Catalog
 from adapters.interface import Audio
 from evals.models import Settings, running
 from evals.predictions import Prediction, PredictionFile, read_predictions

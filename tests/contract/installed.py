@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 
 
 def need(engine: str) -> None:

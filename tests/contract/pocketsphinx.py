@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapters.catalog import Catalog
+from adapters.catalog.catalog import Catalog
 from fixtures import embedded
 from tests.contract.subject import Made, Subject
 

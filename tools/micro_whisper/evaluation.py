@@ -71,7 +71,7 @@ def evaluate(weights: Path, cache: Path, utterances: int = 240) -> dict[str, Any
 
 def corpus_audio(rows: list[PlannedUtterance]) -> list[Floats]:
     """The corpus spoken, 16 kHz."""
-    from adapters.espeak import Espeak
+    from adapters.engines.espeak import Espeak
     from adapters.interface import LoadSpec
 
     engine = Espeak()

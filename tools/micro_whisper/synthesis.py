@@ -148,7 +148,7 @@ def synthesize(folder: Path, utterances: int, seed: int, processes: int = 2) -> 
 def _write_shard(folder: Path, indices: range, seed: int) -> None:
     import torch
 
-    from adapters.espeak import Espeak
+    from adapters.engines.espeak import Espeak
     from adapters.interface import LoadSpec
 
     torch.set_num_threads(1)

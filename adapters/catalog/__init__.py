@@ -1,0 +1,1 @@
+"""Which models and engines there are, and where each of them lives."""

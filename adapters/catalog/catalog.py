@@ -1,0 +1,258 @@
+"""The catalogue: which models there are, and which of them a session runs."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from adapters.catalog import yaml_file
+from adapters.catalog.engine import EngineRef, resolve_engine
+from adapters.catalog.yaml_file import ConfigError, KeyedError
+from adapters.interface import ModelError
+
+BUILTIN = Path(__file__).with_name("models.yaml")
+EMBEDDED = "embedded:"  # the repo ships the checkpoint
+PACKAGED = "builtin"  # the engine's own package brings it
+
+#: What the name of a set begins with. pytest takes an argument that begins with @ for the name of
+#: a file of arguments, so that the second works in `--model=@NAME` alone.
+_SET_SIGNS = ("set:", "@")
+
+Tier = Literal["baseline", "candidate", "production"]
+Task = Literal["asr", "tts", "chat"]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: Of a hash, in the names of checkpoints that would otherwise have the same.
+_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One catalogue entry, ready to be run."""
+
+    name: str
+    engine: EngineRef
+    checkpoint: str
+    tasks: tuple[str, ...]
+    tier: str
+    revision: str | None = None
+    licence: str | None = None
+    parameters: int | None = None
+    download_mb: int | None = None
+    default: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    #: The only sentences that a recognizer knows, by the name that corpora mark them with.
+    vocabulary: str | None = None
+    #: Named by the user: it must run, or the session fails.
+    required: bool = True
+    #: As `--model` named it; None of an entry, which has a name of its own.
+    requested: str | None = None
+
+    @property
+    def shipped(self) -> bool:
+        """Whether repo or package bring the checkpoint, so that nothing is needed from outside."""
+        return self.checkpoint == PACKAGED or self.checkpoint.startswith(EMBEDDED)
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    engine: str
+    checkpoint: str = PACKAGED
+    revision: str | None = None
+    tasks: list[Task] = Field(min_length=1)
+    tier: Tier = "candidate"
+    licence: str | None = None
+    parameters: int | None = Field(default=None, gt=0)
+    download_mb: int | None = Field(default=None, gt=0)
+    default: bool = False
+    vocabulary: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    schema_version: Literal[1]
+    models: dict[str, _Entry] = Field(min_length=1)
+    sets: dict[str, list[str]] = Field(default_factory=dict)
+
+    @field_validator("models", "sets")
+    @classmethod
+    def _names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        # A name becomes a folder and part of a test's id.
+        for name in value:
+            if not NAME.fullmatch(name):
+                raise KeyedError(
+                    [name],
+                    "a name has letters, digits, '.', '_' and '-' only, "
+                    "starting with a letter or digit",
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _lower_case_twins(self) -> _File:
+        # Names become folders, and some file systems do not tell case apart.
+        seen: dict[str, str] = {}
+        for name in self.models:
+            twin = seen.setdefault(name.lower(), name)
+            if twin != name:
+                raise KeyedError(["models", name], f"differs from {twin!r} in case only")
+        return self
+
+
+class Catalog:
+    """The entries of one or more catalogue files, in their order."""
+
+    def __init__(self, files: Iterable[Path] = (BUILTIN,)) -> None:
+        self.models: dict[str, Model] = {}
+        self.sets: dict[str, list[str]] = {}
+        origin: dict[str, Path] = {}
+        for path in files:
+            content = yaml_file.load(path, _File)
+            for name, entry in content.models.items():
+                if name in self.models:
+                    raise ConfigError(
+                        f"{path}: models.{name}: {origin[name]} has a model of this name already; "
+                        "choose another"
+                    )
+                origin[name] = path
+                self.models[name] = _model(name, entry, path)
+            for name, members in content.sets.items():
+                if name in self.sets:
+                    raise ConfigError(f"{path}: sets.{name}: there is a set of this name already")
+                self.sets[name] = members
+            for name, members in content.sets.items():
+                for member in members:
+                    if member not in self.models:
+                        raise ConfigError(f"{path}: sets.{name}: no model is called {member!r}")
+
+    def select(self, patterns: Sequence[str] | None) -> list[Model]:
+        """The models that `--model` asks for, without repeats, in the order asked for.
+
+        Each pattern is a name, a glob, `set:NAME` (or `@NAME`) or `ENGINE:CHECKPOINT`; none at
+        all means the entries marked `default: true`. Checkpoints whose names would
+        be the same, or that of an entry, have a part of a hash in theirs, so that each
+        has a name and a folder of its own whatever the order. Raises ConfigError, with
+        what exists, for a pattern that matches nothing.
+        """
+        if not patterns:
+            return [m for m in self.models.values() if m.default]
+        found = [model for pattern in patterns for model in self._match(pattern)]
+        # Names become folders, and some file systems do not tell case apart.
+        called: dict[str, set[tuple[str, str]]] = {
+            name.lower(): {(name, "")} for name in self.models
+        }
+        for model in found:
+            if model.requested is not None:
+                called.setdefault(model.name.lower(), set()).add(_checkpoint(model))
+        chosen: dict[str, Model] = {}
+        for model in found:
+            if model.requested is not None and len(called[model.name.lower()]) > 1:
+                digest = hashlib.sha256("\0".join(_checkpoint(model)).encode()).hexdigest()
+                model = replace(model, name=f"{model.name}-{digest[:_DIGITS]}")
+            known = chosen.get(model.name)
+            if known is None or not known.required:
+                chosen[model.name] = model
+        return list(chosen.values())
+
+    def _match(self, pattern: str) -> list[Model]:
+        if pattern in self.models:
+            return [self.models[pattern]]
+        for sign in _SET_SIGNS:
+            if pattern.startswith(sign):
+                return self._of_set(pattern, pattern.removeprefix(sign))
+        engine, colon, checkpoint = pattern.partition(":")
+        if colon:
+            return [self._ad_hoc(pattern, engine, checkpoint)]
+        found = [_optional(m) for n, m in self.models.items() if fnmatch.fnmatchcase(n, pattern)]
+        if not found:
+            close = difflib.get_close_matches(pattern, self.models, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ConfigError(
+                f"--model {pattern}: no model of that name in the catalogue.{hint} "
+                f"Models: {', '.join(self.models)}"
+            )
+        return found
+
+    def _of_set(self, pattern: str, name: str) -> list[Model]:
+        if name not in self.sets:
+            names = ", ".join(f"{_SET_SIGNS[0]}{n}" for n in self.sets) or "none"
+            raise ConfigError(f"--model {pattern}: no such set in the catalogue. Sets: {names}")
+        return [_optional(self.models[member]) for member in self.sets[name]]
+
+    def _ad_hoc(self, pattern: str, engine: str, checkpoint: str) -> Model:
+        try:
+            ref = resolve_engine(engine, Path.cwd())
+        except ValueError as error:
+            raise ConfigError(f"--model {pattern}: {error}") from None
+        if not checkpoint:
+            raise ConfigError(f"--model {pattern}: a checkpoint is expected after {engine}:")
+        local = Path(checkpoint).expanduser()
+        return Model(
+            # As in the catalogue, it starts with a letter or digit.
+            name=re.sub(r"[^A-Za-z0-9._-]+", "-", pattern).rstrip("-").lstrip("-._"),
+            engine=ref,
+            checkpoint=str(local.resolve()) if local.exists() else checkpoint,
+            tasks=ref.tasks(),
+            tier="candidate",
+            options=dict(ref.adapter().options),
+            requested=pattern,
+        )
+
+
+def _checkpoint(model: Model) -> tuple[str, str]:
+    """What makes a checkpoint that is not in the catalogue another one than another."""
+    return model.engine.file or model.engine.name, model.checkpoint
+
+
+def _optional(model: Model) -> Model:
+    """A model met through a glob or a set, not named: skipped where its engine is not installed."""
+    return replace(model, required=False)
+
+
+def _model(name: str, entry: _Entry, path: Path) -> Model:
+    try:
+        engine = resolve_engine(entry.engine, path.parent)
+        adapter = engine.adapter()
+    except (ValueError, ModelError) as error:
+        raise ConfigError(f"{path}: models.{name}.engine: {error}") from None
+    for task in entry.tasks:
+        if task not in engine.tasks():
+            raise ConfigError(
+                f"{path}: models.{name}.tasks: engine {entry.engine!r} does not do {task!r} "
+                f"(it does: {', '.join(engine.tasks()) or 'nothing'})"
+            )
+    for option in entry.options:
+        if option not in adapter.options:
+            raise ConfigError(
+                f"{path}: models.{name}.options: engine {entry.engine!r} has no option "
+                f"{option!r}. Options: {', '.join(adapter.options) or 'none'}"
+            )
+    options = {**adapter.options, **entry.options}
+    try:
+        adapter.check(options)
+    except ModelError as error:
+        raise ConfigError(f"{path}: models.{name}.options: {error}") from None
+    checkpoint = entry.checkpoint
+    if checkpoint.startswith(("./", "../")):  # relative to the file that says it
+        checkpoint = str((path.parent / checkpoint).resolve())
+    return Model(
+        name=name,
+        engine=engine,
+        checkpoint=checkpoint,
+        revision=entry.revision,
+        tasks=tuple(entry.tasks),
+        tier=entry.tier,
+        licence=entry.licence,
+        parameters=entry.parameters,
+        download_mb=entry.download_mb,
+        default=entry.default,
+        vocabulary=entry.vocabulary,
+        options=options,
+    )

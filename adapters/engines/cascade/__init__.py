@@ -1,0 +1,1 @@
+"""A conversation out of a recognizer, a responder and a synthesizer."""

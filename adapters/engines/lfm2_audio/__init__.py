@@ -1,0 +1,1 @@
+"""LFM2-Audio through liquid-audio."""

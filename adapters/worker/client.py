@@ -1,0 +1,265 @@
+"""The side of the harness: a model in a process of its own, and what can go wrong with it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapters import redaction
+from adapters.catalog.engine import EngineRef
+from adapters.interface import (
+    Audio,
+    LoadSpec,
+    ModelError,
+    Reply,
+    Speech,
+    Transcript,
+    Turn,
+    Word,
+)
+from adapters.meters.peak_memory import PeakMemory
+from adapters.worker.messages import Message
+from adapters.worker.process import Gateway, InProcess, Transport
+from adapters.worker.results import BatchTimed, MemoryPeaks, Packages, Timed, WorkerError
+from adapters.worker.time_limits import allowed, spoken_seconds
+
+#: Longer audio travels in a file: as a message it would be in memory several times over.
+_INLINE_BYTES = 8_000_000
+
+
+class ModelProcess:
+    """One model, loaded and called in isolation. Not thread-safe.
+
+    After `load`: load_seconds and load_memory say what it took, load_waited_seconds how
+    long it waited for a CPU, loaded_from the path where a checkpoint that was only a name
+    was found; batch_size how many utterances `transcribe_batch` takes (1: it is not for it).
+
+    time_limit: seconds that any one call may take over a minute of audio or less; longer audio and
+    texts have as many more as they are longer. load_time_limit: that loading may take; None is ten
+    times time_limit.
+    log: where the worker's output goes.
+    python: the interpreter of the environment to run in; None means the harness's own.
+    """
+
+    def __init__(
+        self,
+        engine: EngineRef,
+        spec: LoadSpec,
+        *,
+        isolated: bool = True,
+        time_limit: float = 120.0,
+        load_time_limit: float | None = None,
+        log: Path | None = None,
+        python: Path | None = None,
+    ) -> None:
+        if python is not None and not isolated:
+            raise ValueError("a model in another environment cannot run in this process")
+        self.engine = engine
+        self.spec = spec
+        self._isolated = isolated
+        self._time_limit = time_limit
+        self._load_time_limit = 10 * time_limit if load_time_limit is None else load_time_limit
+        self._log = log
+        self._python = python
+        self._transport: Transport | None = None
+        self.load_seconds = 0.0
+        self.load_waited_seconds: float | None = None
+        self.device_name: str | None = None
+        self.loaded_from: str | None = None
+        self.batch_size = 1
+        self.load_memory = MemoryPeaks(PeakMemory(0, ""))
+
+    @property
+    def alive(self) -> bool:
+        return self._transport is not None and self._transport.alive
+
+    def load(self) -> float:
+        """Start the worker and load the model; returns the seconds that loading took.
+
+        The time includes the import of the engine's libraries. Raises WorkerError.
+        """
+        self.close()
+        if self._log is not None:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._transport = self._started() if self._isolated else InProcess()
+        answer = self._ask(
+            {
+                "op": "load",
+                "engine": self.engine.name,
+                "file": self.engine.file,
+                "spec": {**asdict(self.spec), "options": dict(self.spec.options)},
+            },
+            self._load_time_limit,
+        )
+        self.batch_size = answer["batch_size"]
+        self.load_seconds = answer["seconds"]
+        self.device_name = answer["device_name"]
+        self.load_waited_seconds = answer["waited_seconds"]
+        self.load_memory = _memory(answer)
+        self.loaded_from = answer["loaded_from"]
+        return self.load_seconds
+
+    def transcribe(self, audio: Audio) -> Timed[Transcript]:
+        """Recognize one utterance. Raises WorkerError."""
+        with _sent([audio]) as sound:
+            answer = self._ask({"op": "transcribe", **sound}, self._allowed(audio.seconds))
+        return Timed(
+            _transcript(answer),
+            answer["seconds"],
+            answer["first_token_seconds"],
+            waited_seconds=answer["waited_seconds"],
+            joules=answer["joules"],
+            energy_method=answer["energy_method"],
+        )
+
+    def transcribe_batch(self, audios: Sequence[Audio]) -> BatchTimed:
+        """Recognize utterances of one sample rate in one call. Raises WorkerError for all of them.
+
+        The times are the call's. As many as `batch_size` says, at most.
+        """
+        rates = {audio.sample_rate for audio in audios}
+        if len(rates) != 1:
+            raise ValueError(f"a batch of audio at one rate is expected, not at {sorted(rates)} Hz")
+        with _sent(audios) as sound:
+            together = sum(audio.seconds for audio in audios)
+            answer = self._ask({"op": "transcribe_batch", **sound}, self._allowed(together))
+        return Timed(
+            tuple(_transcript(row) for row in answer["transcripts"]),
+            answer["seconds"],
+            waited_seconds=answer["waited_seconds"],
+            joules=answer["joules"],
+            energy_method=answer["energy_method"],
+        )
+
+    def synthesize(self, text: str, voice: Mapping[str, Any] | None = None) -> Timed[Speech]:
+        """Speak one utterance. Raises WorkerError."""
+        voice = dict(voice) if voice else None
+        request = {"op": "synthesize", "text": text, "voice": voice}
+        answer = self._ask(request, self._allowed(spoken_seconds(text)))
+        words = tuple(Word(*word) for word in answer["words"])
+        return Timed(
+            Speech(_received(answer), words),
+            answer["seconds"],
+            first_audio_seconds=answer["first_audio_seconds"],
+            waited_seconds=answer["waited_seconds"],
+            joules=answer["joules"],
+            energy_method=answer["energy_method"],
+        )
+
+    def reply(self, turns: Sequence[Turn]) -> Timed[Reply]:
+        """The assistant's next turn. Raises WorkerError."""
+        silent = {"samples": b"", "sample_rate": 0}
+        rows = [
+            {
+                "role": turn.role,
+                "text": turn.text,
+                **(_sound(turn.audio) if turn.audio is not None else silent),
+            }
+            for turn in turns
+        ]
+        together = sum(turn.audio.seconds for turn in turns if turn.audio is not None)
+        answer = self._ask({"op": "reply", "turns": rows}, self._allowed(together))
+        audio = _received(answer) if answer["sample_rate"] else None
+        return Timed(
+            Reply(answer["text"], audio, answer["heard"]),
+            answer["seconds"],
+            answer["first_token_seconds"],
+            answer["first_audio_seconds"],
+            answer["waited_seconds"],
+        )
+
+    def peak_memory(self, *, reset: bool = False) -> MemoryPeaks:
+        """The worker's peaks since loading ended, or since the last reset."""
+        return _memory(self._ask({"op": "memory", "reset": reset}))
+
+    def packages(self, modules: Sequence[str]) -> Packages:
+        """The worker's Python, and the packages that bring these top-level modules there."""
+        answer = self._ask({"op": "packages", "modules": list(modules)})
+        return Packages(answer["python"], answer["packages"])
+
+    def modules(self) -> Mapping[str, str]:
+        """Path and SHA-256 of what the worker loaded from folders of engines outside the repo.
+
+        Raises WorkerError.
+        """
+        if self.engine.file is None and not self.engine.adapter().engines(self.spec.options):
+            return {}
+        modules: Mapping[str, str] = self._ask({"op": "modules"})["modules"]
+        return modules
+
+    def close(self) -> None:
+        """End the worker. Never raises: the model's results are in already."""
+        transport, self._transport = self._transport, None
+        if transport is None:
+            return
+        try:
+            if transport.alive:
+                transport.ask({"op": "close"}, self._time_limit)
+        except WorkerError:
+            pass  # a model that dies while it is closed has nothing left to lose
+        finally:
+            transport.stop()
+
+    def _allowed(self, audio_seconds: float) -> float:
+        return allowed(self._time_limit, audio_seconds)
+
+    def _started(self) -> Gateway:
+        try:
+            needed = self.engine.adapter().secrets(self.spec.options)
+        except ModelError as error:
+            raise WorkerError("refused", str(error)) from None
+        return Gateway(self.spec.threads, self._log, self._python, redaction.withheld(needed))
+
+    def _ask(self, request: Message, limit_seconds: float | None = None) -> Message:
+        if self._transport is None or not self._transport.alive:
+            raise WorkerError("exited", "the worker is not running")
+        answer = self._transport.ask(request, limit_seconds or self._time_limit)
+        if "error" in answer:
+            raise WorkerError(answer["error"], answer["message"])
+        return answer
+
+
+def _memory(answer: Message) -> MemoryPeaks:
+    device = answer["device"]
+    return MemoryPeaks(PeakMemory(*answer["host"]), PeakMemory(*device) if device else None)
+
+
+def _transcript(row: Message) -> Transcript:
+    words = tuple(Word(*word) for word in row["words"])
+    return Transcript(row["text"], row["language"], words)
+
+
+def _sound(audio: Audio) -> Message:
+    samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
+    return {"samples": samples.tobytes(), "sample_rate": audio.sample_rate}
+
+
+@contextmanager
+def _sent(audios: Sequence[Audio]) -> Iterator[Message]:
+    """Audio of one rate, end to end, as part of a request; where it is long together, in a file
+    that goes with the block.
+    """
+    sounds = [np.ascontiguousarray(audio.samples, dtype=np.float32) for audio in audios]
+    parts: Message = {
+        "sample_rate": audios[0].sample_rate,
+        "lengths": [len(sound) for sound in sounds],
+    }
+    if sum(sound.nbytes for sound in sounds) <= _INLINE_BYTES:
+        yield {"samples": b"".join(sound.tobytes() for sound in sounds), **parts}
+        return
+    with tempfile.TemporaryDirectory(prefix="model-lab-") as folder:
+        file = Path(folder) / "audio.f32"
+        with file.open("wb") as stream:
+            for sound in sounds:
+                sound.tofile(stream)
+        yield {"file": str(file), **parts}
+
+
+def _received(answer: Message) -> Audio:
+    return Audio(np.frombuffer(answer["samples"], dtype=np.float32), answer["sample_rate"])
