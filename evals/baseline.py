@@ -16,7 +16,7 @@ from evals.lines import Lines
 from evals.measurement import Figure
 from evals.predictions import Prediction
 from evals.written import why_not
-from fixtures.shown import one_line
+from fixtures.safe_text import one_line
 
 #: Where `python -m reports promote` keeps the runs that have a name.
 FOLDER = "baselines"

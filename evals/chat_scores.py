@@ -19,7 +19,7 @@ from evals.rates import difference, rate
 from evals.replied import Replied
 from evals.tts_scores import Clip, answers, intelligibility, signal
 from evals.unanswered import why_unanswered
-from fixtures.dialogues import Dialogues
+from fixtures.dialogues.dialogues import Dialogues
 
 #: Dialogues are what turns hang together in; two of them differ at least a little.
 FEWEST_DIALOGUES = 2

@@ -16,8 +16,8 @@ from evals.kept_audio import file_name, keep, listen
 from evals.lines import LineFile, read_lines
 from evals.models import LoadedModel
 from evals.replied import Replied
-from fixtures.audio import SAMPLE_RATE, load_audio
-from fixtures.dialogues import Dialogue, Dialogues
+from fixtures.audio.read import SAMPLE_RATE, load_audio
+from fixtures.dialogues.dialogues import Dialogue, Dialogues
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fixtures.shown import one_line
+from fixtures.safe_text import one_line
 
 _MODULES = "modules"
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from evals.alignment import Aligned
 from evals.normalizers import normalizer
-from fixtures.rows import ENTITIES
+from fixtures.corpora.fields import ENTITIES
 
 
 def numbers(aligned: Aligned) -> NDArray[np.int32]:

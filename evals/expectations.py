@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from evals.normalizers import normalizer
-from fixtures.expected import (
+from fixtures.dialogues.expectations import (
     Choice,
     Contains,
     EndsWith,
@@ -28,7 +28,7 @@ from fixtures.expected import (
     StartsWith,
     WordCount,
 )
-from fixtures.patterns import TooSlow, pattern
+from fixtures.dialogues.safe_regex import TooSlow, pattern
 
 #: Sentences of the answer in which a refusal must be told.
 _REFUSED_WITHIN = 2

@@ -22,7 +22,7 @@ from evals.measurement import Figure
 from evals.normalizers import normalizer
 from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
-from fixtures.non_speech import SPEECH_ENDS
+from fixtures.builtin.non_speech import SPEECH_ENDS
 
 #: A loop is a sequence of up to MOST_WORDS words, heard at least LEAST_REPEATS times in a
 #: row and at least LEAST_WORDS words long in all.

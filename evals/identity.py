@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from adapters.catalog.catalog import Model
 from evals.models import Settings
-from fixtures.shown import printable, shown
+from fixtures.safe_text import printable, shown
 
 #: Names to values, nested; JSON.
 Identity: TypeAlias = Mapping[str, Any]

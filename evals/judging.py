@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from adapters.interface import Audio
 from adapters.worker.results import WorkerError
 from evals.models import LoadedModel
-from fixtures.audio import SAMPLE_RATE, Samples
-from fixtures.sentences import Sentence
+from fixtures.audio.read import SAMPLE_RATE, Samples
+from fixtures.corpora.sentences import Sentence
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from evals.judging import Judge
 from evals.lines import LineFile, read_lines
 from evals.replied import Replied
 from evals.spoken import Spoken
-from fixtures.audio import SAMPLE_RATE, to_mono_16k
-from fixtures.corpus import Utterance
+from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
+from fixtures.corpora.corpus import Utterance
 
 Line = TypeVar("Line", Spoken, Replied)
 

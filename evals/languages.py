@@ -61,7 +61,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
 def language_of(text: str) -> str | None:
-    """The language as in fixtures.expected.LANGUAGES; None where it cannot be told.
+    """The language as in fixtures.dialogues.expectations.LANGUAGES; None where it cannot be told.
 
     Latin letters: the language with the most little words, if one has more than all others.
     """

@@ -35,7 +35,7 @@ from typing import (
 
 import numpy as np
 
-from fixtures.shown import one_line, shown
+from fixtures.safe_text import one_line, shown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

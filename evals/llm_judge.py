@@ -20,7 +20,7 @@ from evals import llm_judge_prompt as prompt
 from evals.lines import LineFile
 from evals.llm_judge_prompt import Asked
 from evals.replied import Replied
-from fixtures.dialogues import Dialogues
+from fixtures.dialogues.dialogues import Dialogues
 
 KEY = "OPENAI_API_KEY"
 URL = "OPENAI_BASE_URL"

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fixtures.expected import (
+from fixtures.dialogues.expectations import (
     Choice,
     Contains,
     EndsWith,

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from evals.optional import LibraryMissing, NotMeasured, library
 from evals.signal_quality import is_silent
-from fixtures.audio import SAMPLE_RATE, to_mono_16k
+from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
 
 Samples = NDArray[np.float32]
 Floats = NDArray[np.float64]

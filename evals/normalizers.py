@@ -7,9 +7,9 @@ from functools import cache, lru_cache
 from typing import TypeAlias
 
 from evals.whisper_english import whisper_english
-from fixtures.corpus import Corpus
-from fixtures.sentences import Sentences
-from fixtures.traits import NORMALIZER
+from fixtures.corpora.corpus import Corpus
+from fixtures.corpora.properties import NORMALIZER
+from fixtures.corpora.sentences import Sentences
 
 Normalizer: TypeAlias = Callable[[str], str]
 

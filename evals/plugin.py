@@ -37,10 +37,10 @@ from evals.stored import PROPERTY as STORED
 from evals.stored import Maker, Stored
 from evals.tasks import TASKS, task_of
 from evals.thresholds import PRODUCTION, Gate
-from fixtures.builtin import CLIP
-from fixtures.corpus import CorpusError
+from fixtures.builtin.synthesize import CLIP
+from fixtures.corpora.corpus import CorpusError
 from fixtures.plugin import sources
-from fixtures.sources import CorpusSource
+from fixtures.source import CorpusSource
 
 #: The run that a session makes, what is good enough in it, which tests there are, what models hear,
 #: and the models.

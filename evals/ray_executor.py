@@ -38,7 +38,7 @@ from evals.ray_cluster import (
     wait_for_room,
 )
 from evals.ray_replica import FAILED, Job, Replica, code_hash, row_of, seconds_of
-from fixtures.corpus import Utterance
+from fixtures.corpora.corpus import Utterance
 
 #: Utterances of a block: what is done again when its actor dies, and what Ray takes its few
 #: milliseconds for.

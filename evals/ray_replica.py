@@ -29,9 +29,9 @@ from adapters.worker.results import WorkerError
 from evals.models import LoadedModel, Settings, running
 from evals.predictions import Prediction
 from evals.transcription import Asking, Heard, transcribe_all
-from fixtures.audio import SAMPLE_RATE, AudioError, Samples
-from fixtures.corpus import CorpusError, Utterance
-from fixtures.fetching import fetched
+from fixtures.audio.read import SAMPLE_RATE, AudioError, Samples
+from fixtures.corpora.corpus import CorpusError, Utterance
+from fixtures.fetch.fetch import fetched
 
 Row = dict[str, Any]
 #: The index of a row that is no prediction: why the replica cannot go on.

@@ -12,7 +12,7 @@ from evals.measurement import Figure
 from evals.models import LoadedModel, Settings
 from evals.predictions import PredictionFile
 from evals.transcription import transcribe_corpus
-from fixtures.corpus import Corpus
+from fixtures.corpora.corpus import Corpus
 
 
 class Recognizer(Protocol):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from evals.optional import NotMeasured, attempt, library
 from evals.signal_quality import is_silent
 from evals.voice_analysis import FEWEST_VOICED, Voice, analyse
-from fixtures.audio import SAMPLE_RATE, to_mono_16k
+from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
 
 Samples = NDArray[np.float32]
 Floats = NDArray[np.float64]

@@ -15,7 +15,7 @@ from evals.measurement import Figure
 from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
 from evals.rates import difference, of_speakers, rate
-from fixtures.corpus import Corpus, Utterance
+from fixtures.corpora.corpus import Corpus, Utterance
 
 #: The name of the speech as it is, beside those of CONDITIONS.
 _NO_WORDS = "the references hold no words"

@@ -20,7 +20,7 @@ from adapters.engines.shared import hub
 from adapters.interface import ModelError
 from evals.optional import LibraryMissing, NotMeasured, library
 from evals.signal_quality import is_silent
-from fixtures.audio import SAMPLE_RATE, to_mono_16k
+from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
 
 Samples = NDArray[np.float32]
 Floats = NDArray[np.float64]

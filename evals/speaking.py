@@ -14,8 +14,8 @@ from adapters.interface import LoadSpec
 from adapters.worker.client import ModelProcess
 from adapters.worker.results import WorkerError
 from evals.models import Settings, interpreter
-from fixtures.builtin import Speak, Voice
-from fixtures.corpus import CorpusError
+from fixtures.builtin.synthesize import Speak, Voice
+from fixtures.corpora.corpus import CorpusError
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from evals.lines import LineFile, Lines, gather
 from evals.measurement import Figure
 from evals.parts import WHOLE, Part, figure_of, merged_facts
 from evals.written import read_json, write_json
-from fixtures.shown import one_line
+from fixtures.safe_text import one_line
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

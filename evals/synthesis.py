@@ -15,8 +15,8 @@ from evals.kept_audio import file_name, keep, listen
 from evals.lines import LineFile
 from evals.models import LoadedModel
 from evals.spoken import Spoken
-from fixtures.audio import SAMPLE_RATE
-from fixtures.sentences import Sentence, Sentences
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.corpora.sentences import Sentence, Sentences
 
 
 def synthesize_corpus(

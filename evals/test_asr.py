@@ -11,7 +11,7 @@ from evals.predictions import Prediction
 from evals.recognizing import Recognizer
 from evals.stored import Stored
 from evals.tasks.asr.task import TASK
-from fixtures.corpus import Corpus
+from fixtures.corpora.corpus import Corpus
 
 
 @pytest.mark.asr

@@ -18,7 +18,7 @@ from evals.replied import Replied
 from evals.stored import Stored
 from evals.tasks.chat.task import TASK, verdict_file
 from evals.tts_scores import clips, ratings
-from fixtures.dialogues import Dialogues
+from fixtures.dialogues.dialogues import Dialogues
 
 
 @pytest.mark.chat

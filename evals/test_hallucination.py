@@ -12,7 +12,7 @@ from evals.predictions import Prediction
 from evals.stored import Stored
 from evals.tasks.hallucination.task import TASK
 from evals.transcription import transcribe_corpus
-from fixtures.corpus import Corpus
+from fixtures.corpora.corpus import Corpus
 
 
 @pytest.mark.hallucination

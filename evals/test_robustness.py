@@ -13,9 +13,9 @@ from evals.robustness import CLEAN
 from evals.stored import Stored
 from evals.tasks.robustness.task import TASK
 from evals.transcription import transcribe_corpus
-from fixtures.audio import Samples
-from fixtures.augmentation import CONDITIONS, ConditionUnavailable, Context, perturb, talkers_of
-from fixtures.corpus import Corpus, Utterance
+from fixtures.audio.read import Samples
+from fixtures.conditions import CONDITIONS, ConditionUnavailable, Context, perturb, talkers_of
+from fixtures.corpora.corpus import Corpus, Utterance
 
 
 @pytest.mark.robustness

@@ -23,7 +23,7 @@ from evals.tts_scores import (
     similarity,
     speaker_similarity,
 )
-from fixtures.sentences import Sentences
+from fixtures.corpora.sentences import Sentences
 
 
 @pytest.mark.tts

@@ -15,7 +15,7 @@ from evals.limit_values import Quantity, why_no_limit, why_no_margin
 from evals.measurement import Evidence, Limit
 from evals.metrics import METRICS
 from evals.tasks import TASKS
-from fixtures.builtin import CLIP
+from fixtures.builtin.synthesize import CLIP
 
 DEFAULT = Path(__file__).parents[1] / "thresholds.yaml"
 GRADES = ("A", "B", "C", "D")

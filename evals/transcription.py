@@ -12,9 +12,9 @@ from evals.asking import Answered, Patience, ask_once
 from evals.batching import batches
 from evals.models import LoadedModel
 from evals.predictions import Prediction, PredictionFile
-from fixtures.audio import SAMPLE_RATE, AudioError, Samples
-from fixtures.corpus import Corpus, Utterance
-from fixtures.rows import CorpusError
+from fixtures.audio.read import SAMPLE_RATE, AudioError, Samples
+from fixtures.corpora.corpus import Corpus, Utterance
+from fixtures.corpora.jsonl import CorpusError
 
 #: Utterances that are decoded before the model is ready for them, and the bytes that they may take.
 _AHEAD = 16

@@ -27,8 +27,8 @@ from evals.speaker_similarity import encoder
 from evals.spoken import Spoken
 from evals.unanswered import why_unanswered
 from evals.voice_analysis import pitch, spread_cents
-from fixtures.audio import SAMPLE_RATE, Samples
-from fixtures.sentences import Sentences
+from fixtures.audio.read import SAMPLE_RATE, Samples
+from fixtures.corpora.sentences import Sentences
 
 #: Even noise is at 0.56 by its definition, voiced speech far below; see `signal_quality.flatness`.
 NOISE_FLATNESS = 0.4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from fixtures.shown import one_line
+from fixtures.safe_text import one_line
 
 
 class Line(Protocol):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from evals.optional import LibraryMissing, NotMeasured
 from evals.signal_quality import FRAME_SECONDS, active_frames, is_silent
-from fixtures.audio import SAMPLE_RATE, to_mono_16k
+from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from adapters.redaction import redact
-from fixtures.shown import one_line, shown
+from fixtures.safe_text import one_line, shown
 
 
 def write_json(path: Path, content: Any) -> None:

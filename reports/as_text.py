@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
-from fixtures.shown import printable
+from fixtures.safe_text import printable
 
 _MISSING = "*"
 

@@ -18,7 +18,7 @@ from evals.measurement import ALL, WORST_SLICE, Measurement
 from evals.metrics import rank
 from evals.tasks import TASKS
 from evals.thresholds import Thresholds
-from fixtures.dialogues import Dialogues
+from fixtures.dialogues.dialogues import Dialogues
 from reports.changes import Comparison, Refused, RunInfo, SideBySide
 from reports.moved import Of
 from reports.overlap import explanations

@@ -16,7 +16,8 @@ from adapters.catalog.yaml_file import ConfigError
 from evals import thresholds as thresholds_file
 from evals.baseline import BaselineError, find
 from evals.metric_text import interval, point_interval, points, value
-from fixtures.dialogues import DialogueError, Dialogues, read_dialogues
+from fixtures.dialogues.dialogues import DialogueError, Dialogues
+from fixtures.dialogues.files import read_dialogues
 from reports import scorecard
 from reports.as_text import plain, say, stacked, when
 from reports.calibrate_command import RunError, read_run

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fixtures.paths import OPTION
+from fixtures.corpora.audio_paths import OPTION
 from reports.as_text import by_lines
 from reports.page.sounds import DEFAULT_MB, near
 

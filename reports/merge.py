@@ -19,7 +19,7 @@ from evals.predictions import Prediction
 from evals.run_dir import reserve
 from evals.runs import run_file
 from evals.session_options import OF_RUN
-from fixtures.shown import one_line
+from fixtures.safe_text import one_line
 from reports import records, scorecard
 from reports.records import CaseRecord, Outcome, TaskRecord
 from reports.scorecard import Run, Scorecard

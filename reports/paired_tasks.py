@@ -25,7 +25,7 @@ from evals.spoken import Spoken
 from evals.tasks import TASKS
 from evals.thresholds import Thresholds
 from evals.written import as_folder
-from fixtures.dialogues import Dialogues
+from fixtures.dialogues.dialogues import Dialogues
 from reports.changes import Change, Comparison, Pairing, direction
 from reports.moved import TURNS, Moved, Of, moved, turned
 from reports.pairing import BrokenRun, Line, Paired, named, pair, read

@@ -12,7 +12,7 @@ from evals.comparison import NotComparable
 from evals.predictions import Prediction, read_lines
 from evals.replied import Replied
 from evals.spoken import Spoken
-from fixtures.shown import one_line
+from fixtures.safe_text import one_line
 
 Line = TypeVar("Line", Prediction, Spoken, Replied)
 

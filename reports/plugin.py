@@ -30,11 +30,11 @@ from evals.run_dir import point_latest
 from evals.runs.plugin import SESSION, discard_run, run_dir, suggested
 from evals.stored import case_in
 from evals.unheld import unheld
-from fixtures.builtin import CLIP
-from fixtures.fetching import without_secrets
+from fixtures.builtin.synthesize import CLIP
+from fixtures.fetch.download import without_secrets
 from fixtures.plugin import CORPORA
-from fixtures.shown import one_line
-from fixtures.sources import known_names
+from fixtures.safe_text import one_line
+from fixtures.source import known_names
 from reports import cost, licences, provenance, records, scorecard
 from reports.assemble import Findings, assemble
 from reports.ci.plugin import Ci, add_options

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from evals.cases import Case
 from evals.written import as_folder, why_not, write_json
-from fixtures.shown import one_line
+from fixtures.safe_text import one_line
 from reports.scorecard import ModelRecord, Part
 
 Outcome: TypeAlias = Literal["passed", "failed", "skipped"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fixtures.shown import printable
+from fixtures.safe_text import printable
 
 
 def make_printable(report: Any) -> None:

@@ -99,7 +99,7 @@ class FaultyVoice(Adapter):
 
 def with_melody(fault: str, samples: Samples, rate: int) -> tuple[Samples, int]:
     """A clip with another F0 and nothing else changed, which takes pyworld; and its rate."""
-    from fixtures.audio import SAMPLE_RATE, to_mono_16k
+    from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
     from tests.speech_faults import Revoiced
 
     if not len(samples):

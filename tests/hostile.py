@@ -19,10 +19,10 @@ import numpy as np
 import soundfile
 from hypothesis import strategies as st
 
-from fixtures.audio import AudioError, load_audio
-from fixtures.corpus import CorpusError, read_manifest
-from fixtures.dialogues import read_dialogues
-from fixtures.sentences import read_sentences
+from fixtures.audio.read import AudioError, load_audio
+from fixtures.corpora.corpus import CorpusError, read_manifest
+from fixtures.corpora.sentences import read_sentences
+from fixtures.dialogues.files import read_dialogues
 
 #: What comes of a case: "accepted", or what it was refused for.
 Outcome = str

@@ -8,8 +8,8 @@ import numpy as np
 
 from adapters.interface import Audio
 from evals.speaking import synthesizer
-from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import CLIP, builtin_corpus
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.builtin.synthesize import CLIP, builtin_corpus
 
 #: What is said in the clip; every word of it is one token.
 TEXT = "turn on the kitchen lights and set a timer for ten minutes"

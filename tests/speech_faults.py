@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from adapters.engines.espeak import Espeak
 from adapters.interface import LoadSpec, Samples
 from evals.voice_analysis import pyworld
-from fixtures.audio import SAMPLE_RATE, to_mono_16k
-from fixtures.corpus import read_manifest
+from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
+from fixtures.corpora.corpus import read_manifest
 
 TEXT = "the quick brown fox jumps over the lazy dog"
 #: Human speech beside the repository, which not everyone has and the product never needs.

@@ -13,8 +13,8 @@ import pytest
 
 from evals.measurement import Measurement
 from evals.thresholds import load
-from fixtures.augmentation import CONDITIONS
-from fixtures.non_speech import CLIPS, ENDS
+from fixtures.builtin.non_speech import CLIPS, ENDS
+from fixtures.conditions import CONDITIONS
 from reports.recommendation import recommend
 from tests.sessions import (
     ROOT,

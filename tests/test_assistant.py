@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from adapters.engines.cascade.rule_assistant import respond
 from evals.expectations import check_all, succeeded
-from fixtures.dialogues import Dialogue, builtin_dialogues
-from fixtures.voice_commands import PATTERNS, sentence, sentences, words
+from fixtures.builtin.voice_commands import PATTERNS, sentence, sentences, words
+from fixtures.dialogues.dialogues import Dialogue
+from fixtures.dialogues.files import builtin_dialogues
 
 NOT_UNDERSTOOD = "Sorry, I did not understand."
 

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from evals.alignment import align
 from evals.entities import entities as marked
 from evals.predictions import Prediction
-from fixtures.audio import SAMPLE_RATE, load_audio, to_mono_16k
-from fixtures.corpus import CorpusError, read_manifest
-from fixtures.dialogues import read_dialogues
-from fixtures.sentences import read_sentences
+from fixtures.audio.read import SAMPLE_RATE, load_audio, to_mono_16k
+from fixtures.corpora.corpus import CorpusError, read_manifest
+from fixtures.corpora.sentences import read_sentences
+from fixtures.dialogues.files import read_dialogues
 
 
 def _tone(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> NDArray[np.float32]:

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fixtures.audio import SAMPLE_RATE, Samples
-from fixtures.augmentation import (
+from fixtures.audio.read import SAMPLE_RATE, Samples
+from fixtures.conditions import (
     CONDITIONS,
     ConditionUnavailable,
     Context,
@@ -26,7 +26,7 @@ from fixtures.augmentation import (
     room_response,
     talkers_of,
 )
-from fixtures.corpus import Corpus, Utterance, read_manifest
+from fixtures.corpora.corpus import Corpus, Utterance, read_manifest
 
 NAMES = list(CONDITIONS)
 RANDOM = [n for n in NAMES if n.startswith(("white", "babble")) or n in ("reverb", "chunks")]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import CLIP, CLIP_SECONDS, DEFAULT, Speak, Voice, builtin_corpus
-from fixtures.corpus import Corpus
-from fixtures.voice_commands import is_held_out
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.builtin.synthesize import CLIP, CLIP_SECONDS, DEFAULT, Speak, Voice, builtin_corpus
+from fixtures.builtin.voice_commands import is_held_out
+from fixtures.corpora.corpus import Corpus
 
 
 class _Speaker:

@@ -24,8 +24,9 @@ from evals.models import Settings, interpreter, load_spec, running
 from evals.normalizers import normalizer
 from evals.speaking import synthesizer
 from fixtures import embedded
-from fixtures.audio import SAMPLE_RATE, to_mono_16k
-from fixtures.dialogues import Dialogue, builtin_dialogues
+from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
+from fixtures.dialogues.dialogues import Dialogue
+from fixtures.dialogues.files import builtin_dialogues
 from tests.sessions import SELECT, TEXTS, run_toys, write_toys
 from tests.toy_engine import toy_corpus
 

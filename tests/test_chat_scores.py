@@ -13,9 +13,10 @@ import yaml
 from evals.chat_scores import answer_length, chat_speed, propagation, spoken_answers, success
 from evals.replied import Replied
 from evals.tts_scores import clips
-from fixtures.builtin import STAMP
-from fixtures.dialogues import Dialogues, read_dialogues
-from fixtures.spoken_turns import spoken_turns
+from fixtures.builtin.synthesize import STAMP
+from fixtures.dialogues.dialogues import Dialogues
+from fixtures.dialogues.files import read_dialogues
+from fixtures.dialogues.user_audio import spoken_turns
 
 DIALOGUES = {
     "schema_version": 1,

@@ -13,7 +13,7 @@ import yaml
 
 from evals.lines import read_lines
 from evals.replied import Replied
-from fixtures.dialogues import BUILTIN
+from fixtures.dialogues.files import BUILTIN
 from tests.faulty_assistant import FAULTS
 from tests.sessions import ROOT, card_of, check_rescored
 

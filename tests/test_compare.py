@@ -24,8 +24,8 @@ from evals.measurement import Figure
 from evals.predictions import Prediction
 from evals.replied import Replied
 from evals.spoken import Spoken
-from fixtures.dialogues import read_dialogues
-from fixtures.non_speech import SPEECH_ENDS
+from fixtures.builtin.non_speech import SPEECH_ENDS
+from fixtures.dialogues.files import read_dialogues
 from reports import compare_command
 from reports.calibrate_command import RunError
 from reports.changes import Change, Comparison, direction

@@ -22,9 +22,9 @@ from adapters.interface import Audio, LoadSpec, Turn
 from adapters.worker.client import ModelProcess
 from adapters.worker.results import WorkerError
 from evals.speaking import synthesizer
-from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import CLIP, CLIP_TEXT, builtin_corpus
-from fixtures.corpus import Utterance
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.builtin.synthesize import CLIP, CLIP_TEXT, builtin_corpus
+from fixtures.corpora.corpus import Utterance
 from tests.contract.installed import need
 from tests.contract.subject import Made, Subject
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from fixtures import expected
-from fixtures.audio import AudioError
-from fixtures.dialogues import DialogueError, Dialogues, builtin_dialogues, read_dialogues
-from fixtures.voice_commands import speakers
+from fixtures.audio.read import AudioError
+from fixtures.builtin.voice_commands import speakers
+from fixtures.dialogues import expectations
+from fixtures.dialogues.dialogues import DialogueError, Dialogues
+from fixtures.dialogues.files import builtin_dialogues, read_dialogues
 
 YAML = """\
 schema_version: 1
@@ -56,12 +57,12 @@ def test_yaml(tmp_path: Path) -> None:
         {"voice": "en", "rate": 150},
     )
     assert one.exchanges[0].assistant.expect == (
-        expected.Contains(("ten minutes", "timer")),
-        expected.Number(10.0, 0.5, "minutes", "last"),
+        expectations.Contains(("ten minutes", "timer")),
+        expectations.Number(10.0, 0.5, "minutes", "last"),
     )
     assert one.exchanges[1].assistant.expect == (
-        expected.Memory(("ten minutes",), 1),
-        expected.WordCount(None, 9),
+        expectations.Memory(("ten minutes",), 1),
+        expectations.WordCount(None, 9),
     )
     assert (one.line, one.exchanges[1].user.line, one.turn_id(2)) == (6, 14, "one-2")
 

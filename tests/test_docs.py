@@ -136,7 +136,7 @@ def configured(
 
 @cache
 def known_corpora() -> tuple[str, ...]:
-    from fixtures.sources import known_names
+    from fixtures.source import known_names
 
     return tuple(known_names())
 

@@ -17,7 +17,7 @@ import pytest
 from adapters.catalog.engine import EngineRef
 from evals.environments import environment
 from evals.speaking import synthesizer
-from fixtures.builtin import DEFAULT, builtin_corpus
+from fixtures.builtin.synthesize import DEFAULT, builtin_corpus
 
 ROOT = Path(__file__).parents[1]
 UTTERANCES = 8

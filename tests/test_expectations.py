@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evals.expectations import Context, check, check_all, numbers, sentences, succeeded
 from evals.languages import _BY_SCRIPT, _LITTLE_WORDS, language_of
-from fixtures.expected import (
+from fixtures.dialogues.expectations import (
     KINDS,
     LANGUAGES,
     Choice,

@@ -17,7 +17,7 @@ from adapters.engines.faster_whisper import adapter as faster_whisper
 from adapters.engines.faster_whisper.adapter import FasterWhisper
 from adapters.engines.faster_whisper.features import VOICE_FRAMES, voice_in_pieces
 from adapters.interface import Audio, LoadSpec, ModelError
-from fixtures.audio import SAMPLE_RATE
+from fixtures.audio.read import SAMPLE_RATE
 from fixtures.micro_whisper import expand
 from tests.contract.installed import need
 from tests.micro_speech import TEXT, clip, tiled

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fixtures.audio import AudioError, load_audio
-from fixtures.rows import CorpusError
-from fixtures.sources import named_source
+from fixtures.audio.read import AudioError, load_audio
+from fixtures.corpora.jsonl import CorpusError
+from fixtures.source import named_source
 from tests.hostile import ACCEPTED, READERS, folder_of_odd_things, refused, sound
 
 CASES = int(os.environ.get("MODEL_LAB_FUZZ", "120"))
@@ -81,7 +81,7 @@ def test_lines_of_megabytes(kind: str, name: str, folder: Path) -> None:
 def test_a_line_without_an_end_is_not_read_to_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fixtures.rows._LONGEST_LINE", 2**20)
+    monkeypatch.setattr("fixtures.corpora.jsonl._LONGEST_LINE", 2**20)
     for name in READERS:
         if name != "audio":
             assert "1 MiB" in READERS[name].outcome(folder, b'{"text": "a"}\n' + b"x" * 2**21)
@@ -110,7 +110,7 @@ YAMLS = {
 def test_yaml_that_grows_or_never_ends(
     kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fixtures.dialogues._MOST_VALUES", 20_000)
+    monkeypatch.setattr("fixtures.dialogues.files._MOST_VALUES", 20_000)
     text, says = YAMLS[kind]
     tracemalloc.start()
     try:
@@ -168,8 +168,8 @@ def test_what_a_header_claims_costs_no_memory(kind: str, tmp_path: Path) -> None
 
 def test_sound_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_bytes(_flac_of(0))
-    monkeypatch.setattr("fixtures.audio._MOST_SECONDS", 0.05)
-    monkeypatch.setattr("fixtures.audio._BLOCK", 100)
+    monkeypatch.setattr("fixtures.audio.read._MOST_SECONDS", 0.05)
+    monkeypatch.setattr("fixtures.audio.read._BLOCK", 100)
     with pytest.raises(AudioError, match="too long"):
         load_audio(tmp_path / "a")
 
@@ -181,7 +181,7 @@ def test_blocks_are_the_whole(
     subtype = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}.get(container, "PCM_16")
     (tmp_path / "a").write_bytes(sound(container, subtype, 2))
     whole = load_audio(tmp_path / "a")
-    monkeypatch.setattr("fixtures.audio._BLOCK", 501)
+    monkeypatch.setattr("fixtures.audio.read._BLOCK", 501)
     assert (load_audio(tmp_path / "a") == whole).all()
 
 

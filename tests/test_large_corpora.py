@@ -19,11 +19,14 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures import audio, dialogues, examination, plugin
-from fixtures.corpus import Corpus, CorpusError, Utterance, read_manifest
-from fixtures.dialogues import read_dialogues
-from fixtures.sentences import Sentences, read_sentences
-from fixtures.sources import named_source
+from fixtures import plugin
+from fixtures.audio import read as audio
+from fixtures.corpora import audio_check
+from fixtures.corpora.corpus import Corpus, CorpusError, Utterance, read_manifest
+from fixtures.corpora.sentences import Sentences, read_sentences
+from fixtures.dialogues import dialogues
+from fixtures.dialogues.files import read_dialogues
+from fixtures.source import named_source
 
 TEXTS = ["open the door", "close it", "lights", "", "five", "stop"]
 
@@ -248,7 +251,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         with plain(path) as file:
             yield file
 
-    for module in (audio, examination, dialogues):
+    for module in (audio, audio_check, dialogues):
         monkeypatch.setattr(module, "opened", counting)
     return counted
 
@@ -282,7 +285,7 @@ def test_a_file_of_many_rows_is_hashed_once(
     ]
     hashed: list[FileIO] = []
     plain = audio.sha256_of
-    monkeypatch.setattr(examination, "sha256_of", lambda file: hashed.append(file) or plain(file))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(audio_check, "sha256_of", lambda file: hashed.append(file) or plain(file))  # type: ignore[func-returns-value]
     corpus = read_manifest(write(tmp_path / "m.jsonl", rows))
     assert corpus.audio_seconds == pytest.approx(1.0)
     assert len(hashed) == 1

@@ -29,8 +29,9 @@ from evals.metrics import METRICS
 from evals.predictions import LineFile
 from evals.replied import Replied
 from evals.tasks import TASKS
-from fixtures.dialogues import BUILTIN, Dialogues, read_dialogues
-from fixtures.expected import KINDS, Contains, expectation
+from fixtures.dialogues.dialogues import Dialogues
+from fixtures.dialogues.expectations import KINDS, Contains, expectation
+from fixtures.dialogues.files import BUILTIN, read_dialogues
 from tests.contract.installed import need
 from tests.openai_server import OpenAIServer
 from tests.sessions import ROOT, card_of

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from adapters.engines.espeak import Espeak
 from adapters.interface import LoadSpec
-from fixtures import micro_whisper, voice_commands
+from fixtures import micro_whisper
+from fixtures.builtin import voice_commands
 from fixtures.micro_whisper import WEIGHTS, expand
 
 Hear = Callable[..., str]

@@ -20,7 +20,7 @@ from evals.optional import LibraryMissing, NotMeasured
 from evals.signal_quality import signal_quality
 from evals.spoken import Spoken
 from evals.tts_scores import Clip, naturalness, ratings
-from fixtures.audio import SAMPLE_RATE
+from fixtures.audio.read import SAMPLE_RATE
 from tests.contract.installed import need
 from tests.speech_faults import TEXT, human, need_libraries, noisy, spoken, white_noise
 

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from fixtures.audio import SAMPLE_RATE, AudioError, load_audio
-from fixtures.corpus import read_manifest
-from fixtures.mp3 import is_mp3, unsaid_length
+from fixtures.audio.mp3 import is_mp3, unsaid_length
+from fixtures.audio.read import SAMPLE_RATE, AudioError, load_audio
+from fixtures.corpora.corpus import read_manifest
 
 MODES = ("CONSTANT", "VARIABLE", "AVERAGE")
 RATES = (16_000, 22_050, 32_000, 44_100, 48_000)

@@ -13,9 +13,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from fixtures.audio import SAMPLE_RATE
-from fixtures.corpus import Corpus, CorpusError, read_manifest
-from fixtures.non_speech import CLIPS, ENDS, SPEECH_ENDS, Clip, non_speech_corpus, sound
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.builtin.non_speech import CLIPS, ENDS, SPEECH_ENDS, Clip, non_speech_corpus, sound
+from fixtures.corpora.corpus import Corpus, CorpusError, read_manifest
 
 CLIP = {clip.id: clip for clip in CLIPS}
 Floats = NDArray[np.float64]

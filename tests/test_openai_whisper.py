@@ -19,7 +19,7 @@ import pytest
 from adapters.engines import openai_whisper
 from adapters.engines.openai_whisper import OpenAIWhisper
 from adapters.interface import Audio, LoadSpec, ModelError
-from fixtures.audio import SAMPLE_RATE
+from fixtures.audio.read import SAMPLE_RATE
 from fixtures.micro_whisper import expand
 from tests.contract.installed import need
 from tests.contract.openai_whisper import Trap, edit, pickle_among_weights

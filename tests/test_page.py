@@ -29,7 +29,7 @@ from evals.normalizers import normalizer
 from evals.replied import Replied
 from evals.spoken import Spoken
 from evals.tasks import TASKS
-from fixtures.dialogues import builtin_dialogues
+from fixtures.dialogues.files import builtin_dialogues
 from reports import html_command, scorecard
 from reports.page import errors as page_errors
 from reports.page import page as pages

@@ -34,7 +34,7 @@ MODELS = {
 
 @given(st.integers(1, 60), st.integers(1, 9))
 def test_parts_have_everything_once(items: int, of: int) -> None:
-    from fixtures.corpus import Corpus, Utterance
+    from fixtures.corpora.corpus import Corpus, Utterance
 
     utterances = [Utterance(str(i), Path("x.wav"), "", index=i) for i in range(items)]
     whole = Corpus("c", Path("m.jsonl"), utterances)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.expectations import Context, check_all
-from fixtures.expected import expectation
-from fixtures.patterns import LONGEST, MOST_SECONDS, PatternError, TooSlow, pattern
+from fixtures.dialogues.expectations import expectation
+from fixtures.dialogues.safe_regex import LONGEST, MOST_SECONDS, PatternError, TooSlow, pattern
 
 ATOMS = st.sampled_from(
     [

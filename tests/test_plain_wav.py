@@ -13,9 +13,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures import audio
-from fixtures.audio import AudioError, load_audio, opened, read_audio, sha256_of
-from fixtures.plain_wav import plain_wav
+from fixtures.audio import read as audio
+from fixtures.audio.pcm16_wav import plain_wav
+from fixtures.audio.read import AudioError, load_audio, opened, read_audio, sha256_of
 
 
 def written(samples: np.ndarray, rate: int, **how: str) -> bytes:

@@ -29,8 +29,8 @@ from evals.ray_cluster import ClusterError, connected, wait_for_room
 from evals.ray_executor import RayReport, _Received, transcribe_on_ray
 from evals.ray_replica import Job, Replica, code_hash, row_of
 from evals.transcription import transcribe_corpus
-from fixtures.corpus import Corpus, read_manifest
-from fixtures.fetching import fetched
+from fixtures.corpora.corpus import Corpus, read_manifest
+from fixtures.fetch.fetch import fetched
 from tests import toy_engine
 from tests.sessions import run_toys
 from tests.toy_engine import RATE, samples_of, toy_corpus

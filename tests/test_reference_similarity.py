@@ -28,7 +28,7 @@ from evals.reference_similarity import (
     warp,
 )
 from evals.voice_analysis import ALPHA, ORDER, Voice, analyse, mel_cepstra
-from fixtures.audio import SAMPLE_RATE
+from fixtures.audio.read import SAMPLE_RATE
 from tests.speech_faults import (
     Revoiced,
     after_silence,

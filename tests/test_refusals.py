@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dialogues import BUILTIN
+from fixtures.dialogues.files import BUILTIN
 from tests.sessions import ROOT
 
 PLUGINS = [f"-p{name}.plugin" for name in ("adapters", "fixtures", "evals", "reports")]

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from fixtures import remote
-from fixtures.corpus import Corpus, CorpusError
-from fixtures.fetching import is_elsewhere, without_secrets
-from fixtures.sources import named_source
+from fixtures.corpora.corpus import Corpus, CorpusError
+from fixtures.fetch import url as remote
+from fixtures.fetch.download import is_elsewhere, without_secrets
+from fixtures.source import named_source
 from tests.test_large_corpora import corpus_of, tone, write
 
 fsspec: Any = pytest.importorskip("fsspec", reason="uv sync --inexact --extra remote installs it")
@@ -429,7 +429,7 @@ def test_an_interrupted_split_goes_on_where_it_was(
 ) -> None:
     folder = dataset(tmp_path / "set")
     asked = f"hf:{folder}/default:test"
-    from fixtures import hugging_face
+    from fixtures.fetch import hugging_face
 
     plain = hugging_face._manifest_row
     made: list[int] = []

@@ -18,8 +18,8 @@ from evals.lines import LineFile, read_lines
 from evals.replied import Replied
 from evals.spoken import Spoken
 from evals.synthesis import synthesize_corpus
-from fixtures.dialogues import read_dialogues
-from fixtures.sentences import read_sentences
+from fixtures.corpora.sentences import read_sentences
+from fixtures.dialogues.files import read_dialogues
 
 DIALOGUES = """schema_version: 1
 dialogues:

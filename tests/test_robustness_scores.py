@@ -16,7 +16,7 @@ from evals.intervals import ratio_interval
 from evals.paired_interval import difference_interval
 from evals.predictions import Prediction
 from evals.robustness import drifts, subset
-from fixtures.corpus import Corpus, Utterance
+from fixtures.corpora.corpus import Corpus, Utterance
 
 # id, speaker, reference, heard clean (errors), heard under noise (errors)
 TABLE = [

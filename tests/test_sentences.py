@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from evals.normalizers import normalizer_of
-from fixtures.builtin import Speaker
-from fixtures.corpus import Corpus
-from fixtures.rows import CorpusError
-from fixtures.sentences import Sentences, builtin_sentences, read_sentences
-from fixtures.sources import default_source, known_names, named_source
-from fixtures.voice_commands import plan
+from fixtures.builtin.synthesize import Speaker
+from fixtures.builtin.voice_commands import plan
+from fixtures.corpora.corpus import Corpus
+from fixtures.corpora.jsonl import CorpusError
+from fixtures.corpora.sentences import Sentences, builtin_sentences, read_sentences
+from fixtures.source import default_source, known_names, named_source
 from tests.toy_engine import toy_corpus
 
 

@@ -22,7 +22,7 @@ from evals.signal_quality import (
     signal_quality,
     silences,
 )
-from fixtures.audio import SAMPLE_RATE
+from fixtures.audio.read import SAMPLE_RATE
 from tests.speech_faults import (
     TEXT,
     after_silence,

@@ -19,8 +19,8 @@ from evals.signal_quality import signal_quality
 from evals.speaker_similarity import SpeakerEncoder, cosine
 from evals.spoken import Spoken
 from evals.tts_scores import Clip, speaker_similarity
-from fixtures.audio import SAMPLE_RATE
-from fixtures.sentences import Sentences, read_sentences
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.corpora.sentences import Sentences, read_sentences
 from tests.contract.installed import need
 from tests.speech_faults import spoken, white_noise
 

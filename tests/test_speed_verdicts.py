@@ -26,7 +26,7 @@ from evals.models import LoadedModel, Settings, running
 from evals.predictions import Prediction, PredictionFile, read_predictions
 from evals.thresholds import load
 from evals.transcription import transcribe_corpus
-from fixtures.corpus import Corpus, Utterance
+from fixtures.corpora.corpus import Corpus, Utterance
 from reports import terminal
 from reports.grading import grade_models
 from reports.recommendation import recommend

@@ -20,7 +20,7 @@ from adapters.worker.time_limits import MINUTE, allowed, spoken_seconds
 from evals.models import Settings
 from evals.ray_executor import _longest_silence
 from evals.ray_replica import row_of, seconds_of
-from fixtures.corpus import Utterance
+from fixtures.corpora.corpus import Utterance
 from tests import toy_engine
 
 RATE = 100

@@ -33,7 +33,7 @@ from evals.tts_scores import (
     similarity,
     tts_speed,
 )
-from fixtures.sentences import Sentence, read_sentences
+from fixtures.corpora.sentences import Sentence, read_sentences
 from tests.speech_faults import human, need_libraries, noisy
 
 RATE = 16_000

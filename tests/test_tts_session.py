@@ -19,8 +19,8 @@ from adapters.engines.espeak import Espeak
 from adapters.interface import LoadSpec
 from evals.lines import read_lines
 from evals.spoken import Spoken
-from fixtures.audio import SAMPLE_RATE
-from fixtures.sentences import builtin_sentences
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.corpora.sentences import builtin_sentences
 from tests.contract.installed import need
 from tests.faulty_voice import MELODIES, OTHERS, SOUNDS, STUCK
 from tests.sessions import ROOT, card_of, check_rescored
@@ -216,7 +216,7 @@ def seconds_as_rating(path: Path) -> Path:
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sound voice beside the recordings of voice-commands, rated by a network if torch is there."""
     from evals.speaking import synthesizer
-    from fixtures.builtin import DEFAULT, builtin_corpus
+    from fixtures.builtin.synthesize import DEFAULT, builtin_corpus
 
     folder = tmp_path_factory.mktemp("compared")
     corpus = builtin_corpus(DEFAULT, synthesizer)

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from fixtures import voice_commands as commands
+from fixtures.builtin import voice_commands as commands
 
 
 def test_plan_is_large_balanced_and_stable() -> None:

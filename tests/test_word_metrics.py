@@ -16,7 +16,7 @@ from evals.confusions import Confusion
 from evals.normalizers import NORMALIZERS, normalizer, normalizer_of
 from evals.predictions import Prediction
 from evals.table import tabulate
-from fixtures.corpus import Corpus, Utterance
+from fixtures.corpora.corpus import Corpus, Utterance
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "dé", "日本"]), min_size=1, max_size=6).map(
     " ".join

@@ -15,14 +15,14 @@ from evals.normalizers import normalizer_of
 from evals.robustness import subset
 from evals.speaking import synthesizer
 from evals.tts_scores import Listeners
-from fixtures.audio import SAMPLE_RATE, load_audio
-from fixtures.builtin import Speaker
-from fixtures.corpus import Corpus, CorpusError
-from fixtures.dialogues import Dialogues
-from fixtures.non_speech import non_speech_corpus
-from fixtures.sentences import Sentences
-from fixtures.sources import CorpusSource
-from fixtures.spoken_turns import spoken_turns
+from fixtures.audio.read import SAMPLE_RATE, load_audio
+from fixtures.builtin.non_speech import non_speech_corpus
+from fixtures.builtin.synthesize import Speaker
+from fixtures.corpora.corpus import Corpus, CorpusError
+from fixtures.corpora.sentences import Sentences
+from fixtures.dialogues.dialogues import Dialogues
+from fixtures.dialogues.user_audio import spoken_turns
+from fixtures.source import CorpusSource
 
 #: The name under which a corpus's provenance travels in user_properties.
 CORPUS_PROPERTY = "model_lab.corpus"

@@ -23,9 +23,9 @@ from evals.ray_cluster import ClusterError, connected
 from evals.recognizing import Here, OnRay, Recognizer
 from evals.runs.plugin import run_dir, worker_number
 from evals.stored import Stored
-from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import CLIP, CLIP_TEXT, Speaker, builtin_corpus
-from fixtures.sources import CorpusSource
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.builtin.synthesize import CLIP, CLIP_TEXT, Speaker, builtin_corpus
+from fixtures.source import CorpusSource
 
 
 @pytest.fixture(scope="session")

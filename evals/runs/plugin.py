@@ -31,7 +31,7 @@ from evals.runs import run_file
 from evals.runs.run_file import NotThisRun
 from evals.session_options import OF_RUN, OPTIONS, not_default
 from evals.stored import refuse_changed_modules, tidy
-from fixtures.fetching import without_secrets
+from fixtures.fetch.download import without_secrets
 
 RUN_DIR: pytest.StashKey[Path] = pytest.StashKey()
 #: Which session of the run this is, from 1.

@@ -10,7 +10,7 @@ from typing import Any
 from evals.identity import Identity, differences, summary
 from evals.session_options import OF_RUN, OPTIONS
 from evals.written import read_json, write_json
-from fixtures.shown import one_line
+from fixtures.safe_text import one_line
 
 NAME = "run.json"
 

@@ -16,7 +16,7 @@ from evals.predictions import Prediction
 from evals.replied import Replied
 from evals.spoken import Spoken
 from evals.tasks import TASKS
-from fixtures.dialogues import Dialogues
+from fixtures.dialogues.dialogues import Dialogues
 from reports.page.lines import Lines
 from reports.page.plain import plain
 from reports.page.sampling import Sample, shares

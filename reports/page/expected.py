@@ -7,8 +7,9 @@ from pathlib import Path
 
 from evals.tasks import TASKS
 from evals.written import as_folder
-from fixtures.dialogues import Dialogues, read_dialogues
-from fixtures.rows import CorpusError
+from fixtures.corpora.jsonl import CorpusError
+from fixtures.dialogues.dialogues import Dialogues
+from fixtures.dialogues.files import read_dialogues
 from reports.scorecard import Scorecard
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from evals.lines import LineError, line_of, parse_line, raw_lines
-from fixtures.shown import one_line
+from fixtures.safe_text import one_line
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fixtures.dialogues import Dialogues
+from fixtures.dialogues.dialogues import Dialogues
 from reports import scorecard
 from reports.page import frame
 from reports.page.errors import MOST, Errors, errors_of

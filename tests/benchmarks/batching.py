@@ -42,8 +42,8 @@ from adapters.interface import Audio, LoadSpec
 from adapters.worker.client import ModelProcess
 from evals.batching import batches
 from evals.speaking import synthesizer
-from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import builtin_corpus
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.builtin.synthesize import builtin_corpus
 from fixtures.micro_whisper import expand
 
 OPTIONS = {"language": "en", "max_new_tokens": 60, "without_timestamps": True}

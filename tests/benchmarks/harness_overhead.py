@@ -36,8 +36,8 @@ def bare(name: str, *, beside_worker: bool) -> None:
     from adapters.interface import Audio, Transcriber
     from evals.models import Settings, load_spec, running
     from evals.speaking import synthesizer
-    from fixtures.audio import SAMPLE_RATE
-    from fixtures.builtin import CLIP, DEFAULT, builtin_corpus
+    from fixtures.audio.read import SAMPLE_RATE
+    from fixtures.builtin.synthesize import CLIP, DEFAULT, builtin_corpus
 
     (entry,) = Catalog().select([name])
     adapter = entry.engine.adapter()()

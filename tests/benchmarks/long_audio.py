@@ -27,8 +27,8 @@ from adapters.catalog.engine import EngineRef, known_engines
 from adapters.interface import Audio, LoadSpec
 from adapters.worker.client import ModelProcess
 from evals.speaking import synthesizer
-from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import CLIP, builtin_corpus
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.builtin.synthesize import CLIP, builtin_corpus
 from tests.contract.subject import Made, Subject
 
 #: Ways of long audio that no contract test has, as options beside a subject's.

@@ -42,9 +42,9 @@ from evals.predictions import Prediction, PredictionFile, read_predictions
 from evals.ray_executor import RayReport, transcribe_on_ray
 from evals.speaking import synthesizer
 from evals.transcription import transcribe_corpus
-from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import CLIP, DEFAULT, builtin_corpus
-from fixtures.corpus import Corpus
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.builtin.synthesize import CLIP, DEFAULT, builtin_corpus
+from fixtures.corpora.corpus import Corpus
 
 ROOT = Path(__file__).parents[2]
 MODEL = "faster-whisper-micro"

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from evals.speaking import synthesizer
-from fixtures.builtin import DEFAULT, builtin_corpus
+from fixtures.builtin.synthesize import DEFAULT, builtin_corpus
 
 ROOT = Path(__file__).parents[2]
 

@@ -24,10 +24,10 @@ from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio, LoadSpec
 from adapters.worker.client import ModelProcess
 from evals.speaking import synthesizer
-from fixtures.audio import SAMPLE_RATE
-from fixtures.builtin import DEFAULT, builtin_corpus
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.builtin.synthesize import DEFAULT, builtin_corpus
 from fixtures.cache import cache_dir
-from fixtures.corpus import Corpus
+from fixtures.corpora.corpus import Corpus
 from fixtures.micro_whisper import expand
 
 #: Engine to the format of its checkpoint.

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from fixtures import micro_whisper, voice_commands
-from fixtures.voice_commands import PlannedUtterance
+from fixtures import micro_whisper
+from fixtures.builtin import voice_commands
+from fixtures.builtin.voice_commands import PlannedUtterance
 from tools.micro_whisper.synthesis import SAMPLE_RATE, Floats, no_speech, speak
 
 _ACCENTS = ("en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-us+Annie", "en-us+Michael")

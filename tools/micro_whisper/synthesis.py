@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fixtures import voice_commands
+from fixtures.builtin import voice_commands
 
 SAMPLE_RATE = 16000
 FRAMES_PER_SECOND = 100

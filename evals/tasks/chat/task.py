@@ -27,7 +27,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     from evals.lines import read_lines
     from evals.llm_judge import Judged
     from evals.tts_scores import clips
-    from fixtures.dialogues import read_dialogues
+    from fixtures.dialogues.files import read_dialogues
 
     replies = [*stored.read(Replied)]
     lines = [line for line in replies if not line.typed]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evals.predictions import Prediction
 from evals.task import TERMINAL, Column, Task
-from fixtures.augmentation import CONDITIONS
+from fixtures.conditions import CONDITIONS
 
 if TYPE_CHECKING:
     from evals.evaluation import Evaluation
