@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from evals.metric import Metric, Unit
+from evals.records.metric import Metric, Unit
 
 _FIRST_PIECE = "seconds from handing over the audio to having the first piece of its text"
 _FIRST_AUDIO = "seconds from handing over the text to having the first audio to play"

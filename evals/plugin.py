@@ -14,29 +14,31 @@ from typing import Any, TextIO
 import pytest
 from tqdm import tqdm
 
+import evals.tasks  # noqa: F401 - it registers the tasks
 from adapters.catalog.catalog import Model
 from adapters.devices import place
 from adapters.plugin import MODELS
 from adapters.redaction import redactor
 from adapters.worker.results import WorkerError
-from evals import outside
-from evals.cases import Case, heading, missing_measurements
-from evals.collecting.plugin import CORPUS_FIXTURES
-from evals.conditions import CONTENDED, conditions_of
-from evals.engine_modules import NotResumed
-from evals.evaluation import Evaluation, GateBroken
-from evals.identity import Identity, model_identity, plain
-from evals.limits.plugin import BASELINE, JUDGES, THRESHOLDS
-from evals.lines import LineError, NotWritten
-from evals.measurement import Measurement, Verdict
-from evals.models import Settings
-from evals.parts import WHOLE, Part
-from evals.ray_cluster import ClusterError
-from evals.runs.plugin import SESSION, SHARD, run_dir
-from evals.stored import PROPERTY as STORED
-from evals.stored import Maker, Stored
-from evals.tasks import TASKS, task_of
-from evals.thresholds import PRODUCTION, Gate
+from evals.cluster.connect import ClusterError
+from evals.gate.case import Case, heading, missing_measurements
+from evals.gate.evaluation import Evaluation, GateBroken
+from evals.gate.thresholds import PRODUCTION, Gate
+from evals.measures.run_conditions import CONTENDED, conditions_of
+from evals.models.loaded import Settings
+from evals.records.jsonl_reader import LineError
+from evals.records.jsonl_writer import NotWritten
+from evals.records.measurement import Measurement, Verdict
+from evals.run.case_store import PROPERTY as STORED
+from evals.run.case_store import Maker, Stored
+from evals.run.engine_modules import NotResumed
+from evals.run.identity import Identity, model_identity, plain
+from evals.run.shards import WHOLE, Part
+from evals.session.collection import CORPUS_FIXTURES
+from evals.session.limits import BASELINE, JUDGES, THRESHOLDS
+from evals.session.run import SESSION, SHARD, run_dir
+from evals.task import TASKS, task_of
+from evals.tasks import outside
 from fixtures.builtin.synthesize import CLIP
 from fixtures.corpora.corpus import CorpusError
 from fixtures.plugin import sources
@@ -45,11 +47,11 @@ from fixtures.source import CorpusSource
 #: The run that a session makes, what is good enough in it, which tests there are, what models hear,
 #: and the models.
 pytest_plugins = [
-    "evals.runs.plugin",
-    "evals.collecting.plugin",
-    "evals.limits.plugin",  # configured before what stands above, which asks it for the limits
-    "evals.inputs.plugin",
-    "evals.loaded.plugin",
+    "evals.session.run",
+    "evals.session.collection",
+    "evals.session.limits",  # configured before what stands above, which asks it for the limits
+    "evals.session.corpora",
+    "evals.session.models",
 ]
 
 #: The name of the user property that says why a test did not pass.

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from evals.evaluation import Evaluation
-from evals.predictions import Prediction
-from evals.recognizing import Recognizer
-from evals.stored import Stored
+from evals.gate.evaluation import Evaluation
+from evals.records.predictions import Prediction
+from evals.run.case_store import Stored
+from evals.tasks.asr.recognizer import Recognizer
 from evals.tasks.asr.task import TASK
 from fixtures.corpora.corpus import Corpus
 

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from evals.conversation import converse
-from evals.evaluation import Evaluation
-from evals.judging import Judge
-from evals.kept_audio import hear_again
-from evals.llm_judge import LlmJudge, judge_answers
-from evals.models import LoadedModel
-from evals.replied import Replied
-from evals.stored import Stored
+from evals.gate.evaluation import Evaluation
+from evals.judges.asr_judge import Judge
+from evals.judges.llm_judge import LlmJudge, judge_answers
+from evals.models.loaded import LoadedModel
+from evals.records.replied import Replied
+from evals.run.audio_files import hear_again
+from evals.run.case_store import Stored
+from evals.tasks.chat.converse import converse
 from evals.tasks.chat.task import TASK, verdict_file
-from evals.tts_scores import clips, ratings
+from evals.tasks.tts.clips import clips
+from evals.tasks.tts.scores import ratings
 from fixtures.dialogues.dialogues import Dialogues
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from evals.evaluation import Evaluation
-from evals.models import LoadedModel
-from evals.predictions import Prediction
-from evals.stored import Stored
+from evals.gate.evaluation import Evaluation
+from evals.models.loaded import LoadedModel
+from evals.models.transcribe import transcribe_corpus
+from evals.records.predictions import Prediction
+from evals.run.case_store import Stored
 from evals.tasks.hallucination.task import TASK
-from evals.transcription import transcribe_corpus
 from fixtures.corpora.corpus import Corpus
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from adapters.interface import Audio
-from evals.evaluation import Evaluation
-from evals.models import LoadedModel
-from evals.stored import Stored
+from evals.gate.evaluation import Evaluation
+from evals.models.loaded import LoadedModel
+from evals.run.case_store import Stored
 from evals.tasks.latency.task import TASK
 
 ROUNDS = 10

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from evals.evaluation import Evaluation
-from evals.models import LoadedModel
-from evals.predictions import Prediction
-from evals.robustness import CLEAN
-from evals.stored import Stored
+from evals.gate.evaluation import Evaluation
+from evals.models.loaded import LoadedModel
+from evals.models.transcribe import transcribe_corpus
+from evals.records.predictions import Prediction
+from evals.run.case_store import Stored
+from evals.tasks.robustness.scores import CLEAN
 from evals.tasks.robustness.task import TASK
-from evals.transcription import transcribe_corpus
 from fixtures.audio.read import Samples
 from fixtures.conditions import CONDITIONS, ConditionUnavailable, Context, perturb, talkers_of
 from fixtures.corpora.corpus import Corpus, Utterance

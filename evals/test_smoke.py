@@ -7,10 +7,10 @@ import pytest
 
 from adapters.interface import Audio
 from adapters.worker.results import WorkerError
-from evals.evaluation import Evaluation
-from evals.measurement import Figure
-from evals.models import LoadedModel
-from evals.stored import Stored
+from evals.gate.evaluation import Evaluation
+from evals.models.loaded import LoadedModel
+from evals.records.measurement import Figure
+from evals.run.case_store import Stored
 from evals.tasks.smoke.task import TASK
 
 

@@ -6,23 +6,23 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from evals.evaluation import Evaluation
-from evals.judging import Judge
-from evals.kept_audio import hear_again
-from evals.models import LoadedModel
-from evals.spoken import Spoken
-from evals.stored import Stored
-from evals.synthesis import synthesize_corpus
-from evals.tasks.tts.task import TASK
-from evals.tts_scores import (
+from evals.gate.evaluation import Evaluation
+from evals.judges.asr_judge import Judge
+from evals.models.loaded import LoadedModel
+from evals.records.spoken import Spoken
+from evals.run.audio_files import hear_again
+from evals.run.case_store import Stored
+from evals.tasks.tts.clips import clips
+from evals.tasks.tts.scores import (
     Listeners,
-    clips,
     intonation,
     naturalness,
     ratings,
     similarity,
     speaker_similarity,
 )
+from evals.tasks.tts.synthesize import synthesize_corpus
+from evals.tasks.tts.task import TASK
 from fixtures.corpora.sentences import Sentences
 
 

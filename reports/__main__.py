@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals import outside
+import evals.tasks  # noqa: F401 - it registers the tasks
+from evals.tasks import outside
 from reports import (
     calibrate_command,
     compare_command,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evals.baseline import WORSENED
-from evals.dominant import DOMINANT
-from evals.explanation import CONFUSIONS
-from evals.measurement import Measurement
-from evals.thresholds import Thresholds
+from evals.gate.baseline import WORSENED
+from evals.gate.thresholds import Thresholds
+from evals.records.measurement import Measurement
+from evals.tasks.asr.breakdown import CONFUSIONS
+from evals.tasks.asr.dominant import DOMINANT
 from reports.cost import Cell, Prices, Spent, costs
 from reports.grading import grade_models
 from reports.recommendation import recommend_all

@@ -16,11 +16,11 @@ from itertools import groupby
 from pathlib import Path
 
 from adapters.catalog.yaml_file import ConfigError
-from evals import thresholds as thresholds_file
+from evals.gate import thresholds as thresholds_file
 from evals.metrics import METRICS
-from evals.predictions import read_predictions
-from evals.tasks import TASKS
-from evals.written import as_folder
+from evals.records.atomic_json import as_folder
+from evals.records.predictions import read_predictions
+from evals.task import TASKS
 from reports import scorecard
 from reports.as_text import plain
 from reports.calibration import FLAKE_TARGET, Calibrated, NotComparable, calibrate

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from evals.measurement import Bound, Limit, Measurement
+from evals.gate.thresholds import Thresholds
+from evals.measures.statistics.student_t import student_quantile, student_tail
 from evals.metrics import METRICS
-from evals.student_t import student_quantile, student_tail
-from evals.thresholds import Thresholds
+from evals.records.measurement import Bound, Limit, Measurement
 from reports.scorecard import ModelRecord, Scorecard
 
 #: With fewer, a standard deviation says next to nothing.

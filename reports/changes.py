@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from evals.gate import breaks
-from evals.measurement import Figure, Verdict
+from evals.gate.verdict import breaks
 from evals.metrics import metric_of
+from evals.records.measurement import Figure, Verdict
 from reports.moved import Moved, Of
 
 #: Which way a difference points: "same" where no utterance differs, "unclear" where its interval

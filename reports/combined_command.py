@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.catalog.yaml_file import ConfigError
-from evals import thresholds as thresholds_file
-from evals.baseline import Baseline, BaselineError, find
-from evals.run_dir import point_latest
-from evals.thresholds import Gate
+from evals.gate import thresholds as thresholds_file
+from evals.gate.baseline import Baseline, BaselineError, find
+from evals.gate.thresholds import Gate
+from evals.run.folder import point_latest
 from reports import cost, scorecard, terminal
 from reports.as_text import by_lines
 from reports.rescore import NotRescored, rescore

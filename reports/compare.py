@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from evals.comparison import NotComparable
-from evals.conditions import shared_by_run
-from evals.measurement import ALL, WORST_SLICE, Measurement
+from evals.gate.paired_change import NotComparable
+from evals.gate.thresholds import Thresholds
+from evals.measures.run_conditions import shared_by_run
 from evals.metrics import rank
-from evals.tasks import TASKS
-from evals.thresholds import Thresholds
+from evals.records.measurement import ALL, WORST_SLICE, Measurement
+from evals.task import TASKS
 from fixtures.dialogues.dialogues import Dialogues
 from reports.changes import Comparison, Refused, RunInfo, SideBySide
 from reports.moved import Of

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.catalog.yaml_file import ConfigError
-from evals import thresholds as thresholds_file
-from evals.baseline import BaselineError, find
-from evals.metric_text import interval, point_interval, points, value
+from evals.gate import thresholds as thresholds_file
+from evals.gate.baseline import BaselineError, find
+from evals.measures.metric_text import interval, point_interval, points, value
 from fixtures.dialogues.dialogues import DialogueError, Dialogues
 from fixtures.dialogues.files import read_dialogues
 from reports import scorecard

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from evals import metric_text
-from evals.conditions import BUSY, CONTENDED, WHY, ungated
-from evals.evaluation import describe
-from evals.gate import decide
-from evals.measurement import Evidence, Figure, Limit, Measurement
+from evals.gate.evaluation import describe
+from evals.gate.thresholds import PRODUCTION, Thresholds, UseCase
+from evals.gate.verdict import decide
+from evals.measures import metric_text
+from evals.measures.run_conditions import BUSY, CONTENDED, WHY, ungated
 from evals.metrics import METRICS
-from evals.tasks import TASKS, group_of
-from evals.thresholds import PRODUCTION, Thresholds, UseCase
+from evals.records.measurement import Evidence, Figure, Limit, Measurement
+from evals.task import TASKS, group_of
 from reports.licences import refusal
 
 #: A task and the name by which thresholds.yaml limits one of its metrics.

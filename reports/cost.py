@@ -13,9 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from adapters.catalog import yaml_file
 from adapters.catalog.yaml_file import KeyedError
-from evals.conditions import CONTENDED, WHY, ungated
-from evals.measurement import ALL, Measurement
-from evals.tasks import TASKS
+from evals.measures.run_conditions import CONTENDED, WHY, ungated
+from evals.records.measurement import ALL, Measurement
+from evals.task import TASKS
 from reports.scorecard import Cost, ModelRecord, Provenance
 
 DEFAULT = Path(__file__).with_name("prices.yaml")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from evals.conditions import ungated
-from evals.measurement import Measurement
+from evals.measures.run_conditions import ungated
+from evals.records.measurement import Measurement
 from reports.scorecard import Scorecard
 
 CPU = "cpu"

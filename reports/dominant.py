@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evals import metric_text
-from evals.measurement import ALL
+from evals.measures import metric_text
+from evals.records.measurement import ALL
 from reports.scorecard import DominantUtterance
 
 

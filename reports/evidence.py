@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from evals import metric_text
-from evals.further_evidence import further_evidence
-from evals.measurement import Figure, Measurement
+from evals.measures import metric_text
+from evals.measures.statistics.further_evidence import further_evidence
+from evals.records.measurement import Figure, Measurement
 from reports.contest import Contest, Problem, Standing
 from reports.reversal import failed_by, share_of_lead, would_win
 from reports.suggested_command import Command

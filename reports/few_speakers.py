@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evals.measurement import FEW_SPEAKERS
+from evals.records.measurement import FEW_SPEAKERS
 from reports.scorecard import Scorecard
 
 

@@ -7,7 +7,7 @@ characters, `escapeData` and `escapeProperty` in packages/core/src/command.ts of
 
 from collections.abc import Iterable, Sequence
 
-from evals.thresholds import Thresholds
+from evals.gate.thresholds import Thresholds
 from reports.ci.broken import Level, findings
 from reports.records import Seen
 from reports.scorecard import Scorecard

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from evals.conditions import BUSY, ungated
-from evals.measurement import MISSING, Measurement
-from evals.task import Task
-from evals.tasks import TASKS, group_of
-from evals.thresholds import GRADES, Gate, Thresholds
+from evals.gate.thresholds import GRADES, Gate, Thresholds
+from evals.measures.run_conditions import BUSY, ungated
+from evals.records.measurement import MISSING, Measurement
+from evals.task import TASKS, Task, group_of
 from reports.scorecard import CorpusGrade, Grade, Letter
 
 

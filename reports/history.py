@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evals.conditions import shared_by_run
-from evals.measurement import Measurement, Verdict
+from evals.measures.run_conditions import shared_by_run
 from evals.metrics import metric_of, rank
+from evals.records.measurement import Measurement, Verdict
 from reports import scorecard
 from reports.calibrate_command import RunError, read_run
 from reports.run_terms import PYTHON, changed, model_terms, record_of

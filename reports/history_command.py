@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters.catalog.yaml_file import ConfigError
-from evals import thresholds as thresholds_file
-from evals.baseline import FOLDER
-from evals.metric_text import interval, value
+from evals.gate import thresholds as thresholds_file
+from evals.gate.baseline import FOLDER
+from evals.measures.metric_text import interval, value
 from evals.metrics import METRICS
 from reports.as_text import plain, say, when
 from reports.calibrate_command import RunError

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evals.identity import differences, summary
-from evals.run_dir import reserve
-from evals.runs import run_file
-from evals.session_options import DECLARED, not_default
+from evals.run import run_file
+from evals.run.folder import reserve
+from evals.run.identity import differences, summary
+from evals.run.options import DECLARED, not_default
 from reports import records, scorecard
 from reports.records import TaskRecord
 from reports.scorecard import ModelRecord, Provenance, Run, Scorecard

@@ -7,8 +7,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from evals import thresholds as thresholds_file
-from evals.written import sha256_of
+from evals.gate import thresholds as thresholds_file
+from evals.records.atomic_json import sha256_of
 from reports.as_text import by_lines
 from reports.combined_command import Judged, add_options, combine, judged
 from reports.join import Joined, NotJoined, join, read

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from evals import cases
-from evals import measurement as measurements
-from evals.measurement import Measurement
+from evals.gate import case as cases
+from evals.records import measurement as measurements
+from evals.records.measurement import Measurement
 from reports.scorecard import Scorecard
 
 _OWN = "model_lab."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evals.thresholds import Restriction
+from evals.gate.thresholds import Restriction
 
 #: What each restriction means to who puts a model to use.
 MEANING: Mapping[Restriction, str] = {

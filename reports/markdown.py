@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from evals import metric_text
-from evals.conditions import BUSY, CONTENDED, ungated
-from evals.measurement import Measurement
-from evals.tasks import TASKS
-from evals.thresholds import Thresholds
+from evals.gate.thresholds import Thresholds
+from evals.measures import metric_text
+from evals.measures.run_conditions import BUSY, CONTENDED, ungated
+from evals.records.measurement import Measurement
+from evals.task import TASKS
 from reports import as_text, references_to_look_at
 from reports.changes import AGAINST_MARGIN
 from reports.ci.broken import Finding, findings

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from evals import parts
-from evals.conditions import MIXED
-from evals.identity import differences, summary
-from evals.lines import LineError, Lines
-from evals.parts import merged_facts
-from evals.predictions import Prediction
-from evals.run_dir import reserve
-from evals.runs import run_file
-from evals.session_options import OF_RUN
+from evals.measures.run_conditions import MIXED
+from evals.records.jsonl_reader import LineError, Lines
+from evals.records.predictions import Prediction
+from evals.run import run_file
+from evals.run import shards as parts
+from evals.run.folder import reserve
+from evals.run.identity import differences, summary
+from evals.run.options import OF_RUN
+from evals.run.shards import merged_facts
 from fixtures.safe_text import one_line
 from reports import records, scorecard
 from reports.records import CaseRecord, Outcome, TaskRecord

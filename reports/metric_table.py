@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from evals.metrics import METRICS
-from evals.tasks import TASKS
+from evals.task import TASKS
 
 FILE = Path(__file__).parents[1] / "docs" / "metrics.md"
 _HEAD = """# Metrics

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from evals.alignment import Aligned, Edit
-from evals.comparison import worsened
-from evals.measurement import ALL
+from evals.gate.paired_change import worsened
+from evals.measures.text.alignment import Aligned, Edit
+from evals.records.measurement import ALL
 
 #: What errors are counted in.
 WORDS, TURNS = "words", "turns"

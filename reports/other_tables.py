@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from evals.conditions import is_unfair, ungated
-from evals.measurement import Measurement
-from evals.metric import PER_CENT, Metric
+from evals.gate.thresholds import Thresholds
+from evals.measures.run_conditions import is_unfair, ungated
 from evals.metrics import METRICS
-from evals.task import Column, Task
-from evals.tasks import TASKS
-from evals.thresholds import Thresholds
+from evals.records.measurement import Measurement
+from evals.records.metric import PER_CENT, Metric
+from evals.task import TASKS, Column, Task
 from reports.scorecard import Scorecard
 
 #: What stands behind a figure whose limit is not shown to be kept.

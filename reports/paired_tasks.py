@@ -8,23 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
-from evals.alignment import Aligned, align
-from evals.chat_scores import outcomes
-from evals.comparison import NotComparable, changes
-from evals.expectations import Outcome, succeeded
-from evals.further_evidence import further_evidence
-from evals.gate import decide
-from evals.measurement import Figure, Limit, Measurement, Verdict
+from evals.gate.paired_change import NotComparable, changes
+from evals.gate.thresholds import Thresholds
+from evals.gate.verdict import decide
+from evals.measures.statistics.further_evidence import further_evidence
+from evals.measures.statistics.paired_interval import Floats, difference_interval
+from evals.measures.statistics.rates import difference
+from evals.measures.text.alignment import Aligned, align
+from evals.measures.text.normalizers import NORMALIZERS
 from evals.metrics import metric_of
-from evals.normalizers import NORMALIZERS
-from evals.paired_interval import Floats, difference_interval
-from evals.predictions import Prediction
-from evals.rates import difference
-from evals.replied import Replied
-from evals.spoken import Spoken
-from evals.tasks import TASKS
-from evals.thresholds import Thresholds
-from evals.written import as_folder
+from evals.records.atomic_json import as_folder
+from evals.records.measurement import Figure, Limit, Measurement, Verdict
+from evals.records.predictions import Prediction
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
+from evals.task import TASKS
+from evals.tasks.chat.expectations import Outcome, succeeded
+from evals.tasks.chat.scores import outcomes
 from fixtures.dialogues.dialogues import Dialogues
 from reports.changes import Change, Comparison, Pairing, direction
 from reports.moved import TURNS, Moved, Of, moved, turned

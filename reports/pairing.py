@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from evals.comparison import NotComparable
-from evals.predictions import Prediction, read_lines
-from evals.replied import Replied
-from evals.spoken import Spoken
+from evals.gate.paired_change import NotComparable
+from evals.records.predictions import Prediction, read_lines
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
 from fixtures.safe_text import one_line
 
 Line = TypeVar("Line", Prediction, Spoken, Replied)

@@ -14,22 +14,23 @@ import pytest
 from adapters.catalog.yaml_file import ConfigError
 from adapters.plugin import MODELS
 from adapters.redaction import redact
-from evals import cases, stored
-from evals import measurement as measurements
-from evals.baseline import WORSENED
-from evals.cases import Case, missing_measurements
-from evals.conditions import UNGATED
-from evals.dominant import DOMINANT
-from evals.explanation import CONFUSIONS
-from evals.inputs.plugin import CORPUS_PROPERTY
-from evals.limits.plugin import BASELINE, THRESHOLDS
-from evals.measurement import Measurement
-from evals.models import MODEL_PROPERTY
+from evals.gate import case as cases
+from evals.gate.baseline import WORSENED
+from evals.gate.case import Case, missing_measurements
+from evals.gate.unheld import unheld
+from evals.measures.run_conditions import UNGATED
+from evals.models.loaded import MODEL_PROPERTY
 from evals.plugin import FAILURE_PROPERTY, case_of_nodeid, is_evaluation
-from evals.run_dir import point_latest
-from evals.runs.plugin import SESSION, discard_run, run_dir, suggested
-from evals.stored import case_in
-from evals.unheld import unheld
+from evals.records import measurement as measurements
+from evals.records.measurement import Measurement
+from evals.run import case_store
+from evals.run.case_store import case_in
+from evals.run.folder import point_latest
+from evals.session.corpora import CORPUS_PROPERTY
+from evals.session.limits import BASELINE, THRESHOLDS
+from evals.session.run import SESSION, discard_run, run_dir, suggested
+from evals.tasks.asr.breakdown import CONFUSIONS
+from evals.tasks.asr.dominant import DOMINANT
 from fixtures.builtin.synthesize import CLIP
 from fixtures.fetch.download import without_secrets
 from fixtures.plugin import CORPORA
@@ -155,7 +156,7 @@ class Collector:
             elif name == CORPUS_PROPERTY:
                 record = CorpusRecord(**json.loads(str(value)))
                 self._corpora[record.name] = record
-            elif name == stored.PROPERTY:
+            elif name == case_store.PROPERTY:
                 self._seen[report.nodeid].facts = json.loads(str(value))["facts"]
             elif name == FAILURE_PROPERTY:
                 failure = json.loads(str(value))

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from adapters.catalog.catalog import NAME
-from evals.baseline import FOLDER
+from evals.gate.baseline import FOLDER
 from reports import scorecard
 
 

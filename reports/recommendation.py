@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evals import metric_text
-from evals.conditions import BUSY
-from evals.measurement import Measurement
-from evals.thresholds import Thresholds
+from evals.gate.thresholds import Thresholds
+from evals.measures import metric_text
+from evals.measures.run_conditions import BUSY
+from evals.records.measurement import Measurement
 from reports.contest import TIE, Contest, Standing, best, contest, not_run, ranked, said
 from reports.evidence import near, to_run
 from reports.reversal import (

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from evals.cases import Case
-from evals.written import as_folder, why_not, write_json
+from evals.gate.case import Case
+from evals.records.atomic_json import as_folder, why_not, write_json
 from fixtures.safe_text import one_line
 from reports.scorecard import ModelRecord, Part
 

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evals.baseline import Baseline
-from evals.cases import Case, heading, missing_measurements
-from evals.conditions import conditions_of
-from evals.evaluation import Evaluation, GateBroken
-from evals.measurement import Verdict
-from evals.stored import Stored
-from evals.tasks import TASKS
-from evals.thresholds import Gate, Thresholds
-from evals.written import sha256_of
+from evals.gate.baseline import Baseline
+from evals.gate.case import Case, heading, missing_measurements
+from evals.gate.evaluation import Evaluation, GateBroken
+from evals.gate.thresholds import Gate, Thresholds
+from evals.measures.run_conditions import conditions_of
+from evals.records.atomic_json import sha256_of
+from evals.records.measurement import Verdict
+from evals.run.case_store import Stored
+from evals.task import TASKS
 from reports import cost, provenance, records, scorecard
 from reports.assemble import Findings, assemble
 from reports.cost import Prices

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from adapters.catalog.yaml_file import ConfigError
-from evals import metric_text
-from evals import thresholds as thresholds_file
-from evals.baseline import Baseline, BaselineError, find
-from evals.measurement import Measurement
+from evals.gate import thresholds as thresholds_file
+from evals.gate.baseline import Baseline, BaselineError, find
+from evals.measures import metric_text
+from evals.records.measurement import Measurement
 from reports import cost, scorecard
 from reports.as_text import by_lines
 from reports.rescore import NotRescored, rescore

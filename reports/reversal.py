@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from itertools import pairwise
 
-from evals.gate import breaks, decide
-from evals.measurement import Bound, Figure, Limit, Measurement
+from evals.gate.verdict import breaks, decide
+from evals.records.measurement import Bound, Figure, Limit, Measurement
 from reports.contest import TIE, Contest, Key, Standing, best, weigh, worst_end
 
 #: A weight that would have to be more than so many times another is no answer that anyone gives.

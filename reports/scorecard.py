@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from evals.comparison import Worsened
-from evals.confusions import Confusion
-from evals.measurement import Measurement
-from evals.written import why_not
+from evals.gate.paired_change import Worsened
+from evals.measures.text.confusions import Confusion
+from evals.records.atomic_json import why_not
+from evals.records.measurement import Measurement
 
 SCHEMA_FILE = Path(__file__).with_name("scorecard.schema.json")
 FILE_NAME = "scorecard.json"

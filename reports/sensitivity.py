@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from evals.measurement import Measurement
+from evals.records.measurement import Measurement
 from reports.scorecard import Flip
 
 

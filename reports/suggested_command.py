@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from evals.measurement import Measurement
-from evals.session_options import DECLARED, OPTIONS
+from evals.records.measurement import Measurement
+from evals.run.options import DECLARED, OPTIONS
 from reports.scorecard import CorpusRecord, ModelRecord
 
 #: A task whose corpora no other task can use: with one of them, pytest refuses the others.

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from evals.error_rate import character_counts, word_counts
-from evals.hallucination import loops, phantoms
-from evals.lines import Lines
-from evals.measurement import ALL, Measurement
-from evals.normalizers import normalizer
-from evals.predictions import Prediction
-from evals.written import as_folder
+from evals.measures.text.error_rate import character_counts, word_counts
+from evals.measures.text.normalizers import normalizer
+from evals.records.atomic_json import as_folder
+from evals.records.jsonl_reader import Lines
+from evals.records.measurement import ALL, Measurement
+from evals.records.predictions import Prediction
+from evals.tasks.hallucination.scores import loops, phantoms
 from reports.independence import checkpoints
 from reports.scorecard import HeardThere, ModelRecord, SuspiciousReference, SuspiciousReferences
 

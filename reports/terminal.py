@@ -11,10 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from evals.conditions import BUSY, CONTENDED
-from evals.evaluation import ANSWERED, describe
-from evals.gate import concern
-from evals.thresholds import Thresholds
+from evals.gate.evaluation import ANSWERED, describe
+from evals.gate.thresholds import Thresholds
+from evals.gate.verdict import concern
+from evals.measures.run_conditions import BUSY, CONTENDED
 from reports import references_to_look_at
 from reports.as_text import plain
 from reports.changes import AGAINST_MARGIN

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import evals.tasks  # noqa: F401 - it registers the tasks
 from tests.sessions import SESSIONS, Finished, run_session
 
 #: Everything about single engines, most of which need an extra each, and what takes longest of

@@ -21,18 +21,19 @@ from hypothesis import strategies as st
 
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.yaml_file import ConfigError
-from evals import lines as line_files
-from evals import thresholds
-from evals.baseline import Baseline, BaselineError
-from evals.cases import Case
-from evals.comparison import NotComparable
-from evals.counted import Counted
-from evals.lines import LineError, LineFile, gather, line_key, sealed
-from evals.predictions import Prediction
-from evals.replied import Replied
-from evals.runs import run_file
-from evals.spoken import Spoken
-from evals.stored import Maker, Stored
+from evals.gate import thresholds
+from evals.gate.baseline import Baseline, BaselineError
+from evals.gate.case import Case
+from evals.gate.paired_change import NotComparable
+from evals.measures.text.error_counts import Counted
+from evals.records import jsonl_reader as line_files
+from evals.records.jsonl_reader import LineError, line_key
+from evals.records.jsonl_writer import LineFile, gather, sealed
+from evals.records.predictions import Prediction
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
+from evals.run import run_file
+from evals.run.case_store import Maker, Stored
 from reports import cost, pairing, records, scorecard
 from reports.page.lines import Lines as PageLines
 from tests import toy_engine

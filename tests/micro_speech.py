@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from adapters.interface import Audio
-from evals.speaking import synthesizer
+from evals.models.corpus_synthesizer import synthesizer
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import CLIP, builtin_corpus
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from evals.measurement import Measurement
-from evals.predictions import Prediction
+from evals.records.measurement import Measurement
+from evals.records.predictions import Prediction
 from reports import scorecard
 from reports.scorecard import (
     Candidate,

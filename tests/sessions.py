@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from evals import thresholds as thresholds_file
-from evals.measurement import ALL, WORST_SLICE
+from evals.gate import thresholds as thresholds_file
+from evals.records.measurement import ALL, WORST_SLICE
 from reports import scorecard
 from reports.rescore import rescore
 from tests import toy_engine

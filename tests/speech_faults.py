@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from adapters.engines.espeak import Espeak
 from adapters.interface import LoadSpec, Samples
-from evals.voice_analysis import pyworld
+from evals.measures.sound.world import pyworld
 from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
 from fixtures.corpora.corpus import read_manifest
 

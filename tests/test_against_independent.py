@@ -31,8 +31,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evals.error_rate import character_counts, total, word_counts
-from evals.normalizers import NORMALIZERS, normalizer
+from evals.measures.text.error_rate import character_counts, total, word_counts
+from evals.measures.text.normalizers import NORMALIZERS, normalizer
 from tests.benchmarks import normalizer_agreement
 from tests.contract.installed import need
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.ahead import ahead
+from evals.models.prefetch import ahead
 
 #: What a test waits for before it says that something hangs.
 PATIENCE = 30.0

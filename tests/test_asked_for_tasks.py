@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from evals.measurement import Measurement
-from evals.thresholds import load
+from evals.gate.thresholds import load
+from evals.records.measurement import Measurement
 from fixtures.builtin.non_speech import CLIPS, ENDS
 from fixtures.conditions import CONDITIONS
 from reports.recommendation import recommend

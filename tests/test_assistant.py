@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.engines.cascade.rule_assistant import respond
-from evals.expectations import check_all, succeeded
+from evals.tasks.chat.expectations import check_all, succeeded
 from fixtures.builtin.voice_commands import PATTERNS, sentence, sentences, words
 from fixtures.dialogues.dialogues import Dialogue
 from fixtures.dialogues.files import builtin_dialogues

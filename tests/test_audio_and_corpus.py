@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evals.alignment import align
-from evals.entities import entities as marked
-from evals.predictions import Prediction
+from evals.measures.text.alignment import align
+from evals.measures.text.entities import entities as marked
+from evals.records.predictions import Prediction
 from fixtures.audio.read import SAMPLE_RATE, load_audio, to_mono_16k
 from fixtures.corpora.corpus import CorpusError, read_manifest
 from fixtures.corpora.sentences import read_sentences

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evals.conditions import RESUMED, touched
+from evals.measures.run_conditions import RESUMED, touched
 from tests.sessions import TEXTS, card_of, check_rescored, row_of, run_toys, write_toys
 from tests.toy_engine import APART, toy_corpus
 

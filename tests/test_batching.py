@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.batching import batches
+from evals.models.batching import batches
 
 LENGTHS = st.lists(st.floats(0.01, 60.0, allow_nan=False), max_size=60)
 SIZES = st.integers(1, 12)

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.catalog.yaml_file import ConfigError
-from evals import thresholds as thresholds_file
-from evals.measurement import Bound
+from evals.gate import thresholds as thresholds_file
 from evals.metrics import METRICS
-from evals.predictions import Prediction, PredictionFile
+from evals.records.measurement import Bound
+from evals.records.predictions import Prediction, PredictionFile
 from reports import calibrate_command
 from reports.calibrate_command import RunError, read_report, read_run, render, snippet
 from reports.calibration import (

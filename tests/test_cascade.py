@@ -19,10 +19,10 @@ from adapters.engines.faster_whisper import adapter as faster_whisper
 from adapters.interface import Audio, LoadSpec, ModelError, Reply, ReplyPiece, Turn
 from adapters.worker.client import ModelProcess
 from adapters.worker.results import Timed, WorkerError
-from evals.expectations import check_all, succeeded
-from evals.models import Settings, interpreter, load_spec, running
-from evals.normalizers import normalizer
-from evals.speaking import synthesizer
+from evals.measures.text.normalizers import normalizer
+from evals.models.corpus_synthesizer import synthesizer
+from evals.models.loaded import Settings, interpreter, load_spec, running
+from evals.tasks.chat.expectations import check_all, succeeded
 from fixtures import embedded
 from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
 from fixtures.dialogues.dialogues import Dialogue

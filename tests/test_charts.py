@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from evals.measurement import Measurement
+from evals.records.measurement import Measurement
 from reports import charts
 from reports.charts import Difference, History, Point, Series, scales, svg
 from reports.charts.figures import change_said, said

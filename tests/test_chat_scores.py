@@ -10,9 +10,9 @@ import pytest
 import soundfile
 import yaml
 
-from evals.chat_scores import answer_length, chat_speed, propagation, spoken_answers, success
-from evals.replied import Replied
-from evals.tts_scores import clips
+from evals.records.replied import Replied
+from evals.tasks.chat.scores import answer_length, chat_speed, propagation, spoken_answers, success
+from evals.tasks.tts.clips import clips
 from fixtures.builtin.synthesize import STAMP
 from fixtures.dialogues.dialogues import Dialogues
 from fixtures.dialogues.files import read_dialogues

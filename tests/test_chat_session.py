@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from evals.lines import read_lines
-from evals.replied import Replied
+from evals.records.jsonl_reader import read_lines
+from evals.records.replied import Replied
 from fixtures.dialogues.files import BUILTIN
 from tests.faulty_assistant import FAULTS
 from tests.sessions import ROOT, card_of, check_rescored

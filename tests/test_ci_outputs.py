@@ -15,10 +15,10 @@ from markdown_it import MarkdownIt
 import adapters.__main__
 import reports.__main__
 from adapters.catalog.catalog import Catalog
-from evals import thresholds as thresholds_file
-from evals.cases import Case
-from evals.comparison import Worsened
-from evals.tasks import TASKS
+from evals.gate import thresholds as thresholds_file
+from evals.gate.case import Case
+from evals.gate.paired_change import Worsened
+from evals.task import TASKS
 from reports import github, junit, markdown
 from reports.records import Seen
 from reports.scorecard import Scorecard, WorsenedUtterances

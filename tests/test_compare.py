@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals import thresholds as thresholds_file
-from evals.alignment import Edit, align
-from evals.chat_scores import success
-from evals.hallucination import hallucination
-from evals.measurement import Figure
-from evals.predictions import Prediction
-from evals.replied import Replied
-from evals.spoken import Spoken
+from evals.gate import thresholds as thresholds_file
+from evals.measures.text.alignment import Edit, align
+from evals.records.measurement import Figure
+from evals.records.predictions import Prediction
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
+from evals.tasks.chat.scores import success
+from evals.tasks.hallucination.scores import hallucination
 from fixtures.builtin.non_speech import SPEECH_ENDS
 from fixtures.dialogues.files import read_dialogues
 from reports import compare_command

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evals.alignment import Aligned, align
-from evals.baseline import Baseline, BaselineError, find
-from evals.cases import Case
-from evals.comparison import NotComparable, changes, worsened
-from evals.gate import decide
-from evals.measurement import Limit
-from evals.predictions import Prediction, PredictionFile
+from evals.gate.baseline import Baseline, BaselineError, find
+from evals.gate.case import Case
+from evals.gate.paired_change import NotComparable, changes, worsened
+from evals.gate.verdict import decide
+from evals.measures.text.alignment import Aligned, align
+from evals.records.measurement import Limit
+from evals.records.predictions import Prediction, PredictionFile
 from reports.promotion import NotPromoted, promote
 
 CASE = Case("m", "candidate", "asr", "c")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from adapters.catalog import yaml_file
 from adapters.catalog.catalog import BUILTIN, Catalog
 from adapters.catalog.yaml_file import ConfigError
-from evals.thresholds import DEFAULT, Thresholds, load
+from evals.gate.thresholds import DEFAULT, Thresholds, load
 
 TEXT = DEFAULT.read_text(encoding="utf-8")
 

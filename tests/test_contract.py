@@ -21,7 +21,7 @@ from adapters.devices import KINDS, device_count
 from adapters.interface import Audio, LoadSpec, Turn
 from adapters.worker.client import ModelProcess
 from adapters.worker.results import WorkerError
-from evals.speaking import synthesizer
+from evals.models.corpus_synthesizer import synthesizer
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import CLIP, CLIP_TEXT, builtin_corpus
 from fixtures.corpora.corpus import Utterance

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from adapters.catalog.yaml_file import ConfigError
-from evals.conditions import BUSY, CONTENDED
-from evals.energy_use import energy_use
-from evals.measurement import Measurement
+from evals.measures.run_conditions import BUSY, CONTENDED
+from evals.measures.speed.energy import energy_use
+from evals.records.measurement import Measurement
 from reports.cost import DEFAULT, Prices, Spent, costs, load
 from reports.device_table import device_rows
 from reports.scorecard import CorpusRecord, Cost, ModelRecord, Provenance, Run, Scorecard

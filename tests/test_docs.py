@@ -18,8 +18,8 @@ import adapters.__main__
 import reports.__main__
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import resolve_engine
-from evals import thresholds
-from evals.tasks import TASKS
+from evals.gate import thresholds
+from evals.task import TASKS
 from reports import cost
 from reports.metric_table import FILE as METRICS_PAGE
 from reports.metric_table import metric_table

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals import thresholds
-from evals.alignment import align
-from evals.dominant import FEWEST_ERRORS, Dominant, dominant
-from evals.predictions import Prediction
-from evals.robustness import CLEAN, drifts
+from evals.gate import thresholds
+from evals.measures.text.alignment import align
+from evals.records.predictions import Prediction
+from evals.tasks.asr.dominant import FEWEST_ERRORS, Dominant, dominant
+from evals.tasks.robustness.scores import CLEAN, drifts
 from reports import scorecard
 from reports.dominant import dominant_line
 from reports.markdown import summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evals.energy_use import energy_use
+from evals.measures.speed.energy import energy_use
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from adapters.catalog.engine import EngineRef
 from adapters.interface import LoadSpec
 from adapters.worker.client import ModelProcess
 from adapters.worker.results import WorkerError
-from evals import environments
-from evals.environments import EnvironmentFailed, Recipe, environment, find_python, recipe
-from evals.models import Settings, interpreter
+from evals.models import environments
+from evals.models.environments import EnvironmentFailed, Recipe, environment, find_python, recipe
+from evals.models.loaded import Settings, interpreter
 from fixtures.cache import cache_dir
 
 ENGINE = """
@@ -108,7 +108,7 @@ def test_settings_decide(tmp_path: Path, cache: Path, monkeypatch: pytest.Monkey
     with pytest.raises(WorkerError, match="--isolation none leaves no place"):
         interpreter(absent, Settings(environments=True, isolated=False))
     monkeypatch.setattr(environments, "environment", None)
-    monkeypatch.setattr("evals.models.environment", lambda engine, say: Path("built"))
+    monkeypatch.setattr("evals.models.loaded.environment", lambda engine, say: Path("built"))
     assert interpreter(absent, Settings(environments=True)) == Path("built")
 
 

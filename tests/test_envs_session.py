@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from adapters.catalog.engine import EngineRef
-from evals.environments import environment
-from evals.speaking import synthesizer
+from evals.models.corpus_synthesizer import synthesizer
+from evals.models.environments import environment
 from fixtures.builtin.synthesize import DEFAULT, builtin_corpus
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.error_rate import character_counts, total, word_counts
+from evals.measures.text.error_rate import character_counts, total, word_counts
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "dé", "日本", "١"]), max_size=8).map(" ".join)
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.expectations import Context, check, check_all, numbers, sentences, succeeded
-from evals.languages import _BY_SCRIPT, _LITTLE_WORDS, language_of
+from evals.measures.text.language import _BY_SCRIPT, _LITTLE_WORDS, language_of
+from evals.tasks.chat.answer_text import numbers, sentences
+from evals.tasks.chat.expectations import Context, check, check_all, succeeded
 from fixtures.dialogues.expectations import (
     KINDS,
     LANGUAGES,

@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from evals.cases import Case
-from evals.evaluation import Evaluation, describe
-from evals.further_evidence import further_evidence
-from evals.gate import decide
-from evals.measurement import FEW_SPEAKERS, TOO_FEW, Evidence, Figure, Limit, Measurement
-from evals.rates import of_speakers, rate
-from evals.thresholds import load
+from evals.gate.case import Case
+from evals.gate.evaluation import Evaluation, describe
+from evals.gate.thresholds import load
+from evals.gate.verdict import decide
+from evals.measures.statistics.further_evidence import further_evidence
+from evals.measures.statistics.rates import of_speakers, rate
+from evals.records.measurement import FEW_SPEAKERS, TOO_FEW, Evidence, Figure, Limit, Measurement
 
 
 def wer(*errors: int, words: int = 10, speakers: int | None = None) -> Figure:

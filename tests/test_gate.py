@@ -10,15 +10,23 @@ from typing import Any
 
 import pytest
 
-from evals.asr_scores import accuracy, latency, speed
-from evals.cases import Case, heading, missing_measurements
-from evals.conditions import BUSY, CONTENDED, RESUMED, UNGATED
-from evals.evaluation import Evaluation, GateBroken
-from evals.gate import breaks_gate, concern, decide
-from evals.measurement import ALL, MISSING, Figure, Limit, Measurement, Verdict, from_property
+from evals.gate.case import Case, heading, missing_measurements
+from evals.gate.evaluation import Evaluation, GateBroken
+from evals.gate.thresholds import DEFAULT, Gate, load
+from evals.gate.verdict import breaks_gate, concern, decide
+from evals.measures.run_conditions import BUSY, CONTENDED, RESUMED, UNGATED
 from evals.metrics import METRICS
-from evals.predictions import Prediction
-from evals.thresholds import DEFAULT, Gate, load
+from evals.records.measurement import (
+    ALL,
+    MISSING,
+    Figure,
+    Limit,
+    Measurement,
+    Verdict,
+    from_property,
+)
+from evals.records.predictions import Prediction
+from evals.tasks.asr.scores import accuracy, latency, speed
 
 MAX = Limit("max", 0.10, "test")
 MIN = Limit("min", 0.95, "test")

@@ -9,10 +9,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from evals.hallucination import PHANTOM_PHRASES, hallucination, loops, phantoms, words_of
-from evals.intervals import proportion_interval
-from evals.normalizers import normalizer
-from evals.predictions import Prediction
+from evals.measures.statistics.intervals import proportion_interval
+from evals.measures.text.normalizers import normalizer
+from evals.records.predictions import Prediction
+from evals.tasks.hallucination.scores import (
+    PHANTOM_PHRASES,
+    hallucination,
+    loops,
+    phantoms,
+    words_of,
+)
 
 ENGLISH = "whisper-english"
 

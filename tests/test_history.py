@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from evals.measurement import Measurement
+from evals.records.measurement import Measurement
 from reports import history_command
 from reports.calibrate_command import RunError
 from reports.history import History, Point, read_history

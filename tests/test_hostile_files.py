@@ -25,9 +25,10 @@ from hypothesis import HealthCheck, given, settings
 
 from adapters.catalog import yaml_file
 from adapters.catalog.yaml_file import ConfigError
-from evals.lines import LineError, LineFile, Lines
-from evals.predictions import Prediction
-from evals.thresholds import Thresholds
+from evals.gate.thresholds import Thresholds
+from evals.records.jsonl_reader import LineError, Lines
+from evals.records.jsonl_writer import LineFile
+from evals.records.predictions import Prediction
 from reports.__main__ import main
 from reports.merge import NotMerged, merge
 from reports.page.page import write_page
@@ -111,7 +112,7 @@ def test_yaml_that_grows_or_never_ends(
 def test_a_line_without_an_end_is_not_read_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evals.lines._LONGEST", 2**16)
+    monkeypatch.setattr("evals.records.jsonl_reader._LONGEST", 2**16)
     path = tmp_path / "l.jsonl"
     path.write_bytes(b"x" * 2**18)
     with pytest.raises(LineError, match="longer than"):

@@ -11,9 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.gamma_sums import chance_positive
-from evals.intervals import Floats, proportion_interval, ratio_interval, ratio_sample
-from evals.student_t import student_quantile, student_tail
+from evals.measures.statistics.gamma_sums import chance_positive
+from evals.measures.statistics.intervals import (
+    Floats,
+    proportion_interval,
+    ratio_interval,
+    ratio_sample,
+)
+from evals.measures.statistics.student_t import student_quantile, student_tail
 
 #: The printed digit: a hundredth of a per cent.
 DIGIT = 1e-4

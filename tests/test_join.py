@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evals.thresholds import DEFAULT, load
+from evals.gate.thresholds import DEFAULT, load
 from reports import scorecard
 from reports.__main__ import main
 from reports.recommendation import recommend

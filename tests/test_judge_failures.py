@@ -15,11 +15,12 @@ import yaml
 
 from adapters.interface import Audio
 from adapters.worker.results import Timed, WorkerError
-from evals.judging import Judge
-from evals.kept_audio import hear_again
-from evals.lines import LineFile, Lines, read_lines
-from evals.replied import Replied
-from evals.spoken import Spoken
+from evals.judges.asr_judge import Judge
+from evals.records.jsonl_reader import Lines, read_lines
+from evals.records.jsonl_writer import LineFile
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
+from evals.run.audio_files import hear_again
 from tests import toy_engine
 from tests.sessions import ROOT, card_of, check_rescored, row_of, run_toys
 

@@ -17,9 +17,9 @@ import jiwer
 import pytest
 import yaml
 
-from evals.measurement import Measurement
+from evals.gate.thresholds import Thresholds, load
 from evals.metrics import METRICS
-from evals.thresholds import Thresholds, load
+from evals.records.measurement import Measurement
 from reports.recommendation import recommend
 from tests.sessions import (
     ROOT,

@@ -20,11 +20,11 @@ import soundfile
 import yaml
 
 from adapters.engines.lfm2_audio.adapter import SAMPLE_RATE, Lfm2Audio
-from evals import thresholds
-from evals.lines import read_lines
-from evals.measurement import MISSING
-from evals.replied import Replied
-from evals.spoken import Spoken
+from evals.gate import thresholds
+from evals.records.jsonl_reader import read_lines
+from evals.records.measurement import MISSING
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
 from tests.contract.installed import need
 from tests.sessions import ROOT, card_of, row_of
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from adapters.catalog.catalog import Catalog
-from evals.thresholds import Restriction
+from evals.gate.thresholds import Restriction
 from reports.licences import MEANING, flags, refusal, restrictions
 
 

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evals.identity import differences, digest, summary
-from evals.lines import LineError, LineFile, Lines, NotWritten, gather, read_lines, recover
-from evals.predictions import Prediction
+from evals.records.jsonl_reader import LineError, Lines, read_lines
+from evals.records.jsonl_writer import LineFile, NotWritten, gather, recover
+from evals.records.predictions import Prediction
+from evals.run.identity import differences, digest, summary
 
 IDENTITY = "a" * 64
 WRITTEN = settings(

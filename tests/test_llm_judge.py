@@ -16,19 +16,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.catalog.yaml_file import ConfigError
-from evals import llm_judge, llm_judge_prompt, thresholds
-from evals.cases import Case
-from evals.chat_scores import kappa, llm_judged
-from evals.evaluation import Evaluation, GateBroken
-from evals.expectations import check_all, succeeded
-from evals.lines import read_lines
-from evals.llm_judge import KEY, URL, Judged, JudgeError, LlmJudge, Said, judge_answers, parse
-from evals.llm_judge_prompt import LONGEST, SYSTEM, Asked, in_words
-from evals.measurement import Measurement
+from evals.gate import thresholds
+from evals.gate.case import Case
+from evals.gate.evaluation import Evaluation, GateBroken
+from evals.judges import llm_judge, llm_prompt
+from evals.judges.llm_judge import (
+    KEY,
+    URL,
+    Judged,
+    JudgeError,
+    LlmJudge,
+    Said,
+    judge_answers,
+    parse,
+)
+from evals.judges.llm_prompt import LONGEST, SYSTEM, Asked, in_words
 from evals.metrics import METRICS
-from evals.predictions import LineFile
-from evals.replied import Replied
-from evals.tasks import TASKS
+from evals.records.jsonl_reader import read_lines
+from evals.records.measurement import Measurement
+from evals.records.predictions import LineFile
+from evals.records.replied import Replied
+from evals.task import TASKS
+from evals.tasks.chat.expectations import check_all, succeeded
+from evals.tasks.chat.scores import kappa, llm_judged
 from fixtures.dialogues.dialogues import Dialogues
 from fixtures.dialogues.expectations import KINDS, Contains, expectation
 from fixtures.dialogues.files import BUILTIN, read_dialogues
@@ -47,7 +57,7 @@ Answer = Callable[[Sequence[Mapping[str, Any]]], str]
 
 def test_each_version_of_the_prompt_has_its_hash() -> None:
     """Whoever changes the prompt gives it another version, so that runs stay comparable."""
-    assert (llm_judge_prompt.VERSION, llm_judge_prompt.SHA256) == (
+    assert (llm_prompt.VERSION, llm_prompt.SHA256) == (
         1,
         "c12e7f85ca90c0398dcb493c8183fe9f51ba333160831e8d79528e875db9142f",
     )
@@ -244,7 +254,7 @@ def verdicts(*said: Said, reason: str | None = None) -> list[Judged]:
     return [
         Judged(
             line.id, line.dialogue, line.turn, verdict, None, reason, "judge-1", None,
-            llm_judge_prompt.VERSION, llm_judge_prompt.SHA256, 0.0, 0,
+            llm_prompt.VERSION, llm_prompt.SHA256, 0.0, 0,
         )
         for line, verdict in zip(LINES, said, strict=False)
     ]  # fmt: skip
@@ -265,7 +275,7 @@ def test_figures_by_hand(lamp: Dialogues) -> None:
     for figure in figures.values():
         assert figure.reason is not None
         assert "judge-1" in figure.reason
-        assert llm_judge_prompt.SHA256 in figure.reason
+        assert llm_prompt.SHA256 in figure.reason
 
 
 def test_an_empty_answer_is_not_right_and_says_nothing_of_the_judge(lamp: Dialogues) -> None:
@@ -488,7 +498,7 @@ def test_what_the_judge_is_sent(server: OpenAIServer, lamp: Dialogues, tmp_path:
     assert json.loads(requests[2]["messages"][1]["content"])["dialogue"] == []
     for one in judged:
         assert (one.judge, one.url, one.seed) == ("toy", server.base_url, 0)
-        assert one.prompt_sha256 == llm_judge_prompt.SHA256
+        assert one.prompt_sha256 == llm_prompt.SHA256
 
 
 def test_what_there_is_not_is_not_sent(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evals.metric import Metric
 from evals.metrics import METRICS, metric_of
-from evals.tasks import TASKS
+from evals.records.metric import Metric
+from evals.task import TASKS
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals import metric_text
-from evals.evaluation import describe
-from evals.measurement import Measurement
+from evals.gate.evaluation import describe
+from evals.measures import metric_text
 from evals.metrics import METRICS
+from evals.records.measurement import Measurement
 
 LIMITED = Measurement(
     "m", "asr", "c", "wer", 0.0625, "ratio", 200, "inconclusive", (0.027, 0.192),

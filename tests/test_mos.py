@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from adapters.interface import Samples
-from evals import mos
-from evals.mos import SEGMENT_SECONDS, Utmos, dnsmos, p808_features, segments
-from evals.optional import LibraryMissing, NotMeasured
-from evals.signal_quality import signal_quality
-from evals.spoken import Spoken
-from evals.tts_scores import Clip, naturalness, ratings
+from evals.measures.sound import mos
+from evals.measures.sound.mos import SEGMENT_SECONDS, Utmos, dnsmos, p808_features, segments
+from evals.measures.sound.optional import LibraryMissing, NotMeasured
+from evals.measures.sound.signal_quality import signal_quality
+from evals.records.spoken import Spoken
+from evals.tasks.tts.clips import Clip
+from evals.tasks.tts.scores import naturalness, ratings
 from fixtures.audio.read import SAMPLE_RATE
 from tests.contract.installed import need
 from tests.speech_faults import TEXT, human, need_libraries, noisy, spoken, white_noise

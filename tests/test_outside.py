@@ -155,12 +155,12 @@ def test_a_run_is_scored_again_with_a_metric_that_it_did_not_have(ran: Ran) -> N
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("from evals.tasks import nothing", "ImportError: cannot import name 'nothing'"),
         (
-            "from evals.metric import Metric\nfrom evals.tasks import add_metric\n"
+            "from evals.records.metric import Metric\nfrom evals.tasks import add_metric\n"
             'add_metric("asr", Metric("wer", "ratio", "max", ""), lambda stored: None)',
             "metric wer (broken): there is a metric of that name",
         ),
         (
-            "from evals.metric import Metric\nfrom evals.tasks import add_metric\n"
+            "from evals.records.metric import Metric\nfrom evals.tasks import add_metric\n"
             'add_metric("sing", Metric("pitch", "ratio", "max", ""), lambda stored: None)',
             "metric pitch (broken): unknown task 'sing'. Tasks: asr, latency",
         ),
@@ -193,10 +193,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_nothing_but_a_tasks_own_files_names_it() -> None:
     """A task is its test and its package; a metric its definition, its task, what computes it."""
     computes = (
-        "evals/hallucination.py",
+        "evals/tasks/hallucination/scores.py",
         "evals/measures/text/",
-        "evals/asr_scores.py",
-        "evals/table.py",
+        "evals/tasks/asr/scores.py",
+        "evals/tasks/asr/utterance_table.py",
         "reports/suspicious_references.py",  # asks what computes it
     )
     for name, defined in (

@@ -21,14 +21,14 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.comparison import Worsened
-from evals.confusions import Confusion
-from evals.measurement import Measurement
+from evals.gate.paired_change import Worsened
+from evals.measures.text.confusions import Confusion
+from evals.measures.text.normalizers import normalizer
 from evals.metrics import METRICS
-from evals.normalizers import normalizer
-from evals.replied import Replied
-from evals.spoken import Spoken
-from evals.tasks import TASKS
+from evals.records.measurement import Measurement
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
+from evals.task import TASKS
 from fixtures.dialogues.files import builtin_dialogues
 from reports import html_command, scorecard
 from reports.page import errors as page_errors

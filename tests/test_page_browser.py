@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evals.confusions import Confusion
+from evals.measures.text.confusions import Confusion
 from reports import scorecard
 from reports.__main__ import main
 from reports.page import page as pages

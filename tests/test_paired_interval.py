@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.paired_interval import FEWEST_CLUSTERS, Floats, difference_interval
-from evals.student_t import student_quantile
+from evals.measures.statistics.paired_interval import FEWEST_CLUSTERS, Floats, difference_interval
+from evals.measures.statistics.student_t import student_quantile
 
 
 def interval(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.expectations import Context, check_all
+from evals.tasks.chat.expectations import Context, check_all
 from fixtures.dialogues.expectations import expectation
 from fixtures.dialogues.safe_regex import LONGEST, MOST_SECONDS, PatternError, TooSlow, pattern
 

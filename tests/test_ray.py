@@ -22,13 +22,14 @@ from adapters.catalog.catalog import Model
 from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio
 from adapters.worker.results import WorkerError
-from evals import ray_cluster, ray_replica
-from evals.models import Settings, running
-from evals.predictions import Prediction, PredictionFile, read_predictions
-from evals.ray_cluster import ClusterError, connected, wait_for_room
-from evals.ray_executor import RayReport, _Received, transcribe_on_ray
-from evals.ray_replica import Job, Replica, code_hash, row_of
-from evals.transcription import transcribe_corpus
+from evals.cluster import connect
+from evals.cluster import replica as ray_replica
+from evals.cluster.connect import ClusterError, connected, wait_for_room
+from evals.cluster.executor import RayReport, _Received, transcribe_on_ray
+from evals.cluster.replica import Job, Replica, code_hash, row_of
+from evals.models.loaded import Settings, running
+from evals.models.transcribe import transcribe_corpus
+from evals.records.predictions import Prediction, PredictionFile, read_predictions
 from fixtures.corpora.corpus import Corpus, read_manifest
 from fixtures.fetch.fetch import fetched
 from tests import toy_engine
@@ -220,7 +221,7 @@ def test_an_address_that_is_none(address: str, why: str) -> None:
 @needs_ray
 def test_an_address_of_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray itself would try for minutes to join it."""
-    monkeypatch.setattr(ray_cluster, "HEALTH_SECONDS", 3.0)
+    monkeypatch.setattr(connect, "HEALTH_SECONDS", 3.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with (
@@ -242,7 +243,7 @@ def cluster() -> Iterator[None]:
     assert signal.getsignal(signal.SIGTERM) is handler
     assert not any(name.startswith("RAY_AUTH") for name in os.environ)
     assert not any("ray" in name or "gcs" in name for name in children())
-    assert not list(Path("/tmp").glob(f"{ray_cluster.FOLDER}{os.getpid()}-*"))
+    assert not list(Path("/tmp").glob(f"{connect.FOLDER}{os.getpid()}-*"))
 
 
 def children() -> list[str]:
@@ -334,7 +335,7 @@ def test_what_the_cluster_cannot_do(
 @needs_ray
 def test_room_that_no_autoscaler_makes(cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A joined cluster is asked for it, and not for ever."""
-    monkeypatch.setattr(ray_cluster, "ROOM_SECONDS", 0.5)
+    monkeypatch.setattr(connect, "ROOM_SECONDS", 0.5)
     said: list[str] = []
     with pytest.raises(ClusterError, match="no node has the 1 GPU"):
         wait_for_room({"GPU": 1}, False, said.append)

@@ -12,10 +12,10 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.catalog.yaml_file import ConfigError
-from evals.conditions import BUSY, CONTENDED
-from evals.measurement import Limit, Measurement
+from evals.gate.thresholds import DEFAULT, LimitSpec, Thresholds, load
+from evals.measures.run_conditions import BUSY, CONTENDED
 from evals.metrics import METRICS
-from evals.thresholds import DEFAULT, LimitSpec, Thresholds, load
+from evals.records.measurement import Limit, Measurement
 from reports.contest import TIE, Contest, Standing, best, contest, headroom
 from reports.decision import decision_lines
 from reports.licences import refusal

@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from adapters.interface import Samples
-from evals import voice_analysis
-from evals.optional import LibraryMissing, NotMeasured
-from evals.reference_similarity import (
+from evals.measures.sound import world as voice_analysis
+from evals.measures.sound.optional import LibraryMissing, NotMeasured
+from evals.measures.sound.reference_similarity import (
     PESQ_MOST_SECONDS,
     ReferenceSimilarity,
     aligned,
@@ -27,7 +27,7 @@ from evals.reference_similarity import (
     stoi,
     warp,
 )
-from evals.voice_analysis import ALPHA, ORDER, Voice, analyse, mel_cepstra
+from evals.measures.sound.world import ALPHA, ORDER, Voice, analyse, mel_cepstra
 from fixtures.audio.read import SAMPLE_RATE
 from tests.speech_faults import (
     Revoiced,

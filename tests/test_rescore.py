@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from evals import thresholds as thresholds_file
-from evals.baseline import Baseline
-from evals.lines import SEAL, sealed
+from evals.gate import thresholds as thresholds_file
+from evals.gate.baseline import Baseline
+from evals.records.jsonl_reader import SEAL
+from evals.records.jsonl_writer import sealed
 from reports import records, scorecard
 from reports.__main__ import main
 from reports.rescore import NotRescored, rescore

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evals.conditions import RESUMED, touched
+from evals.measures.run_conditions import RESUMED, touched
 from tests.sessions import ROOT, TEXTS, card_of, run_toys, shared_arguments, write_toys
 from tests.toy_engine import toy_corpus
 

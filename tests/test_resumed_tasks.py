@@ -13,11 +13,12 @@ import soundfile
 
 from adapters.interface import Audio, Reply, Speech, Turn
 from adapters.worker.results import Timed
-from evals.conversation import converse
-from evals.lines import LineFile, read_lines
-from evals.replied import Replied
-from evals.spoken import Spoken
-from evals.synthesis import synthesize_corpus
+from evals.records.jsonl_reader import read_lines
+from evals.records.jsonl_writer import LineFile
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
+from evals.tasks.chat.converse import converse
+from evals.tasks.tts.synthesize import synthesize_corpus
 from fixtures.corpora.sentences import read_sentences
 from fixtures.dialogues.files import read_dialogues
 

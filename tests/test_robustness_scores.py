@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.intervals import ratio_interval
-from evals.paired_interval import difference_interval
-from evals.predictions import Prediction
-from evals.robustness import drifts, subset
+from evals.measures.statistics.intervals import ratio_interval
+from evals.measures.statistics.paired_interval import difference_interval
+from evals.records.predictions import Prediction
+from evals.tasks.robustness.scores import drifts, subset
 from fixtures.corpora.corpus import Corpus, Utterance
 
 # id, speaker, reference, heard clean (errors), heard under noise (errors)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.baseline import Baseline
+from evals.gate.baseline import Baseline
 from reports import scorecard
 from reports.__main__ import main
 from reports.promotion import promote

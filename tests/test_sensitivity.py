@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evals.measurement import Measurement
+from evals.records.measurement import Measurement
 from reports.scorecard import Flip
 from reports.sensitivity import flips
 

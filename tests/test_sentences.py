@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evals.normalizers import normalizer_of
+from evals.measures.text.normalizers import normalizer_of
 from fixtures.builtin.synthesize import Speaker
 from fixtures.builtin.voice_commands import plan
 from fixtures.corpora.corpus import Corpus

@@ -10,7 +10,7 @@ import jiwer
 import pytest
 
 from adapters.catalog.engine import resolve_engine
-from evals.normalizers import normalizer
+from evals.measures.text.normalizers import normalizer
 from tests.conftest import Runs
 from tests.sessions import (
     NOT_INSTALLED,

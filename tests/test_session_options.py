@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from adapters import plugin as adapters_plugin
 from adapters.catalog.catalog import NAME, Catalog, Model
 from evals import plugin as evals_plugin
-from evals.limits import plugin as limits_plugin
-from evals.runs import plugin as runs_plugin
-from evals.runs import run_file
-from evals.session_options import DECLARED, OF_RUN, OPTIONS, SessionOption, not_default
+from evals.run import run_file
+from evals.run.options import DECLARED, OF_RUN, OPTIONS, SessionOption, not_default
+from evals.session import limits as limits_plugin
+from evals.session import run as runs_plugin
 from fixtures import plugin as fixtures_plugin
 from reports import plugin as reports_plugin
 from reports.suggested_command import SuggestedCommand, plain_command

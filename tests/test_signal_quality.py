@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from adapters.interface import Samples
-from evals.optional import LibraryMissing, NotMeasured, attempt, library
-from evals.signal_quality import (
+from evals.measures.sound.optional import LibraryMissing, NotMeasured, attempt, library
+from evals.measures.sound.signal_quality import (
     SignalQuality,
     active_frames,
     flat_tops,
@@ -349,7 +349,7 @@ def test_a_library_that_cannot_be_imported_says_why(monkeypatch: pytest.MonkeyPa
     def broken(name: str, *args: Any, **kwargs: Any) -> Any:
         raise ModuleNotFoundError("No module named 'pkg_resources'", name="pkg_resources")
 
-    monkeypatch.setattr("evals.optional.importlib.import_module", broken)
+    monkeypatch.setattr("evals.measures.sound.optional.importlib.import_module", broken)
     with pytest.raises(LibraryMissing, match=r"pyworld: cannot be imported: .*pkg_resources"):
         library("pyworld")
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evals.alignment import align
-from evals.gate import decide
-from evals.measurement import Limit
-from evals.predictions import Prediction
-from evals.slices import FEWEST, MOST_VALUES, Part, Parts, Slices, slices
+from evals.gate.verdict import decide
+from evals.measures.text.alignment import align
+from evals.measures.text.slices import FEWEST, MOST_VALUES, Part, Parts, Slices, slices
+from evals.records.measurement import Limit
+from evals.records.predictions import Prediction
 
 
 def _said(number: int, seconds: float = 1.0, **more: Any) -> Prediction:

@@ -14,11 +14,12 @@ import pytest
 import soundfile
 
 from adapters.interface import Samples
-from evals.optional import LibraryMissing, NotMeasured
-from evals.signal_quality import signal_quality
-from evals.speaker_similarity import SpeakerEncoder, cosine
-from evals.spoken import Spoken
-from evals.tts_scores import Clip, speaker_similarity
+from evals.measures.sound.optional import LibraryMissing, NotMeasured
+from evals.measures.sound.signal_quality import signal_quality
+from evals.measures.sound.speaker_similarity import SpeakerEncoder, cosine
+from evals.records.spoken import Spoken
+from evals.tasks.tts.clips import Clip
+from evals.tasks.tts.scores import speaker_similarity
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.corpora.sentences import Sentences, read_sentences
 from tests.contract.installed import need

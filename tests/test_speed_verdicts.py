@@ -15,17 +15,17 @@ from adapters.catalog.catalog import Model
 from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio
 from adapters.worker.results import WorkerError
-from evals.asr_scores import latency, speed
-from evals.cases import Case
-from evals.conditions import BUSY, CONTENDED
-from evals.evaluation import Evaluation, GateBroken
-from evals.fair_timing import BUSY_SHARE, timed_once
-from evals.gate import decide
-from evals.measurement import Figure, Limit, Measurement, from_property
-from evals.models import LoadedModel, Settings, running
-from evals.predictions import Prediction, PredictionFile, read_predictions
-from evals.thresholds import load
-from evals.transcription import transcribe_corpus
+from evals.gate.case import Case
+from evals.gate.evaluation import Evaluation, GateBroken
+from evals.gate.thresholds import load
+from evals.gate.verdict import decide
+from evals.measures.run_conditions import BUSY, CONTENDED
+from evals.measures.speed.cpu_contention import BUSY_SHARE, timed_once
+from evals.models.loaded import LoadedModel, Settings, running
+from evals.models.transcribe import transcribe_corpus
+from evals.records.measurement import Figure, Limit, Measurement, from_property
+from evals.records.predictions import Prediction, PredictionFile, read_predictions
+from evals.tasks.asr.scores import latency, speed
 from fixtures.corpora.corpus import Corpus, Utterance
 from reports import terminal
 from reports.grading import grade_models

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from evals import thresholds
-from evals.asr_scores import accuracy
-from evals.measurement import Measurement
-from evals.predictions import Prediction
+from evals.gate import thresholds
+from evals.records.measurement import Measurement
+from evals.records.predictions import Prediction
+from evals.tasks.asr.scores import accuracy
 from reports import scorecard
 from reports.independence import checkpoints
 from reports.markdown import summary

@@ -14,16 +14,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from evals import alignment, confusions
-from evals.asr_scores import accuracy_of, details, speed, speed_of
-from evals.conditions import BUSY
-from evals.error_rate import character_counts, counts_of, word_counts
-from evals.predictions import Prediction
-from evals.slices import slices
-from evals.speakers import Speakers
-from evals.table import Table, tabulate
-from evals.timings import Timings
-from evals.whisper_english import whisper_english
+from evals.measures.run_conditions import BUSY
+from evals.measures.speed.timings import Timings
+from evals.measures.statistics.speaker_ids import Speakers
+from evals.measures.text import alignment, confusions
+from evals.measures.text.error_rate import character_counts, counts_of, word_counts
+from evals.measures.text.slices import slices
+from evals.measures.text.whisper_english import whisper_english
+from evals.records.predictions import Prediction
+from evals.tasks.asr.scores import accuracy_of, details, speed, speed_of
+from evals.tasks.asr.utterance_table import Table, tabulate
 
 ENGLISH = "whisper-english"
 _WORDS = ["Set", "a", "timer", "for", "ten", "minutes,", "25", "don't", "Anna", "Lee.", "light", ""]

@@ -17,9 +17,9 @@ from adapters.interface import Audio, LoadSpec, Turn
 from adapters.worker.client import ModelProcess
 from adapters.worker.results import WorkerError
 from adapters.worker.time_limits import MINUTE, allowed, spoken_seconds
-from evals.models import Settings
-from evals.ray_executor import _longest_silence
-from evals.ray_replica import row_of, seconds_of
+from evals.cluster.executor import _longest_silence
+from evals.cluster.replica import row_of, seconds_of
+from evals.models.loaded import Settings
 from fixtures.corpora.corpus import Utterance
 from tests import toy_engine
 

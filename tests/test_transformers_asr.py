@@ -21,7 +21,7 @@ from adapters.engines.transformers_asr import recognizer as transformers_kinds
 from adapters.engines.transformers_asr import whisper as transformers_whisper
 from adapters.engines.transformers_asr.adapter import TransformersAsr
 from adapters.interface import Audio, LoadSpec, ModelError, Samples, Transcript
-from evals.speaking import synthesizer
+from evals.models.corpus_synthesizer import synthesizer
 from fixtures.builtin.synthesize import builtin_corpus
 from fixtures.micro_whisper import expand
 from tests import tiny_transformers

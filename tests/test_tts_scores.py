@@ -15,19 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.catalog.yaml_file import ConfigError
-from evals.judging import Judge
-from evals.limits.plugin import _listeners
-from evals.spoken import Spoken
-from evals.thresholds import DEFAULT, load
-from evals.tts_scores import (
-    Clip,
+from evals.gate.thresholds import DEFAULT, load
+from evals.judges.asr_judge import Judge
+from evals.records.spoken import Spoken
+from evals.session.limits import _listeners
+from evals.tasks.tts.clips import Clip, clips, problem
+from evals.tasks.tts.intelligibility import by_part, intelligibility
+from evals.tasks.tts.scores import (
     Listeners,
     answers,
-    by_part,
-    clips,
-    intelligibility,
     intonation,
-    problem,
     ratings,
     signal,
     similarity,

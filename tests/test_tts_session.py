@@ -17,8 +17,8 @@ import yaml
 from adapters.catalog.engine import EngineRef
 from adapters.engines.espeak import Espeak
 from adapters.interface import LoadSpec
-from evals.lines import read_lines
-from evals.spoken import Spoken
+from evals.records.jsonl_reader import read_lines
+from evals.records.spoken import Spoken
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.corpora.sentences import builtin_sentences
 from tests.contract.installed import need
@@ -215,7 +215,7 @@ def seconds_as_rating(path: Path) -> Path:
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sound voice beside the recordings of voice-commands, rated by a network if torch is there."""
-    from evals.speaking import synthesizer
+    from evals.models.corpus_synthesizer import synthesizer
     from fixtures.builtin.synthesize import DEFAULT, builtin_corpus
 
     folder = tmp_path_factory.mktemp("compared")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from evals.asr_scores import accuracy
-from evals.evaluation import describe
-from evals.measurement import Measurement
-from evals.predictions import Prediction
-from evals.spoken import Spoken
-from evals.tts_scores import answers
-from evals.unanswered import why_unanswered
+from evals.gate.evaluation import describe
+from evals.measures.unanswered import why_unanswered
+from evals.records.measurement import Measurement
+from evals.records.predictions import Prediction
+from evals.records.spoken import Spoken
+from evals.tasks.asr.scores import accuracy
+from evals.tasks.tts.scores import answers
 from tests.sessions import SELECT, broken_limits, card_of, row_of, run_toys, write_toys
 from tests.toy_engine import toy_corpus
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evals.thresholds import DEFAULT, load
-from evals.unheld import unheld
+from evals.gate.thresholds import DEFAULT, load
+from evals.gate.unheld import unheld
 
 
 def test_a_mistyped_corpus_is_said_with_its_line_and_the_nearest(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.alignment import align
-from evals.asr_scores import accuracy, accuracy_of, details
-from evals.confusions import Confusion
-from evals.normalizers import NORMALIZERS, normalizer, normalizer_of
-from evals.predictions import Prediction
-from evals.table import tabulate
+from evals.measures.text.alignment import align
+from evals.measures.text.confusions import Confusion
+from evals.measures.text.normalizers import NORMALIZERS, normalizer, normalizer_of
+from evals.records.predictions import Prediction
+from evals.tasks.asr.scores import accuracy, accuracy_of, details
+from evals.tasks.asr.utterance_table import tabulate
 from fixtures.corpora.corpus import Corpus, Utterance
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "dé", "日本"]), min_size=1, max_size=6).map(

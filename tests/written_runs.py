@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evals.asr_scores import accuracy, speed
 from evals.metrics import METRICS
-from evals.predictions import Prediction
-from evals.replied import Replied
-from evals.spoken import Spoken
+from evals.records.predictions import Prediction
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
+from evals.tasks.asr.scores import accuracy, speed
 
 CORPUS = "some-corpus"
 Row = dict[str, Any]

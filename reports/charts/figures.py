@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from evals.conditions import is_unfair
-from evals.measurement import Measurement
+from evals.measures.run_conditions import is_unfair
 from evals.metrics import metric_of
+from evals.records.measurement import Measurement
 from reports.charts.scales import Scale
 from reports.page.figures import FORMATS, format_of
 from reports.scorecard import Scorecard

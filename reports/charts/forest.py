@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evals.measurement import Verdict
 from evals.metrics import metric_of
+from evals.records.measurement import Verdict
 from reports.charts.figures import BROKEN, MARKS, change_said, form_of, is_rate, named, tick_said
 from reports.charts.marks import marker, whisker
 from reports.charts.scales import Scale, bottom_axis, linear, within_reach

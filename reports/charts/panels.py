@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evals.measurement import ALL, Limit
+from evals.records.measurement import ALL, Limit
 from reports.charts.figures import (
     BROKEN,
     MARKS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evals.measurement import ALL
+from evals.records.measurement import ALL
 from reports.charts.figures import UNFAIR, Row, described, missing, rows, ticker
 from reports.charts.marks import colour, legend, marker, whisker
 from reports.charts.scales import (

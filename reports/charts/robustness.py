@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from evals.robustness import CLEAN
+from evals.tasks.robustness.scores import CLEAN
 from reports.charts.figures import Row, missing, rows, said, ticker
 from reports.charts.marks import colour, legend, marker, parted, whisker
 from reports.charts.scales import Scale, bottom_axis, left_axis, linear, within_reach

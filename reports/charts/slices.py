@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from evals.slices import FEWEST
+from evals.measures.text.slices import FEWEST
 from reports.charts.figures import Row, missing, rows, tick_said
 from reports.charts.marks import marker, parted
 from reports.charts.scales import linear

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, TypeAlias
 
-from evals.evaluation import describe
-from evals.gate import breaks_gate, concern
-from evals.measurement import Measurement
-from evals.thresholds import Thresholds
+from evals.gate.evaluation import describe
+from evals.gate.thresholds import Thresholds
+from evals.gate.verdict import breaks_gate, concern
+from evals.records.measurement import Measurement
 from reports.records import Seen
 from reports.scorecard import Scorecard
 

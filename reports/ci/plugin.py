@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from _pytest.junitxml import xml_key
 
-from evals.limits.plugin import THRESHOLDS
+from evals.session.limits import THRESHOLDS
 from reports import junit
 from reports.records import Seen
 from reports.scorecard import Scorecard

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from evals.measurement import ALL
-from evals.metric_text import interval, point_interval, points, value
+from evals.measures.metric_text import interval, point_interval, points, value
+from evals.records.measurement import ALL
 from reports.changes import Change, Comparison, SideBySide
 from reports.moved import Moved
 from reports.page.frame import render

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from evals.alignment import Aligned, Edit, align
-from evals.chat_scores import outcomes
-from evals.expectations import Outcome, succeeded
-from evals.normalizers import normalizer
-from evals.predictions import Prediction
-from evals.replied import Replied
-from evals.spoken import Spoken
-from evals.tasks import TASKS
+from evals.measures.text.alignment import Aligned, Edit, align
+from evals.measures.text.normalizers import normalizer
+from evals.records.predictions import Prediction
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
+from evals.task import TASKS
+from evals.tasks.chat.expectations import Outcome, succeeded
+from evals.tasks.chat.scores import outcomes
 from fixtures.dialogues.dialogues import Dialogues
 from reports.page.lines import Lines
 from reports.page.plain import plain

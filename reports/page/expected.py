@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from evals.tasks import TASKS
-from evals.written import as_folder
+from evals.records.atomic_json import as_folder
+from evals.task import TASKS
 from fixtures.corpora.jsonl import CorpusError
 from fixtures.dialogues.dialogues import Dialogues
 from fixtures.dialogues.files import read_dialogues

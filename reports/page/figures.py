@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evals.metric import Metric
+from evals.records.metric import Metric
 from reports import licences
 from reports.page.plain import plain
 

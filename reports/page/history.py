@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from evals.conditions import is_unfair
+from evals.measures.run_conditions import is_unfair
 from reports import history
 from reports.charts.history import History as Drawn
 from reports.charts.history import Point as Mark

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from evals.lines import LineError, line_of, parse_line, raw_lines
+from evals.records.jsonl_reader import LineError, line_of, parse_line, raw_lines
 from fixtures.safe_text import one_line
 
 if TYPE_CHECKING:

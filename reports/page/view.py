@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evals import task as task_columns
-from evals.conditions import BUSY, CONTENDED, MIXED, RESUMED, is_unfair
-from evals.gate import concern
-from evals.measurement import Measurement
+from evals.gate.verdict import concern
+from evals.measures.run_conditions import BUSY, CONTENDED, MIXED, RESUMED, is_unfair
 from evals.metrics import METRICS, metric_of
-from evals.tasks import TASKS, title_of
+from evals.records.measurement import Measurement
+from evals.task import TASKS, title_of
 from reports.few_speakers import few_speakers
 from reports.page.figures import Shown, Source, format_of
 from reports.page.plain import plain

@@ -40,8 +40,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # of the library's side, which is this proc
 from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio, LoadSpec
 from adapters.worker.client import ModelProcess
-from evals.batching import batches
-from evals.speaking import synthesizer
+from evals.models.batching import batches
+from evals.models.corpus_synthesizer import synthesizer
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import builtin_corpus
 from fixtures.micro_whisper import expand

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.student_t import student_quantile
+from evals.measures.statistics.student_t import student_quantile
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95

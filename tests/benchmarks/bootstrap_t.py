@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from evals.student_t import student_quantile
+from evals.measures.statistics.student_t import student_quantile
 from tests.benchmarks.simulated_corpora import Floats
 
 RESAMPLES = 2_000

@@ -34,8 +34,8 @@ def bare(name: str, *, beside_worker: bool) -> None:
     start = time.perf_counter()
     from adapters.catalog.catalog import Catalog
     from adapters.interface import Audio, Transcriber
-    from evals.models import Settings, load_spec, running
-    from evals.speaking import synthesizer
+    from evals.models.corpus_synthesizer import synthesizer
+    from evals.models.loaded import Settings, load_spec, running
     from fixtures.audio.read import SAMPLE_RATE
     from fixtures.builtin.synthesize import CLIP, DEFAULT, builtin_corpus
 

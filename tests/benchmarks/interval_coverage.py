@@ -1,4 +1,4 @@
-"""How often the 95 % intervals of `evals.intervals` hold the truth, beside other methods.
+"""How often the 95 % intervals of `evals.measures.statistics.intervals` hold the truth, beside other methods.
 
     uv run python tests/benchmarks/interval_coverage.py [--corpora N] [--only KIND] [--seed N]
 
@@ -24,9 +24,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from evals.gamma_sums import chance_positive
-from evals.intervals import Floats, ratio_interval, units
-from evals.student_t import student_quantile
+from evals.measures.statistics.gamma_sums import chance_positive
+from evals.measures.statistics.intervals import Floats, ratio_interval, units
+from evals.measures.statistics.student_t import student_quantile
 from tests.benchmarks.bootstrap_rates import ratio_interval as bootstrap_interval
 from tests.benchmarks.simulated_corpora import Regime, Rng, beta, by_speaker, corpus, errors
 

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from adapters.catalog.engine import EngineRef, known_engines
 from adapters.interface import Audio, LoadSpec
 from adapters.worker.client import ModelProcess
-from evals.speaking import synthesizer
+from evals.models.corpus_synthesizer import synthesizer
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import CLIP, builtin_corpus
 from tests.contract.subject import Made, Subject

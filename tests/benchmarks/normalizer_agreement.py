@@ -23,11 +23,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from evals.normalizers import Normalizer, normalizer
+from evals.measures.text.normalizers import Normalizer, normalizer
 
 N = 1_000
 SEED = 4
-#: Words that one of them expands and the other leaves alone: none since evals.normalizers takes
+#: Words that one of them expands and the other leaves alone: none since evals.measures.text.normalizers takes
 #: out the four that whisper-normalizer 0.1.15 has beyond openai-whisper 20250625.
 KNOWN: frozenset[str] = frozenset()
 

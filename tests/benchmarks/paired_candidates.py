@@ -14,8 +14,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.paired_interval import difference_interval
-from evals.student_t import student_quantile
+from evals.measures.statistics.paired_interval import difference_interval
+from evals.measures.statistics.student_t import student_quantile
 from tests.benchmarks.bootstrap_t import bootstrap_interval
 from tests.benchmarks.simulated_corpora import Floats
 

@@ -37,11 +37,11 @@ from typing import Any
 
 from adapters.catalog.catalog import Catalog
 from adapters.interface import Audio
-from evals.models import Settings, running
-from evals.predictions import Prediction, PredictionFile, read_predictions
-from evals.ray_executor import RayReport, transcribe_on_ray
-from evals.speaking import synthesizer
-from evals.transcription import transcribe_corpus
+from evals.cluster.executor import RayReport, transcribe_on_ray
+from evals.models.corpus_synthesizer import synthesizer
+from evals.models.loaded import Settings, running
+from evals.models.transcribe import transcribe_corpus
+from evals.records.predictions import Prediction, PredictionFile, read_predictions
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import CLIP, DEFAULT, builtin_corpus
 from fixtures.corpora.corpus import Corpus

@@ -5,7 +5,7 @@
 Runs are made up (`simulated_pairs.py`), as counts of edits. `alarms` and `power` hold the
 candidates of `paired_candidates.py` side by side: how often the whole 95 % interval of the change
 is above 0 for models with equal true error rates whose outputs differ, and for one that is truly
-worse. `gate` is the real gate: `evals.comparison.changes`, the margins of thresholds.yaml,
+worse. `gate` is the real gate: `evals.gate.paired_change.changes`, the margins of thresholds.yaml,
 `Evaluation.check`. `slices` are corpora in which every part is exactly as bad as its limit allows.
 """
 
@@ -21,16 +21,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from evals import thresholds as thresholds_file
-from evals.alignment import Aligned
-from evals.cases import Case
-from evals.comparison import changes
-from evals.error_rate import Counts
-from evals.evaluation import Evaluation, GateBroken
-from evals.gate import decide
-from evals.measurement import Figure, Limit
-from evals.predictions import Prediction
-from evals.slices import Part, Slices
+from evals.gate import thresholds as thresholds_file
+from evals.gate.case import Case
+from evals.gate.evaluation import Evaluation, GateBroken
+from evals.gate.paired_change import changes
+from evals.gate.verdict import decide
+from evals.measures.text.alignment import Aligned
+from evals.measures.text.error_rate import Counts
+from evals.measures.text.slices import Part, Slices
+from evals.records.measurement import Figure, Limit
+from evals.records.predictions import Prediction
 from tests.benchmarks.paired_candidates import CANDIDATES
 from tests.benchmarks.simulated_corpora import (
     Corpus,

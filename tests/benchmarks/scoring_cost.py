@@ -2,7 +2,7 @@
 
     uv run python tests/benchmarks/scoring_cost.py [--utterances N] [--rounds N]
 
-First the accuracy, `evals.asr_scores.accuracy` under `whisper-english`: normalizing, aligning
+First the accuracy, `evals.tasks.asr.scores.accuracy` under `whisper-english`: normalizing, aligning
 words and characters, 10,000 bootstrap resamples for each rate. The plain loop is
 the package's normalizer and jiwer, one utterance after the other, for words and
 characters too. Each in a process of its own, in turn; processor seconds, since another
@@ -29,10 +29,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from evals.asr_scores import accuracy, accuracy_of, details, speed_of
-from evals.predictions import Prediction
-from evals.slices import slices
-from evals.table import tabulate
+from evals.measures.text.slices import slices
+from evals.records.predictions import Prediction
+from evals.tasks.asr.scores import accuracy, accuracy_of, details, speed_of
+from evals.tasks.asr.utterance_table import tabulate
 
 UTTERANCES = 100_000
 WORDS_EACH = 10

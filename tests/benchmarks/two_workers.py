@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from evals.speaking import synthesizer
+from evals.models.corpus_synthesizer import synthesizer
 from fixtures.builtin.synthesize import DEFAULT, builtin_corpus
 
 ROOT = Path(__file__).parents[2]

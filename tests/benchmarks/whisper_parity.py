@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from adapters.catalog.engine import EngineRef
 from adapters.interface import Audio, LoadSpec
 from adapters.worker.client import ModelProcess
-from evals.speaking import synthesizer
+from evals.models.corpus_synthesizer import synthesizer
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import DEFAULT, builtin_corpus
 from fixtures.cache import cache_dir

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evals.metrics import MACHINE, SPEED
-from evals.predictions import Prediction
+from evals.records.predictions import Prediction
 from evals.task import SCREENS, Column, Task
 
 if TYPE_CHECKING:
-    from evals.evaluation import Evaluation
-    from evals.stored import Stored
+    from evals.gate.evaluation import Evaluation
+    from evals.run.case_store import Stored
 
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the predictions to figures."""
-    from evals.asr_scores import accuracy_of, details, speed_of
-    from evals.baseline import held_to_baseline
-    from evals.explanation import explain
-    from evals.table import tabulate
+    from evals.gate.baseline import held_to_baseline
+    from evals.tasks.asr.breakdown import explain
+    from evals.tasks.asr.scores import accuracy_of, details, speed_of
+    from evals.tasks.asr.utterance_table import tabulate
 
     table = tabulate(stored.read(Prediction), stored.normalizer)
     evaluation.record(accuracy_of(table), normalizer=stored.normalizer)

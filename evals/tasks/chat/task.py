@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evals.metrics import LATENCIES, MACHINE
-from evals.replied import Replied
+from evals.records.replied import Replied
 from evals.task import SCREENS, TERMINAL, Column, Task
 
 if TYPE_CHECKING:
-    from evals.evaluation import Evaluation
-    from evals.stored import Stored
+    from evals.gate.evaluation import Evaluation
+    from evals.run.case_store import Stored
 
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the answers and what was expected of them to figures."""
-    from evals.chat_scores import (
+    from evals.judges.llm_judge import Judged
+    from evals.records.jsonl_reader import read_lines
+    from evals.tasks.chat.scores import (
         answer_length,
         chat_speed,
         llm_judged,
@@ -24,9 +26,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
         spoken_answers,
         success,
     )
-    from evals.lines import read_lines
-    from evals.llm_judge import Judged
-    from evals.tts_scores import clips
+    from evals.tasks.tts.clips import clips
     from fixtures.dialogues.files import read_dialogues
 
     replies = [*stored.read(Replied)]

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from evals.predictions import Prediction
+from evals.records.predictions import Prediction
 from evals.task import SCREENS, Column, Shares, Task
 
 if TYPE_CHECKING:
-    from evals.evaluation import Evaluation
-    from evals.stored import Stored
+    from evals.gate.evaluation import Evaluation
+    from evals.run.case_store import Stored
 
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the predictions to figures."""
-    from evals.hallucination import hallucination
+    from evals.tasks.hallucination.scores import hallucination
 
     figures = hallucination(stored.read(Prediction), stored.normalizer)
     evaluation.record(figures, normalizer=stored.normalizer)
@@ -25,8 +25,8 @@ def pair(lines: Sequence[Prediction], normalizer_name: str) -> Mapping[str, Shar
     """Words by minute, and clips with any word, of the clips without speech."""
     import numpy as np
 
-    from evals.hallucination import words_of
-    from evals.normalizers import normalizer
+    from evals.measures.text.normalizers import normalizer
+    from evals.tasks.hallucination.scores import words_of
 
     clean = normalizer(normalizer_name)
     silent = np.array([not words_of(clean(line.reference)) for line in lines], bool)

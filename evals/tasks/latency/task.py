@@ -8,13 +8,13 @@ from evals.metrics import LATENCIES
 from evals.task import SUMMARY, Column, Task
 
 if TYPE_CHECKING:
-    from evals.evaluation import Evaluation
-    from evals.stored import Stored
+    from evals.gate.evaluation import Evaluation
+    from evals.run.case_store import Stored
 
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the rounds' times to percentiles."""
-    from evals.asr_scores import latency
+    from evals.tasks.asr.scores import latency
 
     if reason := stored.facts.get("not_measured"):
         # Under xdist speed never gates; turned off by hand, a limited figure that is missing fails.

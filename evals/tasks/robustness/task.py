@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evals.predictions import Prediction
+from evals.records.predictions import Prediction
 from evals.task import TERMINAL, Column, Task
 from fixtures.conditions import CONDITIONS
 
 if TYPE_CHECKING:
-    from evals.evaluation import Evaluation
-    from evals.stored import Stored
+    from evals.gate.evaluation import Evaluation
+    from evals.run.case_store import Stored
 
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the predictions under each condition to drifts."""
-    from evals.asr_scores import accuracy
-    from evals.dominant import name_dominant
-    from evals.robustness import CLEAN, drifts
+    from evals.tasks.asr.dominant import name_dominant
+    from evals.tasks.asr.scores import accuracy
+    from evals.tasks.robustness.scores import CLEAN, drifts
 
     unavailable = stored.facts["unavailable"]
     for condition, reason in unavailable.items():

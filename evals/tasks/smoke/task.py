@@ -8,8 +8,8 @@ from evals.metrics import MACHINE
 from evals.task import Task
 
 if TYPE_CHECKING:
-    from evals.evaluation import Evaluation
-    from evals.stored import Stored
+    from evals.gate.evaluation import Evaluation
+    from evals.run.case_store import Stored
 
 
 def score(evaluation: Evaluation, stored: Stored) -> None:

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evals.measurement import ALL
 from evals.metrics import MACHINE, SPEED, VOICE
-from evals.spoken import Spoken
+from evals.records.measurement import ALL
+from evals.records.spoken import Spoken
 from evals.task import SCREENS, TERMINAL, Column, Task
 
 if TYPE_CHECKING:
-    from evals.evaluation import Evaluation
-    from evals.stored import Stored
+    from evals.gate.evaluation import Evaluation
+    from evals.run.case_store import Stored
 
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From what was said, and what recognizers heard of it, to figures."""
-    from evals.dominant import name_dominant
-    from evals.tts_scores import (
-        answers,
-        by_part,
-        clips,
-        heard_by,
-        intelligibility,
-        signal,
-        tts_speed,
-    )
+    from evals.tasks.asr.dominant import name_dominant
+    from evals.tasks.tts.clips import clips
+    from evals.tasks.tts.intelligibility import by_part, heard_by, intelligibility
+    from evals.tasks.tts.scores import answers, signal, tts_speed
 
     lines = [*stored.read(Spoken)]
     evaluation.record(tts_speed(lines))

@@ -16,10 +16,10 @@ from evals.measures.text.scoring.language import Language, parse_language
 from evals.measures.text.scoring.lattice import Lattice
 from evals.measures.text.scoring.loops import loops
 from evals.measures.text.scoring.numbers.grammars import grammar_of
+from evals.measures.text.scoring.numbers.spoken_numbers import NumberCounts, count_numbers
 from evals.measures.text.scoring.numbers.written import is_plain, pieces
 from evals.measures.text.scoring.readings import align_readings
 from evals.measures.text.scoring.spacing import may_join
-from evals.measures.text.scoring.spoken_numbers import NumberCounts, count_numbers
 from evals.measures.text.scoring.words import plain_tokens
 
 #: Texts whose tokens are remembered: references come once for each model.

@@ -6,7 +6,8 @@ from dataclasses import replace
 from functools import cache
 
 from evals.measures.text.scoring.language import Language
-from evals.measures.text.scoring.numbers import (
+from evals.measures.text.scoring.numbers.grammar import Grammar
+from evals.measures.text.scoring.numbers.languages import (
     chinese,
     dutch,
     english,
@@ -18,7 +19,6 @@ from evals.measures.text.scoring.numbers import (
     portuguese,
     spanish,
 )
-from evals.measures.text.scoring.numbers.grammar import Grammar
 
 #: Languages with a grammar; numbers of all others are compared as digits.
 LANGUAGES = ("de", "en", "es", "fr", "hi", "it", "ja", "nl", "pt", "yue", "zh")

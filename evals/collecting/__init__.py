@@ -1,1 +1,0 @@
-"""Which tests there are, and in which order."""

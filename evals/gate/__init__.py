@@ -1,0 +1,1 @@
+"""From figure and limit to verdict."""

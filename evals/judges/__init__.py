@@ -1,0 +1,1 @@
+"""Models that judge the answers of others."""

@@ -1,0 +1,49 @@
+"""Speech recognizers that listen to what voices say, to tell whether it can be understood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapters.interface import Audio
+from adapters.worker.results import WorkerError
+from evals.models.loaded import LoadedModel
+from fixtures.audio.read import SAMPLE_RATE, Samples
+from fixtures.corpora.sentences import Sentence
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A recognizer of the catalogue, loaded and warm, or why it cannot be had.
+
+    clip: what it was warmed up on, and is again where it died.
+    """
+
+    name: str
+    model: LoadedModel | None
+    vocabulary: str | None = None
+    language: str | None = None
+    missing: str | None = None
+
+    def understands(self, sentence: Sentence) -> bool:
+        """Whether what it hears of the sentence says something about the voice.
+
+        A recognizer that knows nothing but some commands, or one language, would blame the
+        voice for what it does not know itself.
+        """
+        return (
+            bool(sentence.text.strip())
+            and (self.vocabulary is None or sentence.metadata.get("vocabulary") == self.vocabulary)
+            and self.speaks(sentence.lang)
+        )
+
+    def speaks(self, language: str | None) -> bool:
+        """Whether it knows the language, such as "de-AT"; None is English."""
+        return self.language is None or (language or "en").lower().split("-")[0] == self.language
+
+    def hear(self, samples: Samples) -> str:
+        """The raw text of 16 kHz speech. Raises WorkerError."""
+        if self.model is None:
+            raise WorkerError("refused", self.missing or "there is no such judge")
+        if not self.model.alive:
+            self.model.restart()
+        return self.model.transcribe(Audio(samples, SAMPLE_RATE)).result.text

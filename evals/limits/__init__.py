@@ -1,1 +1,0 @@
-"""What is good enough, and who judges it."""

@@ -1,0 +1,89 @@
+"""How many more utterances, or speakers, would decide a verdict that is inconclusive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from evals.measures.statistics.speaker_ids import FEWEST_SPEAKERS
+from evals.records.measurement import TOO_FEW, Evidence, Figure, Limit, Measurement
+
+#: A corpus that is larger than this many times the present one is no advice.
+_MOST_TIMES = 1_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What would decide: utterances or speakers like those at hand; reason: why nothing would."""
+
+    utterances: int | None = None
+    speakers: int | None = None
+    reason: str | None = None
+
+
+def further_evidence(figure: Figure, limit: Limit, evidence: Evidence | None = None) -> Further:
+    """What more would take the limit out of the figure's interval.
+
+    The interval of a larger corpus of the same utterances is computed, where the figure can
+    forecast it; else its ends are taken to come nearer with the square root of the size.
+    """
+    value = figure.value
+    if value is None or (figure.ci is None and TOO_FEW not in figure.conditions):
+        return Further()
+    if value == limit.value:
+        return Further(reason="no number of utterances decides: the value is on its limit")
+    required = evidence or Evidence()
+    if figure.speakers and required.speakers is not None and figure.speakers < required.speakers:
+        return Further(speakers=required.speakers - figure.speakers)
+    more = 0
+    if figure.speakers is not None and required.utterances is not None:
+        more = max(0, required.utterances - figure.n)
+    if figure.ci is None:
+        return Further(more or None)
+
+    def decided(times: float) -> bool:
+        low, high = _forecast(figure, times)
+        return high < limit.value if value < limit.value else low > limit.value
+
+    times = _fewest_times(decided, figure.n)
+    if times is None:
+        most = f"even {_MOST_TIMES:,.0f} times as many utterances would not decide"
+        return Further(reason=f"{most}: the value is almost on its limit")
+    more = max(more, math.ceil(figure.n * (times - 1)))
+    if more and figure.speakers and figure.speakers >= FEWEST_SPEAKERS:
+        return Further(more, math.ceil(figure.speakers * more / figure.n))
+    return Further(more or None)
+
+
+def in_words(m: Measurement) -> str | None:
+    """What would decide a measurement: "about 60 more utterances (4 speakers)"; None if unknown."""
+    utterances, speakers = m.further_utterances, m.further_speakers
+    if utterances and speakers:
+        return f"about {utterances:,} more utterances of {speakers:,} more speakers"
+    if speakers:
+        return f"{speakers:,} more speakers"
+    return f"about {utterances:,} more utterances" if utterances else None
+
+
+def _forecast(figure: Figure, times: float) -> tuple[float, float]:
+    value, ci = figure.value or 0.0, figure.ci or (0.0, 0.0)
+    found = figure.forecast(times) if figure.forecast is not None else None
+    if found is not None:
+        return found
+    shrunk = 1 / math.sqrt(times)
+    return value - (value - ci[0]) * shrunk, value + (ci[1] - value) * shrunk
+
+
+def _fewest_times(decided: Callable[[float], bool], n: int) -> float | None:
+    """The smallest size that decides, to one utterance; None where none within reach does."""
+    high = 1.0
+    while not decided(high):
+        if high >= _MOST_TIMES:
+            return None
+        high *= 2
+    low = max(1.0, high / 2)
+    while (high - low) * n > 1:
+        middle = (low + high) / 2
+        low, high = (low, middle) if decided(middle) else (middle, high)
+    return high

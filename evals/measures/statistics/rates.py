@@ -1,0 +1,79 @@
+"""A ratio of sums over a corpus as a figure: value, interval, and what more of it would show."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from evals.measures.statistics.intervals import Floats, Interval, ratio_sample
+from evals.measures.statistics.speaker_ids import FEWEST_SPEAKERS
+from evals.records.measurement import FEW_SPEAKERS, TOO_FEW, Figure
+
+_SINGLE = "a single utterance says nothing of others"
+
+
+def rate(
+    numerators: Floats,
+    denominators: Floats,
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    otherwise: str,
+    proportion: bool = True,
+    fewest_clusters: int = FEWEST_SPEAKERS,
+) -> Figure:
+    """sum(numerators) / sum(denominators) with its interval.
+
+    numerators, denominators, clusters: shape (n,), see `evals.measures.statistics.intervals.ratio_sample`.
+    otherwise: the reason where the denominators sum to 0. A single utterance has no interval, and
+    a figure of it decides nothing.
+    """
+    numerators, denominators = np.asarray(numerators, float), np.asarray(denominators, float)
+    n = len(numerators)
+    sample = ratio_sample(
+        numerators,
+        denominators,
+        clusters,
+        proportion=proportion,
+        fewest_clusters=fewest_clusters,
+    )
+    if sample is None:
+        return Figure(None, n, reason=otherwise)
+
+    def forecast(times: float) -> Interval | None:
+        return sample.repeated(times).interval()
+
+    interval = sample.interval()
+    if interval is None:
+        return Figure(sample.estimate, n, reason=_SINGLE, conditions=(TOO_FEW,))
+    return Figure(sample.estimate, n, interval, forecast=forecast)
+
+
+def of_speakers(figure: Figure, speakers: Sequence[Hashable] | None) -> Figure:
+    """The figure, with how many people it is of; marked where these are too few.
+
+    speakers: shape (n,), whose voice each utterance is; None where that is not known of all.
+    """
+    count = len(set(speakers)) if speakers is not None else 0
+    figure = replace(figure, speakers=count)
+    if figure.value is None or not 0 < count < FEWEST_SPEAKERS or figure.ci is None:
+        return figure
+    people = "1 speaker tells" if count == 1 else f"{count} speakers tell"
+    return replace(
+        figure,
+        reason=f"{people} nothing of others: the interval is of these people's utterances",
+        conditions=(*figure.conditions, FEW_SPEAKERS),
+    )
+
+
+def difference(
+    value: float, n: int, interval: Interval | None, *, reason: str | None = None
+) -> Figure:
+    """A paired difference over n utterances; one without an interval decides nothing.
+
+    reason: what else there is to say of it.
+    """
+    if interval is None:
+        return Figure(value, n, reason=reason or _SINGLE, conditions=(TOO_FEW,))
+    return Figure(value, n, interval, reason=reason)

@@ -1,0 +1,1 @@
+"""How each language says its numbers."""

@@ -1,0 +1,1 @@
+"""The forms that everything else trades in: measurements, lines, and their files."""

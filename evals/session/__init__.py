@@ -1,0 +1,1 @@
+"""All that pytest has to do with: collection, fixtures, options and hooks."""

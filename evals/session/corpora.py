@@ -1,0 +1,166 @@
+"""The fixtures of what models hear and say: corpora, sentences, conversations, and their rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from evals.measures.text.normalizers import normalizer_of
+from evals.models.corpus_synthesizer import synthesizer
+from evals.models.loaded import Settings
+from evals.session.limits import LISTENERS, THRESHOLDS
+from evals.tasks.robustness.scores import subset
+from evals.tasks.tts.scores import Listeners
+from fixtures.audio.read import SAMPLE_RATE, load_audio
+from fixtures.builtin.non_speech import non_speech_corpus
+from fixtures.builtin.synthesize import Speaker
+from fixtures.corpora.corpus import Corpus, CorpusError
+from fixtures.corpora.sentences import Sentences
+from fixtures.dialogues.dialogues import Dialogues
+from fixtures.dialogues.user_audio import spoken_turns
+from fixtures.source import CorpusSource
+
+#: The name under which a corpus's provenance travels in user_properties.
+CORPUS_PROPERTY = "model_lab.corpus"
+
+
+@pytest.fixture(scope="session")
+def speaker(settings: Settings) -> Speaker:
+    """Opens the synthesizer of the built-in corpora."""
+    return partial(synthesizer, settings)
+
+
+@pytest.fixture(scope="session")
+def checked_corpus(request: pytest.FixtureRequest, speaker: Speaker) -> Corpus:
+    """One corpus after another, every file of it checked."""
+    source: CorpusSource = request.param
+    try:
+        return source.open(speaker)
+    except CorpusError as error:
+        pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
+
+
+@pytest.fixture
+def corpus(checked_corpus: Corpus, request: pytest.FixtureRequest) -> Corpus:
+    """The corpus that the test runs on."""
+    _tell_corpus(checked_corpus, checked_corpus.audio_seconds, request)
+    return checked_corpus
+
+
+@pytest.fixture(scope="session")
+def checked_sentences(request: pytest.FixtureRequest, speaker: Speaker) -> Sentences:
+    """One list of sentences after another, every recording of it checked."""
+    source: CorpusSource = request.param
+    try:
+        return source.open_sentences(speaker)
+    except CorpusError as error:
+        pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
+
+
+@pytest.fixture
+def sentences(checked_sentences: Sentences, request: pytest.FixtureRequest) -> Sentences:
+    """The sentences that the test has spoken."""
+    _tell_corpus(checked_sentences, checked_sentences.audio_seconds, request)
+    return checked_sentences
+
+
+@pytest.fixture(scope="session")
+def checked_dialogues(request: pytest.FixtureRequest) -> Dialogues:
+    """One set of conversations after another, every recording of it checked."""
+    source: CorpusSource = request.param
+    try:
+        return source.open_dialogues()
+    except CorpusError as error:
+        pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
+
+
+@pytest.fixture
+def dialogues(
+    checked_dialogues: Dialogues, user_sounds: Mapping[str, Path], request: pytest.FixtureRequest
+) -> Dialogues:
+    """The conversations that the test holds."""
+    seconds = sum(len(load_audio(path)) for path in user_sounds.values()) / SAMPLE_RATE
+    _tell_corpus(checked_dialogues, seconds, request)
+    return checked_dialogues
+
+
+@pytest.fixture(scope="session")
+def user_sounds(checked_dialogues: Dialogues, speaker: Speaker) -> Mapping[str, Path]:
+    """The sound of each of the user's turns, by its id."""
+    try:
+        return spoken_turns(checked_dialogues, speaker)
+    except CorpusError as error:
+        pytest.fail(f"corpus {checked_dialogues.name}:\n{error}", pytrace=False)
+
+
+def _tell_corpus(
+    corpus: Corpus | Sentences | Dialogues, audio_seconds: float, request: pytest.FixtureRequest
+) -> None:
+    row = {
+        "name": corpus.name,
+        "content_hash": corpus.content_hash,
+        "utterances": len(corpus),
+        "audio_seconds": round(audio_seconds, 3),
+        "language": corpus.language,
+    }
+    request.node.user_properties.append((CORPUS_PROPERTY, json.dumps(row)))
+
+
+@pytest.fixture
+def fewer(corpus: Corpus, pytestconfig: pytest.Config) -> Corpus:
+    """As much of the corpus as the robustness task puts through each condition."""
+    return subset(corpus, pytestconfig.getoption("robustness_utterances"))
+
+
+@pytest.fixture
+def non_speech(corpus: Corpus) -> Corpus:
+    """Sounds without a word, and utterances of the corpus between such sounds."""
+    try:
+        return non_speech_corpus(corpus)
+    except CorpusError as error:
+        pytest.fail(f"corpus {corpus.name}:\n{error}", pytrace=False)
+
+
+@pytest.fixture
+def scoring(corpus: Corpus, pytestconfig: pytest.Config) -> str:
+    """The name of the corpus's normalizer."""
+    return _normalizer_name(corpus, pytestconfig)
+
+
+@pytest.fixture
+def text_scoring(sentences: Sentences, pytestconfig: pytest.Config) -> str:
+    """The name of the sentences' normalizer."""
+    return _normalizer_name(sentences, pytestconfig)
+
+
+def _normalizer_name(corpus: Corpus | Sentences, config: pytest.Config) -> str:
+    rules = config.stash[THRESHOLDS].corpora.get(corpus.name)
+    try:
+        return rules.normalizer if rules is not None else normalizer_of(corpus)
+    except ValueError as error:
+        pytest.fail(f"corpus {corpus.name}: {error}", pytrace=False)
+
+
+@pytest.fixture
+def dialogue_scoring(dialogues: Dialogues, pytestconfig: pytest.Config) -> str:
+    """The name of the conversations' normalizer."""
+    rules = pytestconfig.stash[THRESHOLDS].corpora.get(dialogues.name)
+    if rules is not None:
+        return rules.normalizer
+    return "whisper-english" if dialogues.language == "en" else "whisper-basic"
+
+
+@pytest.fixture
+def rated_clips(pytestconfig: pytest.Config) -> int:
+    """How many clips of a voice are rated."""
+    return int(pytestconfig.getoption("rated_clips"))
+
+
+@pytest.fixture
+def listeners(pytestconfig: pytest.Config) -> Listeners:
+    """The networks that rate voices, as named on the command line."""
+    return pytestconfig.stash[LISTENERS]

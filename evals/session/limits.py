@@ -1,0 +1,167 @@
+"""The options that say what is good enough, and who listens to what models say."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+import pytest
+
+from adapters.catalog import yaml_file
+from adapters.catalog.catalog import Model
+from adapters.catalog.yaml_file import ConfigError
+from adapters.plugin import CATALOG, MODELS
+from evals.gate import thresholds as thresholds_file
+from evals.gate.baseline import Baseline, BaselineError
+from evals.gate.baseline import find as find_baseline
+from evals.gate.thresholds import Thresholds
+from evals.judges.llm_judge import JudgeError, LlmJudge
+from evals.measures.sound.speaker_similarity import DEFAULT as ENCODER
+from evals.tasks.tts.scores import Listeners
+
+THRESHOLDS: pytest.StashKey[Thresholds] = pytest.StashKey()
+BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
+JUDGES: pytest.StashKey[list[Model]] = pytest.StashKey()
+DEFAULT_JUDGE = "faster-whisper-micro"
+LLM_JUDGE: pytest.StashKey[LlmJudge] = pytest.StashKey()
+LISTENERS: pytest.StashKey[Listeners] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("model-lab-gate", "Model Lab: what is good enough")
+    group.addoption(
+        "--gate",
+        choices=("tier", "production", "off"),
+        default="tier",
+        help="hold each model to its own tier's limits, all to production's, or none "
+        "(default: tier)",
+    )
+    group.addoption(
+        "--thresholds",
+        metavar="PATH",
+        default=str(thresholds_file.DEFAULT),
+        help="another thresholds file (default: thresholds.yaml)",
+    )
+    group.addoption(
+        "--baseline",
+        metavar="RUN|NAME",
+        help="a scorecard, a run's folder or a promoted run's name, to be no worse than",
+    )
+    group.addoption(
+        "--judge",
+        action="append",
+        metavar="NAME",
+        help="a recognizer of the catalogue that listens to what voices say; repeatable, the "
+        f"first one's WER is held to the limits (default: {DEFAULT_JUDGE})",
+    )
+    group.addoption(
+        "--llm-judge",
+        metavar="MODEL",
+        help="a language model that judges the answers of the chat task as well, by its name at "
+        "an OpenAI-compatible endpoint; the key is read from OPENAI_API_KEY (default: none)",
+    )
+    group.addoption(
+        "--llm-judge-url",
+        metavar="URL",
+        help="that endpoint, with its /v1 (default: OPENAI_BASE_URL, else OpenAI's own)",
+    )
+    group.addoption(
+        "--rated-clips",
+        type=int,
+        default=20,
+        metavar="N",
+        help="how many clips of a voice get a DNSMOS rating, at half a second each (default: 20)",
+    )
+    group.addoption(
+        "--utmos",
+        metavar="PATH",
+        help="UTMOS's network as a TorchScript file, to rate as many clips (default: "
+        "MODEL_LAB_UTMOS; without it UTMOS is not measured)",
+    )
+    group.addoption(
+        "--speaker-encoder",
+        metavar="CHECKPOINT",
+        default=ENCODER,
+        help="the speaker verification model that compares voices with recordings: a folder, or a "
+        f"name on the hub that is in its cache (default: {ENCODER})",
+    )
+    group.addoption(
+        "--robustness-utterances",
+        type=int,
+        default=40,
+        metavar="N",
+        help="how many utterances the robustness task puts through each condition (default: 40)",
+    )
+
+
+@pytest.hookimpl(trylast=True)  # after adapters.plugin, whose catalogue it needs
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        config.stash[THRESHOLDS] = thresholds_file.load(Path(config.getoption("thresholds")))
+    except ConfigError as error:
+        raise pytest.UsageError(f"--thresholds: {error}") from None
+    if config.getoption("rated_clips") < 0:
+        raise pytest.UsageError("--rated-clips: a number of clips, 0 for none")
+    config.stash[LISTENERS] = _listeners(config)
+    if config.getoption("robustness_utterances") < 2:
+        raise pytest.UsageError("--robustness-utterances: at least 2, so that there is an interval")
+    if (named := config.getoption("baseline")) is not None:
+        config.stash[BASELINE] = _baseline(named, config)
+    config.stash[JUDGES] = _judges(config)
+    _configure_llm_judge(config)
+    unknown = sorted(set(config.stash[THRESHOLDS].models) - set(config.stash[CATALOG].models))
+    if unknown:
+        file = Path(config.getoption("thresholds"))
+        line = yaml_file.line_of(file, ("models", unknown[0]))
+        close = difflib.get_close_matches(unknown[0], config.stash[CATALOG].models, n=1)
+        meant = f"did you mean {close[0]}" if close else "mistyped"
+        # A limit that a typing mistake keeps from ever being applied would let a model through.
+        raise pytest.UsageError(
+            f"--thresholds: {file}:{line}: models.{unknown[0]}: no model of "
+            f"that name in the catalogue ({meant}, or is a --catalog missing?)"
+        )
+
+
+def _listeners(config: pytest.Config) -> Listeners:
+    named = "--utmos" if config.getoption("utmos") else "MODEL_LAB_UTMOS"
+    file = config.getoption("utmos") or os.environ.get("MODEL_LAB_UTMOS")
+    if file and not Path(file).is_file():
+        raise pytest.UsageError(f"{named}: {file} is no file")
+    return Listeners(Path(file).resolve() if file else None, config.getoption("speaker_encoder"))
+
+
+def _judges(config: pytest.Config) -> list[Model]:
+    try:
+        models = config.stash[CATALOG].select(config.getoption("judge") or [DEFAULT_JUDGE])
+    except ConfigError as error:
+        raise pytest.UsageError(str(error).replace("--model", "--judge", 1)) from None
+    for model in models:
+        if "asr" not in model.tasks:
+            raise pytest.UsageError(f"--judge {model.name}: it does not recognize speech")
+    return models
+
+
+def _configure_llm_judge(config: pytest.Config) -> None:
+    model, url = config.getoption("llm_judge"), config.getoption("llm_judge_url")
+    if model is not None:
+        try:
+            config.stash[LLM_JUDGE] = LlmJudge(model, url)
+        except JudgeError as error:
+            raise pytest.UsageError(str(error)) from None
+    elif url is not None:
+        raise pytest.UsageError("--llm-judge-url: it needs --llm-judge, the model to ask there")
+
+
+def _baseline(named: str, config: pytest.Config) -> Baseline:
+    try:
+        found = Baseline(find_baseline(named))
+    except BaselineError as error:
+        raise pytest.UsageError(f"--baseline {named}: {error}") from None
+    evaluated = [model.name for model in config.stash[MODELS]]
+    if not found.models & set(evaluated):
+        raise pytest.UsageError(
+            f"--baseline {named}: it has none of the models {', '.join(evaluated)} "
+            f"(it has {', '.join(sorted(found.models)) or 'none'})"
+        )
+    return found

@@ -1,0 +1,94 @@
+"""Having a list of sentences spoken, kept and listened to: where `Spoken` lines are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from adapters.interface import Audio, Speech
+from adapters.worker.results import Timed
+from evals.judges.asr_judge import Judge
+from evals.models.loaded import LoadedModel
+from evals.models.retry import ask_each
+from evals.records.jsonl_writer import LineFile
+from evals.records.spoken import Spoken
+from evals.run.audio_files import file_name, keep, listen
+from fixtures.audio.read import SAMPLE_RATE
+from fixtures.corpora.sentences import Sentence, Sentences
+
+
+def synthesize_corpus(
+    model: LoadedModel,
+    sentences: Sentences,
+    judges: Sequence[Judge],
+    file: LineFile[Spoken],
+    run: Path,
+    *,
+    contended: bool = False,
+    advance: Callable[[], None] = lambda: None,
+) -> None:
+    """One `Spoken` per sentence, in order, appended to `file` as made; the audio is kept beside it.
+
+    Sentences that `file` has already are left. run: the run's folder, which the audio's file
+    names are relative to. A sentence that the model fails on is a line with its error.
+    """
+    folder = file.path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def missing() -> Iterator[tuple[int, Sentence]]:
+        for index, sentence in enumerate(sentences):
+            if sentence.id in file:
+                advance()
+            else:
+                yield index, sentence
+
+    for asked in ask_each(model, missing(), lambda one: model.synthesize(one[1].text)):
+        index, sentence = asked.item
+        name = folder / file_name(index + 1, sentence.id)
+        line = _line(sentence, asked.answer, judges, name, run)
+        file.append(replace(line, contended=contended, index=index, attempts=asked.attempts))
+        advance()
+
+
+def _line(
+    sentence: Sentence, answer: Timed[Speech] | str, judges: Sequence[Judge], path: Path, run: Path
+) -> Spoken:
+    about: dict[str, Any] = {
+        "category": sentence.category,
+        "lang": sentence.lang,
+        "metadata": dict(sentence.metadata),
+    }
+    if isinstance(answer, str):
+        # Who would have understood it heard nothing: all deletions.
+        nothing = {judge.name: "" for judge in judges if judge.understands(sentence)}
+        return Spoken(
+            sentence.id, sentence.text, None, None, None, None,
+            error=answer, heard=nothing, **about,
+        )  # fmt: skip
+    audio = answer.result.audio
+    keep(audio, path)
+    able = [judge for judge in judges if judge.understands(sentence)]
+    heard, unheard = listen(audio, able)
+    recorded: Mapping[str, str] = {}
+    if sentence.recording is not None:
+        recording = Audio(sentence.recording.load(), SAMPLE_RATE)
+        recorded, deaf = listen(recording, able)
+        unheard = {**deaf, **unheard}
+    return Spoken(
+        id=sentence.id,
+        text=sentence.text,
+        audio=path.relative_to(run).as_posix(),
+        audio_seconds=audio.seconds,
+        sample_rate=audio.sample_rate,
+        processing_seconds=answer.seconds,
+        waited_seconds=answer.waited_seconds,
+        first_audio_seconds=answer.first_audio_seconds,
+        heard=heard,
+        heard_recording=recorded,
+        unheard=unheard,
+        joules=answer.joules,
+        energy_method=answer.energy_method,
+        **about,
+    )
