@@ -9,20 +9,20 @@ from pathlib import Path
 
 import evals.tasks  # noqa: F401 - it registers the tasks
 from evals.tasks import outside
-from reports import (
-    calibrate_command,
-    compare_command,
-    device_command,
-    history_command,
-    html_command,
-    join_command,
-    merge_command,
-    metric_table,
-    rescore_command,
-    scorecard,
+from reports.commands import (
+    calibrate,
+    compare,
+    devices,
+    history,
+    html,
+    join,
+    merge,
+    metrics_page,
+    rescore,
 )
-from reports.as_text import by_lines
-from reports.promotion import NotPromoted, promote
+from reports.runs.promote import NotPromoted, promote
+from reports.scorecard import scorecard
+from reports.text.metric_text import by_lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,21 +55,21 @@ def command_line() -> argparse.ArgumentParser:
     schema.set_defaults(run=_schema)
     metrics = commands.add_parser("metrics", help="print a table of all metrics")
     metrics.add_argument(
-        "--write", action="store_true", help=f"write it to docs/{metric_table.FILE.name} instead"
+        "--write", action="store_true", help=f"write it to docs/{metrics_page.FILE.name} instead"
     )
     metrics.set_defaults(run=_metrics)
     promoted = commands.add_parser("promote", help="make a run the baseline of a name")
     promoted.add_argument("folder", metavar="RUN", help="a run's folder, such as runs/latest")
     promoted.add_argument("--name", default="main", help="the baseline's name (default: main)")
     promoted.set_defaults(run=_promote)
-    calibrate_command.add_command(commands)
-    rescore_command.add_command(commands)
-    html_command.add_command(commands)
-    compare_command.add_command(commands)
-    history_command.add_command(commands)
-    merge_command.add_command(commands)
-    join_command.add_command(commands)
-    device_command.add_command(commands)
+    calibrate.add_command(commands)
+    rescore.add_command(commands)
+    html.add_command(commands)
+    compare.add_command(commands)
+    history.add_command(commands)
+    merge.add_command(commands)
+    join.add_command(commands)
+    devices.add_command(commands)
     return parser
 
 
@@ -83,9 +83,9 @@ def _schema(options: argparse.Namespace) -> int:
 
 def _metrics(options: argparse.Namespace) -> int:
     if options.write:
-        metric_table.FILE.write_text(metric_table.metric_table(), encoding="utf-8")
+        metrics_page.FILE.write_text(metrics_page.metric_table(), encoding="utf-8")
     else:
-        print(metric_table.metric_table(), end="")
+        print(metrics_page.metric_table(), end="")
     return 0
 
 

@@ -36,12 +36,12 @@ from fixtures.fetch.download import without_secrets
 from fixtures.plugin import CORPORA
 from fixtures.safe_text import one_line
 from fixtures.source import known_names
-from reports import cost, licences, provenance, records, scorecard
-from reports.assemble import Findings, assemble
+from reports.build.assemble import Findings, assemble
 from reports.ci.plugin import Ci, add_options
-from reports.safe_failure import make_printable
-from reports.scorecard import CorpusRecord, ModelRecord, Run, Scorecard
-from reports.suggested_command import resume_command
+from reports.recommendation.suggested_command import resume_command
+from reports.scorecard import cost, licences, provenance, scorecard, task_record
+from reports.scorecard.scorecard import CorpusRecord, ModelRecord, Run, Scorecard
+from reports.text.safe_failure import make_printable
 
 COLLECTOR: pytest.StashKey[Collector] = pytest.StashKey()
 PRICES: pytest.StashKey[cost.Prices] = pytest.StashKey()
@@ -64,7 +64,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--prices",
         metavar="PATH",
         default=str(cost.DEFAULT),
-        help="what hardware and APIs cost (default: reports/prices.yaml, with example prices)",
+        help="what hardware and APIs cost (default: example prices, in "
+        "reports/scorecard/prices.yaml)",
     )
     group.addoption(
         "--hardware",
@@ -107,7 +108,7 @@ class Collector:
         self._clock = time.monotonic()
         self._cases: dict[str, Case] = {}
         self._findings = Findings()
-        self._seen: dict[str, records.Seen] = {}
+        self._seen: dict[str, task_record.Seen] = {}
         self._models: dict[str, dict[str, Any]] = {}
         self._corpora: dict[str, CorpusRecord] = {}
         self._evals_seen = False
@@ -166,7 +167,7 @@ class Collector:
                 self._findings.note(name, json.loads(str(value)))
 
     def _note_outcome(self, report: pytest.TestReport, case: Case) -> None:
-        seen = self._seen.setdefault(report.nodeid, records.Seen(case))
+        seen = self._seen.setdefault(report.nodeid, task_record.Seen(case))
         if report.failed:
             self._findings.failed.add(case.model)
             seen.gate_broken = seen.outcome == "passed" and report.when == "call"
@@ -187,7 +188,7 @@ class Collector:
         self._over.add(nodeid)
         self._cases[nodeid] = case
         self._findings.failed.add(case.model)
-        self._seen[nodeid] = records.Seen(case, "failed", message=message)
+        self._seen[nodeid] = task_record.Seen(case, "failed", message=message)
         self._findings.measurements += missing_measurements(
             case,
             (),
@@ -221,7 +222,7 @@ class Collector:
         self._card = Scorecard.model_validate_json(redact(card.model_dump_json()))
         folder = run_dir(config)
         try:
-            records.write(folder, self._card.models, self._seen.values())
+            task_record.write(folder, self._card.models, self._seen.values())
             self._path = scorecard.write(self._card, folder)
         except OSError as error:
             # The predictions are there: resumed, the run has its scorecard without a model's work.
@@ -265,7 +266,7 @@ class Collector:
     def _write_page(self, folder: Path) -> None:
         """The page is made from what is written already: failing at it changes no verdict."""
         try:
-            from reports.page.page import write_page  # brings a template engine
+            from reports.page.scorecard_page import write_page  # brings a template engine
 
             self._page = write_page(folder, audio=self._config.getoption("report_audio"))
         except Exception as error:
@@ -305,11 +306,11 @@ class Collector:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._card is None and not self._unrun:
             return
-        from reports import terminal  # rich is worth its import only where there is a table
+        from reports.terminal import summary  # rich is worth its import only where there is a table
 
         terminalreporter.section("Model Lab")
         if self._card is not None and self._path is not None:
-            text = terminal.render(
+            text = summary.render(
                 self._card,
                 self._config.stash[THRESHOLDS],
                 _shortest(self._path),

@@ -34,8 +34,9 @@ from evals.records.replied import Replied
 from evals.records.spoken import Spoken
 from evals.run import run_file
 from evals.run.case_store import Maker, Stored
-from reports import cost, pairing, records, scorecard
-from reports.page.lines import Lines as PageLines
+from reports.comparison import pairing
+from reports.page.errors.read_lines import Lines as PageLines
+from reports.scorecard import cost, scorecard, task_record
 from tests import toy_engine
 from tests.hostile import _VALUES as JSON_VALUES
 from tests.hostile import _YAML_VALUES as YAML_VALUES
@@ -366,7 +367,7 @@ def _read_card(path: Path) -> None:
 
 
 def _read_record(path: Path) -> None:
-    for record in records.read(path.parents[1], [MODEL]):
+    for record in task_record.read(path.parents[1], [MODEL]):
         assert record.model.name == MODEL
         for case in record.cases:
             assert (path.parent / case.corpus).resolve().parent == path.parent.resolve()

@@ -14,8 +14,8 @@ import soundfile
 
 from evals.records.measurement import Measurement
 from evals.records.predictions import Prediction
-from reports import scorecard
-from reports.scorecard import (
+from reports.scorecard import scorecard
+from reports.scorecard.scorecard import (
     Candidate,
     CorpusGrade,
     CorpusRecord,

@@ -17,8 +17,8 @@ import yaml
 
 from evals.gate import thresholds as thresholds_file
 from evals.records.measurement import ALL, WORST_SLICE
-from reports import scorecard
-from reports.rescore import rescore
+from reports.runs.rescore import rescore
+from reports.scorecard import scorecard
 from tests import toy_engine
 from tests.toy_engine import toy_corpus
 

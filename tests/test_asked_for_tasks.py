@@ -15,7 +15,7 @@ from evals.gate.thresholds import load
 from evals.records.measurement import Measurement
 from fixtures.builtin.non_speech import CLIPS, ENDS
 from fixtures.conditions import CONDITIONS
-from reports.recommendation import recommend
+from reports.recommendation.recommend import recommend
 from tests.sessions import (
     ROOT,
     TEXTS,

@@ -21,9 +21,9 @@ from evals.gate import thresholds as thresholds_file
 from evals.metrics import METRICS
 from evals.records.measurement import Bound
 from evals.records.predictions import Prediction, PredictionFile
-from reports import calibrate_command
-from reports.calibrate_command import RunError, read_report, read_run, render, snippet
-from reports.calibration import (
+from reports.commands import calibrate as calibrate_command
+from reports.commands.calibrate import read_report, render, snippet
+from reports.runs.calibration import (
     Calibrated,
     NotComparable,
     calibrate,
@@ -31,7 +31,8 @@ from reports.calibration import (
     outwards,
     propose,
 )
-from reports.scorecard import Scorecard
+from reports.runs.read_run import RunError, read_run
+from reports.scorecard.scorecard import Scorecard
 
 THRESHOLDS = thresholds_file.load()
 MODEL, CORPUS = "some-model", "some-corpus"

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from evals.records.measurement import Measurement
-from reports import charts
-from reports.charts import Difference, History, Point, Series, scales, svg
-from reports.charts.figures import change_said, said
-from reports.scorecard import (
+from reports.page import charts
+from reports.page.charts import Difference, History, Point, Series, scales, svg
+from reports.page.charts.labels import change_said, said
+from reports.scorecard.scorecard import (
     Candidate,
     ModelRecord,
     Provenance,

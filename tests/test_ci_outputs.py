@@ -19,9 +19,9 @@ from evals.gate import thresholds as thresholds_file
 from evals.gate.case import Case
 from evals.gate.paired_change import Worsened
 from evals.task import TASKS
-from reports import github, junit, markdown
-from reports.records import Seen
-from reports.scorecard import Scorecard, WorsenedUtterances
+from reports.ci import github, junit, markdown
+from reports.scorecard.scorecard import Scorecard, WorsenedUtterances
+from reports.scorecard.task_record import Seen
 from tests.page_runs import card_of, measurement
 from tests.sessions import ROOT
 

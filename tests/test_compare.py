@@ -26,11 +26,12 @@ from evals.tasks.chat.scores import success
 from evals.tasks.hallucination.scores import hallucination
 from fixtures.builtin.non_speech import SPEECH_ENDS
 from fixtures.dialogues.files import read_dialogues
-from reports import compare_command
-from reports.calibrate_command import RunError
-from reports.changes import Change, Comparison, direction
-from reports.compare_command import Report, as_json, read_report, render
-from reports.moved import columns
+from reports.commands import compare
+from reports.commands.compare import as_json, read_report
+from reports.comparison.result import Change, Comparison, Report, direction
+from reports.comparison.terminal import render
+from reports.comparison.utterance_changes import columns
+from reports.runs.read_run import RunError
 from tests.written_runs import (
     CORPUS,
     asr_run,
@@ -77,7 +78,7 @@ def change(c: Comparison, metric: str, part: str = "all", model: str = MODEL) ->
 def command(*arguments: str | Path) -> int:
     """Run the command; its exit status, as the shell sees it."""
     parser = argparse.ArgumentParser()
-    compare_command.add_command(parser.add_subparsers())
+    compare.add_command(parser.add_subparsers())
     options = parser.parse_args(["compare", *map(str, arguments)])
     status: int = options.run(options)
     return status

@@ -16,7 +16,7 @@ from evals.gate.verdict import decide
 from evals.measures.text.alignment import Aligned, align
 from evals.records.measurement import Limit
 from evals.records.predictions import Prediction, PredictionFile
-from reports.promotion import NotPromoted, promote
+from reports.runs.promote import NotPromoted, promote
 
 CASE = Case("m", "candidate", "asr", "c")
 

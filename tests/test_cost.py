@@ -11,9 +11,9 @@ from adapters.catalog.yaml_file import ConfigError
 from evals.measures.run_conditions import BUSY, CONTENDED
 from evals.measures.speed.energy import energy_use
 from evals.records.measurement import Measurement
-from reports.cost import DEFAULT, Prices, Spent, costs, load
-from reports.device_table import device_rows
-from reports.scorecard import CorpusRecord, Cost, ModelRecord, Provenance, Run, Scorecard
+from reports.scorecard.cost import DEFAULT, Prices, Spent, costs, load
+from reports.scorecard.scorecard import CorpusRecord, Cost, ModelRecord, Provenance, Run, Scorecard
+from reports.terminal.device_table import device_rows
 
 PRICES = Prices.model_validate(
     {

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from reports import scorecard
 from reports.__main__ import main
-from reports.device_table import as_markdown, device_rows
-from reports.scorecard import Scorecard
+from reports.scorecard import scorecard
+from reports.scorecard.scorecard import Scorecard
+from reports.terminal.device_table import as_markdown, device_rows
 from tests.conftest import Runs
 
 

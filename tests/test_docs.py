@@ -20,9 +20,9 @@ from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import resolve_engine
 from evals.gate import thresholds
 from evals.task import TASKS
-from reports import cost
-from reports.metric_table import FILE as METRICS_PAGE
-from reports.metric_table import metric_table
+from reports.commands.metrics_page import FILE as METRICS_PAGE
+from reports.commands.metrics_page import metric_table
+from reports.scorecard import cost
 from tests.sessions import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

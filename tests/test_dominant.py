@@ -17,11 +17,11 @@ from evals.measures.text.alignment import align
 from evals.records.predictions import Prediction
 from evals.tasks.asr.dominant import FEWEST_ERRORS, Dominant, dominant
 from evals.tasks.robustness.scores import CLEAN, drifts
-from reports import scorecard
-from reports.dominant import dominant_line
-from reports.markdown import summary
-from reports.page.page import render
-from reports.scorecard import DominantUtterance
+from reports.ci.markdown import summary
+from reports.page.scorecard_page import render
+from reports.scorecard import scorecard
+from reports.scorecard.scorecard import DominantUtterance
+from reports.text.dominant import dominant_line
 from tests.sessions import ROOT, SELECT, as_written, card_of, check_rescored, run_toys, write_toys
 from tests.toy_engine import LOOP_WORDS, LOOPS, toy_corpus
 

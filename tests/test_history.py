@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from evals.records.measurement import Measurement
-from reports import history_command
-from reports.calibrate_command import RunError
-from reports.history import History, Point, read_history
-from reports.history_command import as_json, render
+from reports.commands import history
+from reports.commands.history import as_json, render
+from reports.runs.history import History, Point, read_history
+from reports.runs.read_run import RunError
 from tests.written_runs import CORPUS, Row, document, model_record, row, write_run
 
 MODEL = "some-model"
@@ -45,7 +45,7 @@ def only_series(found: History) -> list[Point]:
 def command(root: Path, *arguments: str | Path) -> int:
     """Run the command; its exit status, as the shell sees it."""
     parser = argparse.ArgumentParser()
-    history_command.add_command(parser.add_subparsers())
+    history.add_command(parser.add_subparsers())
     folders = [f"--runs-dir={root / 'runs'}", f"--baselines-dir={root / 'baselines'}"]
     options = parser.parse_args(["history", *folders, *map(str, arguments)])
     status: int = options.run(options)

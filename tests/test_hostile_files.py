@@ -30,9 +30,9 @@ from evals.records.jsonl_reader import LineError, Lines
 from evals.records.jsonl_writer import LineFile
 from evals.records.predictions import Prediction
 from reports.__main__ import main
-from reports.merge import NotMerged, merge
-from reports.page.page import write_page
-from reports.promotion import promote
+from reports.page.scorecard_page import write_page
+from reports.runs.merge_shards import NotMerged, merge
+from reports.runs.promote import promote
 from tests.hostile import ACCEPTED
 from tests.hostile_files import CORPUS, MODEL, READERS, damaged_runs, folder_of_files
 from tests.page_reader import Page

@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from evals.gate.thresholds import DEFAULT, load
-from reports import scorecard
 from reports.__main__ import main
-from reports.recommendation import recommend
-from reports.scorecard import Scorecard
+from reports.recommendation.recommend import recommend
+from reports.scorecard import scorecard
+from reports.scorecard.scorecard import Scorecard
 from tests.sessions import (
     TEXTS,
     as_written,
@@ -83,7 +83,7 @@ def test_what_has_not_run_is_said_first(sessions_of: Sessions) -> None:
     assert "Page: could not" not in sessions_of.said, sessions_of.said
     page = (sessions_of.asr / "scorecard.html").read_text(encoding="utf-8")
     assert f"{lead}; " in page
-    from reports import markdown
+    from reports.ci import markdown
 
     summary = markdown.summary(card_in(sessions_of.asr), load())
     assert f"**{FRAGILE}**: {lead}; " in summary

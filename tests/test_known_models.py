@@ -20,7 +20,7 @@ import yaml
 from evals.gate.thresholds import Thresholds, load
 from evals.metrics import METRICS
 from evals.records.measurement import Measurement
-from reports.recommendation import recommend
+from reports.recommendation.recommend import recommend
 from tests.sessions import (
     ROOT,
     broken_limits,

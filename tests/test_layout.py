@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from adapters.catalog.engine import known_engines
-from reports import scorecard
+from reports.scorecard import scorecard
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("adapters", "fixtures", "evals", "reports")

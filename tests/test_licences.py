@@ -8,7 +8,7 @@ import pytest
 
 from adapters.catalog.catalog import Catalog
 from evals.gate.thresholds import Restriction
-from reports.licences import MEANING, flags, refusal, restrictions
+from reports.scorecard.licences import MEANING, flags, refusal, restrictions
 
 
 @pytest.mark.parametrize(

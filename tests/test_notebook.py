@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reports import scorecard
+from reports.scorecard import scorecard
 from tests.sessions import ROOT
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reports.changes import Change, Direction
-from reports.compare_command import read_report, render
-from reports.moved import Of
-from reports.overlap import explanations
+from reports.commands.compare import read_report
+from reports.comparison.overlap import explanations
+from reports.comparison.result import Change, Direction
+from reports.comparison.terminal import render
+from reports.comparison.utterance_changes import Of
 from tests.test_compare import MODEL, SAID, THRESHOLDS, heard, wrong
 from tests.written_runs import asr_run
 
@@ -63,7 +64,7 @@ def test_only_what_seems_to_disagree(
 
 def test_said_in_the_terminal_and_on_the_page(tmp_path: Path) -> None:
     """Half of the utterances are hopeless either way; a third of the others lose a word."""
-    from reports.page.compare import page
+    from reports.page.compare_page import page
 
     before = [wrong(8) if i % 2 else SAID for i in range(120)]
     after = [wrong(1) if i % 6 == 0 else text for i, text in enumerate(before)]

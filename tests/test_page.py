@@ -30,15 +30,14 @@ from evals.records.replied import Replied
 from evals.records.spoken import Spoken
 from evals.task import TASKS
 from fixtures.dialogues.files import builtin_dialogues
-from reports import html_command, scorecard
-from reports.page import errors as page_errors
-from reports.page import page as pages
-from reports.page.figures import FORMATS, Shown, format_of, pointer
-from reports.page.page import embedded, render, write_page
-from reports.page.plain import plain
-from reports.page.sampling import Sample, shares
-from reports.page.view import view_of
-from reports.scorecard import (
+from reports.commands import html as html_command
+from reports.page import scorecard_page as pages
+from reports.page.errors import errors as page_errors
+from reports.page.errors.sampling import Sample, shares
+from reports.page.scorecard_page import embedded, render, write_page
+from reports.page.view.builder import view_of
+from reports.scorecard import scorecard
+from reports.scorecard.scorecard import (
     Cost,
     DominantUtterance,
     HeardThere,
@@ -47,6 +46,8 @@ from reports.scorecard import (
     WordErrors,
     WorsenedUtterances,
 )
+from reports.text.formats import FORMATS, Shown, format_of, pointer
+from reports.text.safe_html import plain
 from tests.page_reader import Page, resolve
 from tests.page_runs import (
     CATEGORIES,
@@ -677,7 +678,7 @@ def test_conversations_show_the_turns_that_failed(tmp_path: Path) -> None:
 
 
 def test_dialogues_are_those_that_the_run_kept(tmp_path: Path) -> None:
-    from reports.page.expected import dialogues_of
+    from reports.page.errors.expected import dialogues_of
 
     dialogues = builtin_dialogues("assistant")
     card = card_of(

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evals.measures.text.confusions import Confusion
-from reports import scorecard
 from reports.__main__ import main
-from reports.page import page as pages
-from reports.page.page import write_page
-from reports.scorecard import WordErrors
+from reports.page import scorecard_page as pages
+from reports.page.scorecard_page import write_page
+from reports.scorecard import scorecard
+from reports.scorecard.scorecard import WordErrors
 from tests.page_runs import card_of, measurement, predictions, write_lines, write_run, write_tones
 
 if TYPE_CHECKING:

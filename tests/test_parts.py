@@ -19,7 +19,7 @@ from evals.gate.baseline import Baseline, BaselineError
 from evals.measures.run_conditions import CONTENDED, RESUMED, touched
 from evals.run import shards as parts
 from evals.run.shards import Part, merged_facts
-from reports.history import read_history
+from reports.runs.history import read_history
 from tests.sessions import ROOT, TEXTS, card_of, check_rescored, run_toys, write_toys
 from tests.test_resume import killed_after, lines_of, started, the_run, wait_for
 from tests.toy_engine import toy_corpus

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reports.promotion import promote
+from reports.runs.promote import promote
 from tests.sessions import ROOT, SELECT, broken_limits, card_of, row_of, run_toys, write_toys
 from tests.toy_engine import toy_corpus
 

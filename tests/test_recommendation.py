@@ -16,12 +16,12 @@ from evals.gate.thresholds import DEFAULT, LimitSpec, Thresholds, load
 from evals.measures.run_conditions import BUSY, CONTENDED
 from evals.metrics import METRICS
 from evals.records.measurement import Limit, Measurement
-from reports.contest import TIE, Contest, Standing, best, contest, headroom
-from reports.decision import decision_lines
-from reports.licences import refusal
-from reports.recommendation import recommend, recommend_all
-from reports.reversal import _edges, brink, limit_flips, weight_flips
-from reports.scorecard import Cost, ModelRecord, Recommendation, Scorecard
+from reports.recommendation.eligibility import TIE, Contest, Standing, best, contest, headroom
+from reports.recommendation.recommend import recommend, recommend_all
+from reports.recommendation.what_if import _edges, brink, limit_flips, weight_flips
+from reports.scorecard.licences import refusal
+from reports.scorecard.scorecard import Cost, ModelRecord, Recommendation, Scorecard
+from reports.terminal.decision import decision_lines
 
 USE = "general"
 SHIPPED = load()

@@ -13,10 +13,10 @@ from evals.gate import thresholds as thresholds_file
 from evals.gate.baseline import Baseline
 from evals.records.jsonl_reader import SEAL
 from evals.records.jsonl_writer import sealed
-from reports import records, scorecard
 from reports.__main__ import main
-from reports.rescore import NotRescored, rescore
-from reports.scorecard import Scorecard
+from reports.runs.rescore import NotRescored, rescore
+from reports.scorecard import scorecard, task_record
+from reports.scorecard.scorecard import Scorecard
 from tests.conftest import Runs
 from tests.sessions import TEXTS, WORDS, Finished, check_rescored
 
@@ -166,7 +166,7 @@ def test_what_is_damaged_is_named(
 
 def change_record(run: Path, **parts: object) -> None:
     """Other parts in the record of the rival's one test of recognition."""
-    (found,) = [r for r in records.read(run, ["rival"]) if r.task == "asr"]
+    (found,) = [r for r in task_record.read(run, ["rival"]) if r.task == "asr"]
     (case,) = found.cases
     changed = found.model_copy(update={"cases": [case.model_copy(update=parts)]})
     (run / "rival/asr.json").write_text(changed.model_dump_json(), encoding="utf-8")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from evals.gate.baseline import Baseline
-from reports import scorecard
 from reports.__main__ import main
-from reports.promotion import promote
+from reports.runs.promote import promote
+from reports.scorecard import scorecard
 from tests.conftest import Runs
 from tests.sessions import Finished, as_written, check_rescored
 from tests.written_runs import as_version_1, document, row, write_run

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evals.records.measurement import Measurement
-from reports.scorecard import Flip
-from reports.sensitivity import flips
+from reports.scorecard.normalizer_flips import flips
+from reports.scorecard.scorecard import Flip
 
 
 def _row(

@@ -19,7 +19,7 @@ from evals.session import limits as limits_plugin
 from evals.session import run as runs_plugin
 from fixtures import plugin as fixtures_plugin
 from reports import plugin as reports_plugin
-from reports.suggested_command import SuggestedCommand, plain_command
+from reports.recommendation.suggested_command import SuggestedCommand, plain_command
 
 #: pytest's own options that a run keeps, or that a command needs outside of the project.
 OF_PYTEST = {"markexpr", "keyword", "inifilename", "rootdir", "file_or_dir"}

@@ -27,10 +27,10 @@ from evals.records.measurement import Figure, Limit, Measurement, from_property
 from evals.records.predictions import Prediction, PredictionFile, read_predictions
 from evals.tasks.asr.scores import latency, speed
 from fixtures.corpora.corpus import Corpus, Utterance
-from reports import terminal
-from reports.grading import grade_models
-from reports.recommendation import recommend
-from reports.scorecard import Recommendation, Run, Scorecard
+from reports.recommendation.recommend import recommend
+from reports.scorecard.grades import grade_models
+from reports.scorecard.scorecard import Recommendation, Run, Scorecard
+from reports.terminal import summary
 from tests import slow_start_engine
 
 ENGINE = EngineRef("slow_start_engine", slow_start_engine.__file__)
@@ -247,7 +247,7 @@ def test_table_marks_what_was_busy(busy: bool) -> None:
         grades=grade_models(rows, ["m"], THRESHOLDS, "tier", frozenset()),
         recommendation=recommend(rows, ["m"], frozenset(), THRESHOLDS, "general"),
     )
-    text = terminal.render(card, THRESHOLDS, Path("x"), width=200, color=False)
+    text = summary.render(card, THRESHOLDS, Path("x"), width=200, color=False)
     assert ("0.100 A ~" in text) is busy
     assert ("~: the machine was busy" in text) is busy
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reports import scorecard
+from reports.scorecard import scorecard
 from tests.sessions import (
     TEXTS,
     card_of,

@@ -14,12 +14,12 @@ from evals.gate import thresholds
 from evals.records.measurement import Measurement
 from evals.records.predictions import Prediction
 from evals.tasks.asr.scores import accuracy
-from reports import scorecard
-from reports.independence import checkpoints
-from reports.markdown import summary
-from reports.page.page import render
-from reports.scorecard import ModelRecord, SuspiciousReferences
-from reports.suspicious_references import MOST, suspicious_references
+from reports.build.suspicious_references import MOST, suspicious_references
+from reports.ci.markdown import summary
+from reports.page.scorecard_page import render
+from reports.scorecard import scorecard
+from reports.scorecard.independence import checkpoints
+from reports.scorecard.scorecard import ModelRecord, SuspiciousReferences
 from tests.sessions import ROOT, SELECT, card_of, check_rescored, run_toys, write_toys
 from tests.toy_engine import toy_corpus
 from tests.written_runs import CORPUS, model_record, row, write_lines

@@ -26,7 +26,7 @@ PRODUCTION: Final = "production"
 Gate = Literal["tier", "production", "off"]
 Policy = Literal["fail", "pass"]
 TierName = Literal["baseline", "candidate", "production"]
-#: What licences demand; reports/licences.py says which licence demands what.
+#: What licences demand; reports/scorecard/licences.py says which licence demands what.
 Restriction = Literal[
     "non-commercial",
     "research-only",

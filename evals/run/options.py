@@ -20,7 +20,7 @@ from evals.measures.sound.speaker_similarity import DEFAULT as ENCODER
 OnResume: TypeAlias = Literal["fixed", "free", "session"]
 Kind: TypeAlias = Literal["text", "whole", "number", "flag"]
 
-_PRICES = Path(__file__).parents[2] / "reports" / "prices.yaml"
+_PRICES = Path(__file__).parents[2] / "reports" / "scorecard" / "prices.yaml"
 _SPOKEN = frozenset({"tts", "chat"})
 
 

@@ -10,9 +10,9 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from evals.session.limits import THRESHOLDS
-from reports import junit
-from reports.records import Seen
-from reports.scorecard import Scorecard
+from reports.ci import junit
+from reports.scorecard.scorecard import Scorecard
+from reports.scorecard.task_record import Seen
 
 #: GitHub Actions: a file of each step; what is appended is shown on the run's page.
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -68,11 +68,11 @@ class Ci:
                 xml.add_global_property(name, value)
         thresholds = self._config.stash[THRESHOLDS]
         if self._config.getoption("github"):
-            from reports import github
+            from reports.ci import github
 
             self._lines = github.annotations(card, thresholds, tests)
         if os.environ.get(SUMMARY):
-            from reports import markdown
+            from reports.ci import markdown
 
             room = self._room(markdown.LIMIT)
             self._append(markdown.summary(card, thresholds, tests, limit=room))
@@ -87,11 +87,11 @@ class Ci:
 
     def _publish_nothing(self, unrun: Sequence[str]) -> None:
         if unrun and self._config.getoption("github"):
-            from reports import github
+            from reports.ci import github
 
             self._lines = [github.command("error", "Model Lab", line) for line in unrun]
         if unrun and os.environ.get(SUMMARY):
-            from reports import markdown
+            from reports.ci import markdown
 
             self._append(markdown.nothing_ran(unrun))
 

@@ -45,7 +45,7 @@ def main() -> None:
     corpora = {f"corpus-{i}": each + (i < more) for i in range(CORPORA)}
     run = write_run(folder, models=MODELS, corpora=corpora, slices=40)
 
-    from reports.page.page import write_page
+    from reports.page.scorecard_page import write_page
 
     start = time.perf_counter()
     page = write_page(run)

@@ -1,0 +1,178 @@
+"""`python -m reports rescore RUN`: grades and verdicts anew, without running a model."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from adapters.catalog.yaml_file import ConfigError
+from evals.gate import thresholds as thresholds_file
+from evals.gate.baseline import Baseline, BaselineError, find
+from evals.measures import metric_text
+from evals.records.measurement import Measurement
+from reports.runs.rescore import NotRescored, rescore
+from reports.scorecard import cost, scorecard
+from reports.scorecard.scorecard import Cost, Scorecard
+from reports.text.metric_text import by_lines
+
+
+def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `rescore` to the commands of `python -m reports`."""
+    command = subparsers.add_parser(
+        "rescore",
+        help="score a run's predictions again, after thresholds or metrics changed",
+        description="Writes the run's scorecard.json anew and keeps the former one beside it, as "
+        "scorecard.1.json and so on; a page of the run is made anew too. Exit status: 0 where "
+        "every limit is kept, 1 where one is broken, the run was interrupted or cannot be scored, "
+        "2 for wrong arguments.",
+    )
+    command.add_argument("folder", metavar="RUN", help="a run's folder, such as runs/latest")
+    command.add_argument(
+        "--thresholds",
+        metavar="PATH",
+        default=str(thresholds_file.DEFAULT),
+        help="the limits to hold it to (default: thresholds.yaml)",
+    )
+    command.add_argument(
+        "--gate",
+        choices=("tier", "production", "off"),
+        help="as for pytest (default: as the run was)",
+    )
+    command.add_argument(
+        "--baseline",
+        metavar="RUN|NAME",
+        help="what to be no worse than (default: what the run was compared with)",
+    )
+    command.add_argument(
+        "--prices",
+        metavar="PATH",
+        default=str(cost.DEFAULT),
+        help="what hardware and APIs cost (default: reports/scorecard/prices.yaml)",
+    )
+    command.add_argument(
+        "--hardware", metavar="NAME", help="the row of the prices (default: as the run was)"
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="say what would change and write nothing"
+    )
+    command.set_defaults(run=_rescore)
+
+
+def _rescore(options: argparse.Namespace) -> int:
+    run = Path(options.folder)
+    try:
+        limits = Path(options.thresholds)
+        thresholds = thresholds_file.load(limits)
+        before = scorecard.read(run / scorecard.FILE_NAME)
+        named = options.baseline or before.baseline
+        baseline = Baseline(find(named)) if named else None
+        if before.baseline and not options.baseline and Path(before.baseline).parent.is_symlink():
+            raise BaselineError(
+                f"{before.baseline}: what that was for the run, such as the latest one, may be "
+                "another run by now: name the one to be no worse than"
+            )
+        prices = cost.load(Path(options.prices))
+        prices.check(options.hardware)
+        card, broken = rescore(
+            run,
+            thresholds,
+            limits,
+            gate=options.gate,
+            baseline=baseline,
+            prices=prices,
+            hardware=options.hardware,
+        )
+    except BaselineError as error:
+        print(by_lines(f"--baseline: {error}"), file=sys.stderr)
+        return 1
+    except (NotRescored, ConfigError, ValueError, OSError) as error:
+        print(by_lines(str(error)), file=sys.stderr)
+        return 1
+    held_by = before.rescored or before.provenance
+    if card.rescored is not None and card.rescored.thresholds_sha256 != held_by.thresholds_sha256:
+        print(f"limits: {limits}, which are not those that the run was held to")
+    for line in _changes(before, card):
+        print(by_lines(line))
+    for text in broken:
+        print(by_lines(text))
+    if not options.dry_run:
+        path = run / scorecard.FILE_NAME
+        shutil.copy2(path, _free(run))  # so that there is one at any time
+        print(f"{scorecard.write(card, run)}: written anew")
+        _write_page(run, audio="--report-audio" in card.provenance.command_line)
+    for problem in card.run.problems:
+        print(by_lines(problem))
+    if not card.run.complete:
+        print(f"the run was interrupted (exit status {card.run.exit_status}), so it is no pass")
+    return 1 if card.run.exit_status else 0
+
+
+def _write_page(run: Path, *, audio: bool) -> None:
+    """Make the run's page anew, where it has one: it would go on showing the former verdicts."""
+    from reports.page.errors.audio_clips import near
+    from reports.page.scorecard_page import FILE_NAME, write_page  # brings a template engine
+
+    if (run / FILE_NAME).exists():
+        try:
+            print(f"{write_page(run, audio=audio, audio_roots=near())}: written anew")
+        except Exception as error:  # as in a session, failing at it changes no verdict
+            said = f"{type(error).__name__}: {error}"
+            said = f"{run / FILE_NAME}: shows the former figures still ({said})"
+            print(by_lines(said), file=sys.stderr)
+
+
+def _free(run: Path) -> Path:
+    """A name for the former scorecard that nothing has."""
+    number = 1
+    while (path := run / f"scorecard.{number}.json").exists():
+        number += 1
+    return path
+
+
+def _changes(before: Scorecard, after: Scorecard) -> list[str]:
+    """A line for each figure, verdict and grade that is another one now."""
+
+    def by_key(card: Scorecard) -> dict[tuple[str, ...], Measurement]:
+        return {
+            (m.model, m.task, m.corpus, m.metric, m.slice, m.normalizer or ""): m
+            for m in card.measurements
+        }
+
+    old, new = by_key(before), by_key(after)
+    lines = []
+    for key in [*old, *(key for key in new if key not in old)]:
+        was, now = old.get(key), new.get(key)
+        if was is None or now is None or (was.value, was.verdict) != (now.value, now.verdict):
+            name = (now or was or new[key]).key
+            lines.append(f"{key[0]} {key[1]} {key[2]} {name}: {_said(was)} -> {_said(now)}")
+    grades = {grade.model: grade for grade in before.grades}
+    for grade in after.grades:
+        former = grades.get(grade.model)
+        if former is None or (former.grade, former.gate) != (grade.grade, grade.gate):
+            was_said = f"{former.grade or '-'} ({former.gate})" if former else "none"
+            lines.append(f"{grade.model} grade: {was_said} -> {grade.grade or '-'} ({grade.gate})")
+    spent = {(c.model, c.task, c.corpus): c for c in before.costs}
+    for now_spent in after.costs:
+        past = spent.get((now_spent.model, now_spent.task, now_spent.corpus))
+        if past is None or _price(past) != _price(now_spent):
+            was_spent = _price(past) if past else "none"
+            where = f"{now_spent.model} {now_spent.task} {now_spent.corpus} cost per audio hour"
+            lines.append(f"{where}: {was_spent} -> {_price(now_spent)}")
+    if before.recommendation.model != after.recommendation.model:
+        was_best, best = before.recommendation.model, after.recommendation.model
+        lines.append(f"recommended: {was_best or 'none'} -> {best or 'none'}")
+    return lines or ["no figure, verdict or grade has changed"]
+
+
+def _price(cost: Cost) -> str:
+    value = "none" if cost.per_audio_hour is None else f"{cost.per_audio_hour:.4g} {cost.currency}"
+    return f"{value} ({cost.hardware}, {cost.source})"
+
+
+def _said(m: Measurement | None) -> str:
+    if m is None:
+        return "none"
+    value = "no value" if m.value is None else metric_text.value(m.metric, m.value)
+    return f"{value} ({m.verdict.replace('_', ' ')})"

@@ -1,0 +1,483 @@
+"""One model, task and corpus in two runs: what can be compared utterance by utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from evals.gate.paired_change import NotComparable, changes
+from evals.gate.thresholds import Thresholds
+from evals.gate.verdict import decide
+from evals.measures.statistics.further_evidence import further_evidence
+from evals.measures.statistics.paired_interval import Floats, difference_interval
+from evals.measures.statistics.rates import difference
+from evals.measures.text.alignment import Aligned, align
+from evals.measures.text.normalizers import NORMALIZERS
+from evals.metrics import metric_of
+from evals.records.atomic_json import as_folder
+from evals.records.measurement import Figure, Limit, Measurement, Verdict
+from evals.records.predictions import Prediction
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
+from evals.task import TASKS
+from evals.tasks.chat.expectations import Outcome, succeeded
+from evals.tasks.chat.scores import outcomes
+from fixtures.dialogues.dialogues import Dialogues
+from reports.comparison.pairing import BrokenRun, Line, Paired, named, pair, read
+from reports.comparison.result import Change, Comparison, Pairing, direction
+from reports.comparison.utterance_changes import TURNS, Moved, Of, moved, turned
+from reports.scorecard.scorecard import Scorecard
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A run on one side of the comparison."""
+
+    name: str
+    folder: Path
+    card: Scorecard
+
+    def rows(self, model: str, task: str, corpus: str) -> list[Measurement]:
+        return [
+            m
+            for m in self.card.measurements
+            if (m.model, m.task, m.corpus) == (model, task, corpus)
+        ]
+
+    def own_interval(self, model: str, of: Of, metric: str) -> tuple[float, float] | None:
+        """The interval that the run gives a figure, over all its utterances."""
+        rows = self.rows(model, of.task, of.corpus)
+        return next((m.ci for m in rows if (m.metric, m.slice) == (metric, of.slice)), None)
+
+    def cells(self, model: str) -> list[tuple[str, str]]:
+        return list(
+            dict.fromkeys((m.task, m.corpus) for m in self.card.measurements if m.model == model)
+        )
+
+    def content_hash(self, corpus: str) -> str | None:
+        known = {c.name: c.content_hash for c in self.card.provenance.corpora}
+        return known.get(corpus)
+
+    def path(self, model: str, task: str, corpus: str, part: str | None = None) -> Path:
+        """Raises BrokenRun for a name that leads elsewhere."""
+        try:
+            folder = self.folder / as_folder(model) / as_folder(task)
+            as_folder(corpus)
+        except ValueError as error:
+            raise BrokenRun(f"{self.folder}: {error}") from None
+        return folder / corpus / f"{part}.jsonl" if part else folder / f"{corpus}.jsonl"
+
+
+@dataclass
+class Cell:
+    """One model, task and corpus that both runs have predictions of."""
+
+    of: Of
+    before: Side
+    after: Side
+    thresholds: Thresholds
+    found: Comparison
+    content_hash: str | None
+    dialogues: Mapping[str, Dialogues]
+
+    def normalizer(self) -> str:
+        """The one that both were scored with. Raises NotComparable for two."""
+        names = []
+        for side, model in ((self.before, self.of.before), (self.after, self.of.after)):
+            rows = side.rows(model, self.of.task, self.of.corpus)
+            own = [m.normalizer for m in rows if is_compared(m.metric) and m.normalizer]
+            if not own:
+                raise NotComparable(f"{side.name} has no scored text of {model}")
+            names.append(own[0])
+        old, new = names
+        if old != new:
+            raise NotComparable(
+                f"it was scored with the normalizer {old} in {self.before.name}, with {new} in "
+                f"{self.after.name}"
+            )
+        if new not in NORMALIZERS:
+            raise NotComparable(f"no normalizer is called {new!r}")
+        return new
+
+    def lines(self, kind: type[Line], part: str | None = None) -> tuple[list[Line], list[Line]]:
+        """The lines of both runs. Raises BrokenRun naming the file, and the line."""
+        of = self.of
+        return (
+            read(self.before.path(of.before, of.task, of.corpus, part), kind),
+            read(self.after.path(of.after, of.task, of.corpus, part), kind),
+        )
+
+    def add(
+        self,
+        of: Of,
+        metric: str,
+        rates: tuple[float | None, float | None],
+        figure: Figure,
+        *,
+        normalizer: str | None,
+        held: bool = True,
+    ) -> None:
+        """Record a change. held: whether a margin counts, if there is one."""
+        limit = self.thresholds.margins(of.task).get(f"{metric}_change") if held else None
+        verdict = decide(figure, [limit])[0] if limit is not None else None
+        self.found.paired.append(
+            Change(
+                of=of,
+                metric=metric,
+                before=rates[0],
+                after=rates[1],
+                change=figure.value,
+                ci=figure.ci,
+                n=figure.n,
+                normalizer=normalizer,
+                direction=direction(metric, figure),
+                margin=abs(limit.value) if limit is not None else None,
+                verdict=verdict,
+                reason=figure.reason,
+                further_utterances=_further(figure, limit, verdict),
+                before_ci=self.before.own_interval(of.before, of, metric),
+                after_ci=self.after.own_interval(of.after, of, metric),
+            )
+        )
+
+    def add_ratio(
+        self,
+        metric: str,
+        tops: Sequence[Floats],
+        bottom: Floats,
+        normalizer: str | None,
+        clusters: Sequence[Hashable] | None = None,
+    ) -> None:
+        """Record the change of a ratio of sums. tops: before and after; bottom: of both.
+
+        clusters: whose utterance each is, where they hang together.
+        """
+        total = float(bottom.sum())
+        if total <= 0:
+            figure = Figure(None, len(bottom), reason="there is no audio to compare by")
+            self.add(self.of, metric, (None, None), figure, normalizer=normalizer)
+            return
+        change = tops[1] - tops[0]
+        ci = difference_interval(change, bottom, clusters, least=1.0)
+        figure = Figure(float(change.sum()) / total, len(bottom), ci, identical=not np.any(change))
+        rates = (float(tops[0].sum()) / total, float(tops[1].sum()) / total)
+        self.add(self.of, metric, rates, figure, normalizer=normalizer)
+
+    def add_texts(
+        self,
+        of: Of,
+        before: Aligned,
+        after: Aligned,
+        metrics: Sequence[str],
+        *,
+        held: bool = True,
+        listed: bool = True,
+    ) -> None:
+        """Record the changes of texts that were heard, and the utterances that moved."""
+        figures = changes(before, after)
+        old, new = _rates(before), _rates(after)
+        for metric in metrics:
+            self.add(
+                of,
+                metric,
+                (old[metric], new[metric]),
+                figures[f"{metric}_change"],
+                normalizer=None if metric == "success_rate" else after.normalizer,
+                held=held,
+            )
+        if listed:
+            self.found.worse += moved(of, before, after)
+            self.found.better += [turned(m) for m in moved(of, after, before)]
+
+    def note_pairing(self, of: Of, paired: Paired[Line]) -> None:
+        """Say how many pairs there are, and what is missing. Raises NotComparable for none."""
+        if not paired.before:
+            raise NotComparable("no utterance is in both runs")
+        self.found.pairings.append(
+            Pairing(of, len(paired.before), paired.only_before, paired.only_after)
+        )
+
+
+def _further(figure: Figure, limit: Limit | None, verdict: Verdict | None) -> int | None:
+    if limit is None or verdict != "inconclusive":
+        return None
+    return further_evidence(figure, limit).utterances
+
+
+def _files(cell: Cell, part: str | None = None) -> tuple[str, str]:
+    of = cell.of
+    return (
+        str(cell.before.path(of.before, of.task, of.corpus, part)),
+        str(cell.after.path(of.after, of.task, of.corpus, part)),
+    )
+
+
+# One function a kind of lines: it records what can be paired and returns the metrics that it did.
+
+
+def _recognition(cell: Cell) -> frozenset[str]:
+    metrics = TASKS[cell.of.task].compared
+    normalizer = cell.normalizer()
+    before, after = cell.lines(Prediction)
+    paired = pair(before, after, lambda p: p.reference, lambda p: p.id, _files(cell))
+    cell.note_pairing(cell.of, paired)
+    cell.add_texts(
+        cell.of, align(paired.before, normalizer), align(paired.after, normalizer), metrics
+    )
+    return frozenset(metrics)
+
+
+def _robustness(cell: Cell) -> frozenset[str]:
+    normalizer = cell.normalizer()
+    of = cell.of
+    parts = [
+        {path.stem for path in side.path(model, of.task, of.corpus).with_suffix("").glob("*.jsonl")}
+        for side, model in ((cell.before, of.before), (cell.after, of.after))
+    ]
+    if not parts[0] & parts[1]:
+        folder = cell.after.path(of.after, of.task, of.corpus).with_suffix("")
+        raise BrokenRun(f"{folder}: no condition has predictions in both runs")
+    if other := parts[0] ^ parts[1]:
+        cell.found.only.append(f"one run alone has {of} under: {named(sorted(other))}")
+    for part in sorted(parts[0] & parts[1]):
+        before, after = cell.lines(Prediction, part)
+        paired = pair(before, after, lambda p: p.reference, lambda p: p.id, _files(cell, part))
+        here = replace(of, slice=part)
+        cell.note_pairing(here, paired)
+        cell.add_texts(
+            here, align(paired.before, normalizer), align(paired.after, normalizer), ("wer",)
+        )
+    return frozenset({"wer"})
+
+
+def _rates_of(cell: Cell) -> frozenset[str]:
+    """What a task itself makes rates of, utterance by utterance."""
+    task = TASKS[cell.of.task]
+    assert task.pair is not None
+    normalizer = cell.normalizer()
+    before, after = cell.lines(Prediction)
+    paired = pair(before, after, lambda p: p.reference, lambda p: p.id, _files(cell))
+    cell.note_pairing(cell.of, paired)
+    first, second = (align(side, normalizer) for side in (paired.before, paired.after))
+    cell.add_texts(cell.of, first, second, ())
+    old, new = (task.pair(side, normalizer) for side in (paired.before, paired.after))
+    counts = np.any([new[metric].denominators > 0 for metric in task.compared], axis=0)
+    n = int(counts.sum())
+    if not n:
+        return frozenset()
+    unanswered = {
+        line.id
+        for side in (paired.before, paired.after)
+        for line, counted in zip(side, counts, strict=True)
+        if counted and line.error
+    }
+    for metric in task.compared:
+        if unanswered:
+            # What was not answered would look like what stayed silent.
+            reason = f"{len(unanswered)} of {n} were not answered in one of the runs"
+            missing = Figure(None, n, reason=reason)
+            cell.add(cell.of, metric, (None, None), missing, normalizer=normalizer)
+            continue
+        clusters = new[metric].clusters
+        if clusters is not None:
+            clusters = [c for c, counted in zip(clusters, counts, strict=True) if counted]
+        tops = [side[metric].numerators[counts] for side in (old, new)]
+        cell.add_ratio(metric, tops, new[metric].denominators[counts], normalizer, clusters)
+    return frozenset(task.compared)
+
+
+def _speaking(cell: Cell) -> frozenset[str]:
+    normalizer = cell.normalizer()
+    before, after = cell.lines(Spoken)
+    paired = pair(before, after, lambda s: s.text, lambda s: s.id, _files(cell))
+    cell.note_pairing(cell.of, paired)
+    # To refuse a sentence without a word is right, as in tts_scores.answers.
+    told = [
+        (old, new)
+        for old, new in zip(paired.before, paired.after, strict=True)
+        if any(c.isalnum() for c in new.text)
+    ]
+    answered = [
+        np.array([float(x.error is None) for x in side]) for side in zip(*told, strict=True)
+    ]
+    if answered:
+        _add_shares(cell, cell.of, "success_rate", answered[0], answered[1], None)
+    # In the order that they were asked for: limits hold for the first.
+    judges = [
+        name
+        for name in dict.fromkeys(n for s in paired.after for n in [*s.heard, *s.unheard])
+        if any(name in s.heard or name in s.unheard for s in paired.before)
+    ]
+    alone = {n for s in (*paired.before, *paired.after) for n in s.heard} - set(judges)
+    cell.found.only += [f"one run alone has {cell.of} judged by {name}" for name in sorted(alone)]
+    for number, judge in enumerate(judges):
+        here = replace(cell.of, slice=f"judge={judge}")
+        both = [
+            (old, new)
+            for old, new in zip(paired.before, paired.after, strict=True)
+            if all(judge in line.heard or judge in line.unheard for line in (old, new))
+        ]
+        # As in tts_scores.intelligibility, what the judge failed on counts as all deletions.
+        sides = [[*side] for side in zip(*both, strict=True)]
+        deaf = [[line for line in side if judge not in line.heard] for side in sides]
+        if failed := [line for side in deaf for line in side]:
+            reason = f"{judge} failed on {len(failed)} sentences: {failed[0].unheard[judge]}"
+            if any(len(some) == len(side) for some, side in zip(deaf, sides, strict=True)):
+                for metric in ("wer", "cer"):
+                    cell.add(
+                        here, metric, (None, None), Figure(None, len(failed), reason=reason),
+                        normalizer=normalizer, held=number == 0,
+                    )  # fmt: skip
+                continue
+            cell.found.notes.append(f"{here}: all deletions where {reason}")
+        if both:
+            old, new = (align([_heard(x, judge) for x in side], normalizer) for side in sides)
+            cell.add_texts(here, old, new, ("wer", "cer"), held=number == 0)
+    return frozenset({"wer", "cer", "success_rate"} if judges else {"success_rate"})
+
+
+def _conversing(cell: Cell) -> frozenset[str]:
+    normalizer = cell.normalizer()
+    before, after = cell.lines(Replied)
+    done: set[str] = set()
+    spoken, typed = (
+        pair(
+            [x for x in before if x.typed == kind],
+            [x for x in after if x.typed == kind],
+            lambda r: r.user,
+            lambda r: r.id,
+            _files(cell),
+        )
+        for kind in (False, True)
+    )
+    cell.note_pairing(cell.of, spoken)
+    ids = [line.dialogue for line in spoken.after]
+    answered = [
+        np.array([float(x.error is None) for x in side]) for side in (spoken.before, spoken.after)
+    ]
+    _add_shares(cell, cell.of, "success_rate", answered[0], answered[1], ids)
+    done.add("success_rate")
+    dialogues = cell.dialogues.get(cell.content_hash or "")
+    if dialogues is None:
+        cell.found.notes.append(
+            f"{cell.of}: whether turns succeed is not compared in pairs, since the dialogues of "
+            f"{cell.of.corpus} with content hash {(cell.content_hash or 'unknown')[:12]} are not "
+            "at hand (--dialogues FILE)"
+        )
+    else:
+        _add_turns(cell, cell.of, "turn_success_rate", spoken, dialogues)
+        done.add("turn_success_rate")
+        if typed.before and not any(x.error for x in (*typed.before, *typed.after)):
+            here = replace(cell.of, slice="typed")
+            _add_turns(cell, here, "typed_success_rate", typed, dialogues)
+            done.add("typed_success_rate")
+    both = [
+        (_understood(old), _understood(new))
+        for old, new in zip(spoken.before, spoken.after, strict=True)
+        if old.understood is not None and new.understood is not None
+    ]
+    if both:
+        old, new = (align(list(side), normalizer) for side in zip(*both, strict=True))
+        figure = changes(old, new)["wer_change"]
+        rates = (_rates(old)["wer"], _rates(new)["wer"])
+        cell.add(cell.of, "user_wer", rates, figure, normalizer=normalizer)
+        done.add("user_wer")
+    return frozenset(done)
+
+
+def is_compared(metric: str) -> bool:
+    """Whether two runs' figures are compared.
+
+    Not those of a corpus by its parts, nor a run's own changes since its baseline.
+    """
+    return metric_of(metric).may_be_limited and metric_of(metric).change_of is None
+
+
+def pairing_of(task: str) -> Callable[[Cell], frozenset[str]] | None:
+    """What records the paired changes of a task and returns their metrics; None: nothing does."""
+    known = TASKS.get(task)
+    if known is None or not known.compared:
+        return None
+    if known.pair is not None:
+        return _rates_of
+    if known.lines is Prediction:
+        return _robustness if known.parts else _recognition
+    return {Spoken: _speaking, Replied: _conversing}.get(known.lines or object)
+
+
+def _add_turns(
+    cell: Cell, of: Of, metric: str, turns: Paired[Replied], dialogues: Dialogues
+) -> None:
+    """Record how many turns succeed, over dialogues, and the turns that moved."""
+    try:
+        judged = [outcomes(lines, dialogues) for lines in (turns.before, turns.after)]
+    except KeyError as error:
+        raise BrokenRun(f"{_files(cell)[1]}: no such turn in the dialogues: {error}") from None
+    good = [np.array([float(succeeded(one)) for one in side]) for side in judged]
+    _add_shares(cell, of, metric, good[0], good[1], [line.dialogue for line in turns.after])
+    for number, (old, new) in enumerate(zip(turns.before, turns.after, strict=True)):
+        was, now = (not side[number] for side in good)
+        if was == now:
+            continue
+        failing: Sequence[Outcome] = judged[1 if now else 0][number]
+        row = Moved(
+            of=of,
+            id=new.id,
+            unit=TURNS,
+            errors_before=int(was),
+            errors_after=int(now),
+            length=1,
+            reference=new.user,
+            before=old.answer,
+            after=new.answer,
+            failed_before=old.error,
+            failed_after=new.error,
+            why="; ".join(f"{o.kind}: {o.reason}" for o in failing if not o.passed) or None,
+        )
+        (cell.found.worse if now else cell.found.better).append(row)
+
+
+def _add_shares(
+    cell: Cell,
+    of: Of,
+    metric: str,
+    before: Floats,
+    after: Floats,
+    clusters: Sequence[Hashable] | None,
+) -> None:
+    n = len(after)
+    change = after - before
+    ci = difference_interval(change, np.ones(n), clusters, least=1.0)
+    figure = replace(difference(float(change.sum()) / n, n, ci), identical=not np.any(change))
+    rates = (float(before.mean()), float(after.mean()))
+    cell.add(of, metric, rates, figure, normalizer=None)
+
+
+def _heard(line: Spoken, judge: str) -> Prediction:
+    return Prediction(line.id, line.text, line.heard.get(judge, ""), 0.0, None, line.error)
+
+
+def _understood(line: Replied) -> Prediction:
+    # Turns of a dialogue hang together, so they are drawn together.
+    return Prediction(line.id, line.user, line.understood or "", 0.0, None, speaker=line.dialogue)
+
+
+def _rates(aligned: Aligned) -> dict[str, float | None]:
+    """The rates over these utterances alone, by metric."""
+    n = len(aligned.predictions)
+
+    def of(counts: np.ndarray) -> float | None:
+        length = int(counts[:, :3].sum())
+        return int(counts[:, 1:].sum()) / length if length else None
+
+    wrong = int((aligned.words[:, 1:].sum(axis=1) > 0).sum())
+    answered = sum(p.error is None for p in aligned.predictions)
+    return {
+        "wer": of(aligned.words),
+        "cer": of(aligned.characters),
+        "sentence_error_rate": wrong / n if n else None,
+        "success_rate": answered / n if n else None,
+    }

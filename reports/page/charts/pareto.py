@@ -1,0 +1,238 @@
+"""Speed against errors: which models no other beats in both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from evals.records.measurement import ALL
+from reports.page.charts.labels import UNFAIR, Row, described, missing, rows, ticker
+from reports.page.charts.markers import colour, legend, marker, whisker
+from reports.page.charts.scales import (
+    Scale,
+    bottom_axis,
+    left_axis,
+    linear,
+    logarithmic,
+    spans_decades,
+)
+from reports.page.charts.svg import (
+    ACCENT,
+    INK,
+    MUTED,
+    SMALL,
+    WIDTH,
+    figure,
+    grid,
+    join,
+    keyed,
+    number,
+    picture,
+    shorten,
+    tag,
+    text,
+    width_of,
+)
+from reports.scorecard.scorecard import Scorecard
+
+_LEFT, _RIGHT = 46.0, WIDTH - 12.0
+_TOP, _BOTTOM = 24.0, 254.0
+#: Of the name beside a mark.
+_NAME = 150.0
+_FADED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A model of which both figures are known."""
+
+    index: int
+    name: str
+    wer: Row
+    rtfx: Row
+    beaten_by: str | None = None
+
+    @property
+    def at(self) -> tuple[float, float]:
+        """RTFx and WER."""
+        return self.rtfx.measurement.value or 0.0, self.wer.measurement.value or 0.0
+
+    @property
+    def is_unfair(self) -> bool:
+        return self.rtfx.is_unfair
+
+    @property
+    def title(self) -> str:
+        where = f"beaten in both by {self.beaten_by}" if self.beaten_by else "on the front"
+        wer, rtfx = self.wer.measurement, self.rtfx.measurement
+        return f"{self.name} on {wer.corpus}: {described(wer)}; {described(rtfx)}; {where}"
+
+
+def pareto(card: Scorecard) -> Markup | None:
+    """A plot for each corpus on which a model has both WER and RTFx; None without any."""
+    asr = [r for r in rows(card) if r.measurement.task == "asr" and r.measurement.slice == ALL]
+    corpora = dict.fromkeys(r.measurement.corpus for r in asr)
+    drawn = [_draw(card, c, [r for r in asr if r.measurement.corpus == c]) for c in corpora]
+    return grid(d for d in drawn if d is not None)
+
+
+def _draw(card: Scorecard, corpus: str, own: Sequence[Row]) -> Markup | None:
+    found = {(row.measurement.model, row.measurement.metric): row for row in own}
+    points: list[_Point] = []
+    left_out: list[Markup] = []
+    for index, model in enumerate(card.models):
+        wer, rtfx = found.get((model.name, "wer")), found.get((model.name, "rtfx"))
+        if wer is None and rtfx is None:
+            continue
+        gap = next((r for r in (wer, rtfx) if r is not None and r.measurement.value is None), None)
+        if wer is None or rtfx is None or gap is not None:
+            left_out.append(_left_out(model.name, "WER" if wer is None else "RTFx", gap))
+        else:
+            points.append(_Point(index, model.name, wer, rtfx))
+    if not points:
+        return None
+    points = [_judged(p, points) for p in points]
+    x, y = _scales(points)
+    drawn = bottom_axis(x, _TOP, _BOTTOM, ticker(x, "rtfx"))
+    drawn += left_axis(y, _LEFT, _RIGHT, ticker(y, "wer"))
+    drawn.append(text(0, 13, "WER", fill=MUTED))
+    faster = "RTFx, log scale" if x.log else "RTFx"
+    drawn.append(text(_RIGHT, _BOTTOM + 30, f"{faster}: faster →", anchor="end", fill=MUTED))
+    drawn.append(_front([p for p in points if p.beaten_by is None], x, y))
+    for point in sorted(points, key=lambda p: p.beaten_by is None):  # the front on top
+        drawn.append(_mark(point, x, y))
+    unnamed = _names(drawn, points, x, y)
+    height = _BOTTOM + 36
+    if unnamed:
+        more, height = legend(sorted((p.index, p.name) for p in unnamed), height + 2, WIDTH)
+        drawn += more
+    notes: list[object] = []
+    if any(p.beaten_by for p in points):
+        notes.append("Faint: another model is both faster and makes fewer errors.")
+    if any(p.is_unfair for p in points):
+        notes.append(UNFAIR.replace(", ~", ""))
+    if left_out:
+        notes.append(join(["Not shown: ", Markup("; ").join(left_out), "."]))
+    said = "Speed against errors (faster is right, fewer errors is down). "
+    label = said + ". ".join(p.title for p in points)
+    return figure(
+        "Speed against errors",
+        f"on {corpus}, 95 % intervals, dashed: the models that no other beats in both",
+        picture(height, label, *drawn),
+        *notes,
+    )
+
+
+def _left_out(name: str, metric: str, gap: Row | None) -> Markup:
+    if gap is None:
+        return tag("span", tag("bdi", name), f" ({metric} not run)")
+    m = gap.measurement
+    metric = "WER" if m.metric == "wer" else "RTFx"
+    state = f" ({metric} {missing(m)})"
+    return tag("span", tag("bdi", name), state, data_key=gap.key, title=gap.title)
+
+
+def _judged(point: _Point, points: Sequence[_Point]) -> _Point:
+    """The point, with the name of the first model that is no worse in both and better in one."""
+    speed, errors = point.at
+    for other in points:
+        faster, fewer = other.at
+        if faster >= speed and fewer <= errors and (faster, fewer) != (speed, errors):
+            return _Point(point.index, point.name, point.wer, point.rtfx, other.name)
+    return point
+
+
+def _scales(points: Sequence[_Point]) -> tuple[Scale, Scale]:
+    speeds = [p.at[0] for p in points]
+    ends = [end for p in points for end in p.rtfx.measurement.ci or ()]
+    if spans_decades(speeds):
+        near = [end for end in ends if end >= min(speeds) / 10]
+        x = logarithmic([*speeds, *near], _LEFT, _RIGHT)
+    else:
+        x = linear([*speeds, *ends], _LEFT, _RIGHT)
+    errors = [p.at[1] for p in points]
+    tops = [end for p in points for end in p.wer.measurement.ci or ()]
+    return x, linear([*errors, *tops], _BOTTOM, _TOP, least=0.01)
+
+
+def _front(front: Sequence[_Point], x: Scale, y: Scale) -> Markup:
+    """The staircase above and left of which a model is beaten, and that region tinted."""
+    steps = sorted((x(p.at[0]), y(p.at[1])) for p in front)
+    path = f"M{number(_LEFT)} {number(steps[0][1])}"
+    for across, up in steps:
+        path += f"V{number(up)}H{number(across)}"
+    path += f"V{number(_TOP)}"
+    area = tag("path", d=f"{path}H{number(_LEFT)}z", fill=ACCENT, fill_opacity=0.07)
+    edge = {"fill": "none", "stroke": ACCENT, "stroke_width": 1.4, "stroke_dasharray": "5 3"}
+    return join([area, tag("path", d=path, class_="front", **edge)])
+
+
+def _mark(point: _Point, x: Scale, y: Scale) -> Markup:
+    across, up = x(point.at[0]), y(point.at[1])
+    ink = colour(point.index)
+    speed = whisker(x, point.rtfx.measurement.ci, up, ink, dashed=point.is_unfair)
+    errors = whisker(y, point.wer.measurement.ci, across, ink, upright=True)
+    mark = marker(across, up, point.index, hollow=point.is_unfair)
+    faded = _FADED if point.beaten_by else None
+    return tag(
+        "g",
+        keyed(point.rtfx.key, point.title, *speed),
+        keyed(point.wer.key, point.title, *errors, mark),
+        opacity=faded,
+    )
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _names(drawn: list[Markup], points: Sequence[_Point], x: Scale, y: Scale) -> list[_Point]:
+    """Write names beside their marks where they touch nothing; those that found no place.
+
+    Names may lie over whiskers, which show through around them, and rather over none.
+    """
+    spots = {p.index: (x(p.at[0]), y(p.at[1])) for p in points}
+    taken: list[_Box] = [(a - 6, u - 6, a + 6, u + 6) for a, u in spots.values()]
+    lines = [box for p in points for box in _whiskers(p, x, y)]
+    unnamed: list[_Point] = []
+    for point in sorted(points, key=lambda p: p.beaten_by is not None):  # the front first
+        across, up = spots[point.index]
+        name = shorten(point.name, _NAME, SMALL)
+        wide = width_of(name, SMALL)
+        places: list[tuple[int, int, _Box]] = []
+        offsets = ((9, -6), (9, -15), (9, 3), (-9 - wide, -6), (-9 - wide, -15), (-9 - wide, 3),
+                   (-wide / 2, -20), (-wide / 2, 9))  # fmt: skip
+        for order, (dx, dy) in enumerate(offsets):
+            box = (across + dx, up + dy, across + dx + wide, up + dy + 12)
+            inside = box[0] > _LEFT and box[2] < WIDTH and box[1] > _TOP - 8 and box[3] < _BOTTOM
+            if inside and not any(_touch(box, other) for other in taken):
+                places.append((sum(_touch(box, b) for b in lines), order, box))
+        if not places:
+            unnamed.append(point)
+            continue
+        box = min(places)[2]
+        taken.append((box[0], box[1] - 1, box[2], box[3] + 2))  # lines of text need some air
+        label = text(
+            box[0],
+            box[3] - 2.5,
+            name,
+            fill=MUTED if point.beaten_by else INK,
+            halo=True,
+        )
+        drawn.append(tag("g", tag("title", point.title), label))
+    return unnamed
+
+
+def _whiskers(point: _Point, x: Scale, y: Scale) -> list[_Box]:
+    across, up = x(point.at[0]), y(point.at[1])
+    boxes: list[_Box] = []
+    if ci := point.rtfx.measurement.ci:
+        boxes.append((x(ci[0]), up, x(ci[1]), up))
+    if ci := point.wer.measurement.ci:
+        boxes.append((across, y(ci[1]), across, y(ci[0])))
+    return boxes
+
+
+def _touch(a: _Box, b: _Box) -> bool:
+    return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]

@@ -1,0 +1,139 @@
+"""How the models stood in each recommendation: what they leave of the limits that are weighed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from reports.page.charts.labels import BROKEN, named
+from reports.page.charts.scales import Scale, bottom_axis, linear
+from reports.page.charts.svg import (
+    ACCENT,
+    INK,
+    MUTED,
+    SMALL,
+    TEXT,
+    WIDTH,
+    figure,
+    keyed,
+    line,
+    picture,
+    rect,
+    shorten,
+    text,
+    width_of,
+)
+from reports.scorecard.scorecard import Candidate, Recommendation, Scorecard
+
+_NAMES = 150.0  # the most room for names
+_RIGHT = 318.0
+_VALUES = WIDTH - 15.0
+_LANE = 6.0
+#: How dark the lanes are, from the top; further ones are like the last.
+_TINTS = (0.95, 0.55, 0.3)
+
+
+def scores(card: Scorecard) -> list[Markup]:
+    """For each use a bar for each part and a line at the score; nothing where none was weighed."""
+    uses = [(f"/recommendations/{i}", use) for i, use in enumerate(card.recommendations)]
+    order = [m.name for m in card.models]
+    return [
+        _draw(key, use, order)
+        for key, use in uses or [("/recommendation", card.recommendation)]
+        if any(c.parts for c in use.candidates)
+    ]
+
+
+def _draw(key: str, use: Recommendation, order: Sequence[str]) -> Markup:
+    place = {name: i for i, name in enumerate(order)}
+    candidates = sorted(
+        enumerate(use.candidates), key=lambda pair: place.get(pair[1].model, len(place))
+    )
+    # The chosen one is bold, which is wider.
+    names = min(_NAMES, 1.08 * max(width_of(c.model, TEXT) for c in use.candidates))
+    scale = linear([0.0, 1.0], names + 8, _RIGHT, most=4)
+    metrics = list(dict.fromkeys(m for c in use.candidates for m in c.parts))
+    height = max(22.0, _LANE * len(metrics) + 8)
+    drawn: list[Markup] = []
+    top = y = _lanes_legend(drawn, metrics, scale.start, 4.0)
+    for i, candidate in candidates:
+        row = _row(f"{key}/candidates/{i}", use, candidate, metrics, scale, y, height)
+        drawn.append(row)
+        y += height
+    axis = bottom_axis(scale, top, y, lambda v: f"{v:.2g}")
+    remark = f"{use.use_case}: the part of each limit that is left, line: weighted score"
+    notes = (
+        [f"Outlined, {BROKEN}: may not be recommended."]
+        if any(c.rejected for _, c in candidates)
+        else []
+    )
+    label = f"Scores ({remark}). " + ". ".join(_title(use, c) for _, c in candidates)
+    return figure("Scores", remark, picture(y + 20, label, *axis, *drawn), *notes)
+
+
+def _row(
+    key: str,
+    use: Recommendation,
+    candidate: Candidate,
+    metrics: Sequence[str],
+    scale: Scale,
+    y: float,
+    height: float,
+) -> Markup:
+    """A candidate: its name, a lane for each part, its score."""
+    middle = y + height / 2
+    chosen = candidate.model == use.model
+    shown = shorten(candidate.model, (scale.start - 8) / (1.08 if chosen else 1.0), TEXT)
+    weight = "bold" if chosen else None
+    parts: list[Markup] = []
+    top = middle - _LANE * len(metrics) / 2
+    for lane, metric in enumerate(metrics):
+        if metric not in candidate.parts:
+            continue
+        left = candidate.parts[metric]
+        title = (
+            f"{candidate.model}, {use.use_case}: {left:.2f} of the limit of {named(metric)} left"
+        )
+        place = scale(left)
+        bar = rect(
+            scale.start, top + lane * _LANE + 1, place - scale.start, _LANE - 2, class_="part",
+            **_paint(lane, bool(candidate.rejected)),
+        )  # fmt: skip
+        parts.append(keyed(f"{key}/parts/{metric}", title, bar))
+    name = text(0, middle + 4, shown, size=TEXT, font_weight=weight)
+    hit = rect(0, y, WIDTH, height, fill="none", pointer_events="all")
+    if candidate.score is None:
+        state = text(_VALUES, middle + 4, "none", size=TEXT, anchor="end", fill=MUTED)
+        return keyed(f"{key}/score", _title(use, candidate), hit, name, state, *parts)
+    x = scale(candidate.score)
+    at_score = line(x, top - 1, x, top + _LANE * len(metrics) + 1, stroke=INK, stroke_width=2.2)
+    value = text(
+        _VALUES, middle + 4, f"{candidate.score:.2f}", size=TEXT, anchor="end", font_weight=weight
+    )
+    cross = text(_VALUES + 3, middle + 4, BROKEN, size=TEXT) if candidate.rejected else None
+    return keyed(f"{key}/score", _title(use, candidate), hit, name, value, cross, *parts, at_score)
+
+
+def _lanes_legend(drawn: list[Markup], metrics: Sequence[str], left: float, y: float) -> float:
+    """The lanes' names, from the top down as the lanes are; where the rows begin."""
+    for lane, metric in enumerate(metrics):
+        drawn.append(rect(left, y + 5, 14, _LANE - 2, **_paint(lane, False)))
+        label = shorten(named(metric), WIDTH - left - 20, SMALL)
+        drawn.append(text(left + 19, y + 11, label, fill=MUTED))
+        y += 14
+    return y + 4
+
+
+def _paint(lane: int, outlined: bool) -> dict[str, object]:
+    tint = _TINTS[min(lane, len(_TINTS) - 1)]
+    if outlined:
+        return {"fill": ACCENT, "fill_opacity": 0.08, "stroke": ACCENT, "stroke_opacity": tint}
+    return {"fill": ACCENT, "fill_opacity": tint}
+
+
+def _title(use: Recommendation, candidate: Candidate) -> str:
+    score = "no score" if candidate.score is None else f"score {candidate.score:.2f}"
+    chosen = ", recommended" if candidate.model == use.model else ""
+    why = f"; rejected: {'; '.join(candidate.rejected)}" if candidate.rejected else ""
+    return f"{candidate.model}, {use.use_case}: {score}{chosen}{why}"

@@ -1,0 +1,468 @@
+"""The errors of a run one by one, from the lines it keeps: aligned word by word, and sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from evals.measures.text.alignment import Aligned, Edit, align
+from evals.measures.text.normalizers import normalizer
+from evals.records.predictions import Prediction
+from evals.records.replied import Replied
+from evals.records.spoken import Spoken
+from evals.task import TASKS
+from evals.tasks.chat.expectations import Outcome, succeeded
+from evals.tasks.chat.scores import outcomes
+from fixtures.dialogues.dialogues import Dialogues
+from reports.page.errors.audio_clips import Sounds
+from reports.page.errors.read_lines import Lines
+from reports.page.errors.sampling import Sample, shares
+from reports.scorecard.scorecard import Scorecard
+from reports.text.safe_html import plain
+
+#: Errors on a page, over all models, tasks and corpora.
+MOST = 3000
+#: Words and characters of a single error; a model that never stops must not fill the page.
+MOST_WORDS, MOST_CHARACTERS = 240, 1600
+NO_ANSWER = "no answer"
+_KINDS = ("substitution", "deletion", "insertion")
+
+#: A run of words heard right; or [reference, hypothesis], 0 where there is no such word.
+Piece: TypeAlias = str | list[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The lines of one model on one task and corpus.
+
+    file: where they are, in the run's folder. lines: how many. wrong: of these, with an error;
+    shown: of these, on the page. None: it cannot be told.
+    normalizer: under which words were compared. notes: what else there is to say.
+    """
+
+    model: str
+    task: str
+    corpus: str
+    file: str
+    lines: int
+    wrong: int | None
+    normalizer: str | None
+    problems: Sequence[str] = ()
+    shown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One utterance, sentence or turn with an error.
+
+    line: in the group's file, from 1. labels: of the two rows of words. edits: the words, aligned.
+    facts: what else there is to know of it, as name and text. clipped: it is longer than shown.
+    sound: where its sound is: path, offset, seconds; the latter None for sound that a model made.
+    """
+
+    line: int
+    id: str
+    category: str | None
+    speaker: str | None
+    kinds: Sequence[str]
+    errors: int
+    words: int
+    labels: tuple[str, str]
+    edits: Sequence[Piece]
+    facts: Sequence[tuple[str, str]]
+    clipped: bool
+    sound: tuple[str, float | None, float | None] | None
+    audio: int | None = None
+
+
+@dataclass(frozen=True)
+class Errors:
+    """What the page shows of a run's errors: groups, and the errors of each.
+
+    every: those that may be shown, by group. wrong: of these, the ones that are shown.
+    """
+
+    groups: Sequence[Group]
+    every: Sequence[Sample[Wrong]] = field(compare=False)
+    wrong: Sequence[Sequence[Wrong]]
+    seed: int
+    sounds: Sounds | None = None
+    notes: Sequence[str] = ()
+
+    def fewer(self, most: int) -> Errors:
+        """At most so many, by the rule of `sampling`; no more than were asked for at first."""
+        allowed = shares([some.total for some in self.every], most)
+        chosen = [some.best(room) for some, room in zip(self.every, allowed, strict=True)]
+        groups = [
+            replace(group, shown=len(some)) for group, some in zip(self.groups, chosen, strict=True)
+        ]
+        return replace(self, groups=groups, wrong=chosen)
+
+    def with_sound(self, sounds: Sounds) -> Errors:
+        """With the sound of those that are shown.
+
+        The worst of each group first, in turns, so that one group does not take all the room.
+        """
+        heard = [list(some) for some in self.wrong]
+        for place in range(max(map(len, heard), default=0)):
+            for some in heard:
+                if place < len(some) and some[place].sound is not None:
+                    some[place] = replace(some[place], audio=_sound(some[place], sounds))
+        return replace(self, wrong=heard, sounds=sounds)
+
+    @property
+    def shown(self) -> int:
+        return sum(group.shown for group in self.groups)
+
+    @property
+    def total(self) -> int:
+        """Lines with an error."""
+        return sum(group.wrong or 0 for group in self.groups)
+
+    @property
+    def audible(self) -> int:
+        """Errors on the page whose sound is there."""
+        return sum(one.audio is not None for some in self.wrong for one in some)
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For the page's script: rows as short as they can be, since there are thousands."""
+        return {
+            "groups": [
+                [plain(name) for name in (g.model, g.task, g.corpus, g.file)] for g in self.groups
+            ],
+            "errors": [
+                [
+                    place,
+                    one.line,
+                    one.id,
+                    one.category,
+                    one.speaker,
+                    list(one.kinds),
+                    one.errors,
+                    one.words,
+                    list(one.labels),
+                    list(one.edits),
+                    [list(fact) for fact in one.facts],
+                    int(one.clipped),
+                    one.audio,
+                ]
+                for place, some in enumerate(self.wrong)
+                for one in some
+            ],
+            "audio": self.sounds.clips if self.sounds is not None else [],
+        }
+
+
+@dataclass
+class _Found:
+    group: Group
+    wrong: Sample[Wrong]
+
+
+def errors_of(
+    card: Scorecard,
+    run: Path,
+    *,
+    most: int = MOST,
+    seed: int = 0,
+    dialogues: Mapping[str, Dialogues] | None = None,
+) -> Errors:
+    """Every line with an error, or a sample of `most`; see `sampling.Sample` for the rule.
+
+    dialogues: what conversations expect, by the corpus's name; without them nobody can tell which
+    turns failed. What cannot be read is in the groups' problems.
+    """
+    found = [
+        _look(card, run, task, model, corpus, dialogues or {}, Sample(most, seed=seed))
+        for task, model, corpus in _cases(card)
+    ]
+    ran = {m.task for m in card.measurements}
+    notes = [t.not_listed for t in TASKS.values() if t.name in ran and t.not_listed]
+    groups = [one.group for one in found]
+    every = [one.wrong for one in found]
+    return Errors(groups, every, [()] * len(every), seed, notes=notes).fewer(most)
+
+
+def _cases(card: Scorecard) -> Iterable[tuple[str, str, str]]:
+    cases = dict.fromkeys((m.task, m.model, m.corpus) for m in card.measurements)
+    order = [c.name for c in card.models]
+    rank = {name: place for place, name in enumerate(order)}
+    listed = [task.name for task in TASKS.values() if task.wrong]
+    known = [case for case in cases if case[0] in listed]
+    return sorted(known, key=lambda c: (listed.index(c[0]), rank.get(c[1], len(rank))))
+
+
+def _look(
+    card: Scorecard,
+    run: Path,
+    task: str,
+    model: str,
+    corpus: str,
+    dialogues: Mapping[str, Dialogues],
+    wrong: Sample[Wrong],
+) -> _Found:
+    file = f"{model}/{task}/{corpus}.jsonl"
+    group = Group(model, task, corpus, file, 0, 0, _normalizer(card, task, model, corpus))
+    kind = TASKS[task].lines
+    if kind is Spoken:
+        return _sentences(group, run, wrong)
+    if kind is Replied:
+        return _turns(group, run, dialogues.get(corpus), wrong)
+    return _utterances(group, run, wrong)
+
+
+def _normalizer(card: Scorecard, task: str, model: str, corpus: str) -> str:
+    """The one that its figures were scored with; where there are none, that of the language."""
+    for m in card.measurements:
+        mine = (m.task, m.model, m.corpus) == (task, model, corpus)
+        if mine and m.normalizer and m.metric != "wer_by_normalizer":
+            return m.normalizer
+    language = next((c.language for c in card.provenance.corpora if c.name == corpus), "en")
+    return "whisper-english" if language == "en" else "whisper-basic"
+
+
+def _utterances(group: Group, run: Path, wrong: Sample[Wrong]) -> _Found:
+    lines = Lines(run, group.file, Prediction)
+    problem = _unknown(group.normalizer)
+    for some in lines.batches():
+        if problem:
+            continue  # how many lines there are can be told all the same
+        kept = [(n, p) for n, p in some if p.error is not None or p.hypothesis != p.reference]
+        aligned = align([p for _, p in kept], group.normalizer or "none")
+        for index, errors in enumerate(aligned.words[:, 1:].sum(axis=1).tolist()):
+            number, p = kept[index]
+            if errors or p.error is not None:  # else written otherwise, and the same words
+                wrong.offer(p.id, errors, partial(_utterance, number, p, aligned, index))
+    return _found(group, wrong, lines, lines.read, problem, told=not problem)
+
+
+def _utterance(number: int, p: Prediction, aligned: Aligned, index: int) -> Wrong:
+    facts = [("Error", p.error)] if p.error is not None else []
+    facts += [
+        (name, raw)
+        for name, raw, words in (
+            ("Said, as written", p.reference, aligned.references[index]),
+            ("Heard, as written", p.hypothesis, aligned.hypotheses[index]),
+        )
+        if raw != words
+    ]
+    sound = (p.audio, p.offset, p.audio_seconds) if p.audio else None
+    return _wrong(number, p.id, aligned, index, ("Said", "Heard"), facts, p.error, sound=sound)
+
+
+def _sentences(group: Group, run: Path, wrong: Sample[Wrong]) -> _Found:
+    lines = Lines(run, group.file, Spoken)
+    problem = _unknown(group.normalizer)
+    for some in lines.batches():
+        if problem:
+            continue
+        pairs = [
+            Prediction(
+                line.id,
+                line.text,
+                next(iter(line.heard.values()), ""),
+                0.0,
+                None,
+                error=line.error,
+                category=line.category,
+            )
+            for _, line in some
+        ]
+        aligned = align(pairs, group.normalizer or "none")
+        for index, (number, line) in enumerate(some):
+            errors = int(aligned.words[index, 1:].sum())
+            if (line.heard and errors) or line.error is not None or line.unheard:
+                wrong.offer(line.id, errors, partial(_sentence, number, line, aligned, index))
+    return _found(group, wrong, lines, lines.read, problem, told=not problem)
+
+
+def _sentence(number: int, line: Spoken, aligned: Aligned, index: int) -> Wrong:
+    facts = [("Error", line.error)] if line.error is not None else []
+    facts += [(f"{judge} did not hear it", why) for judge, why in line.unheard.items()]
+    facts.append(("Text", line.text))
+    facts += [(f"{judge} heard", text) for judge, text in line.heard.items()]
+    facts += [
+        (f"{judge} heard of the recording", text) for judge, text in line.heard_recording.items()
+    ]
+    return _wrong(
+        number,
+        line.id,
+        aligned,
+        index,
+        ("To say", "Heard"),
+        facts,
+        line.error,
+        sound=(line.audio, None, None) if line.audio else None,
+        compared=bool(line.heard),
+        more=["not judged"] if line.unheard else [],
+    )
+
+
+def _turns(group: Group, run: Path, dialogues: Dialogues | None, wrong: Sample[Wrong]) -> _Found:
+    # A turn is judged within its dialogue, and conversations are few: all of them are in memory.
+    lines = Lines(run, group.file, Replied)
+    numbered = list(lines)
+    spoken = [(n, line) for n, line in numbered if not line.typed]
+    typed = {line.id.removesuffix("/typed"): line for _, line in numbered if line.typed}
+    judged = _judged([line for _, line in spoken], dialogues)
+    by_text = dict(zip(typed, _judged(list(typed.values()), dialogues) or (), strict=False))
+    problem = _unknown(group.normalizer)
+    if judged is None:
+        problem.append(
+            f"{group.file}: what its dialogues expect is not at hand, "
+            "so only turns without an answer are shown"
+        )
+    if _unknown(group.normalizer):
+        return _found(group, wrong, lines, len(spoken), problem, told=False)
+    heard = [
+        Prediction(line.id, line.user, line.understood or "", 0.0, None, category=line.category)
+        for _, line in spoken
+    ]
+    aligned = align(heard, group.normalizer or "none")
+    for index, (number, line) in enumerate(spoken):
+        results = judged[index] if judged is not None else None
+        if line.error is None and (results is None or succeeded(results)):
+            continue
+        failed = [one for one in results or () if not one.passed]
+        facts = [("Error", line.error)] if line.error is not None else []
+        facts += [(f"Expected: {one.kind}", one.reason) for one in failed]
+        facts += [("The user said", line.user)]
+        facts += [("Understood", line.understood)] if line.understood is not None else []
+        facts += [("Answer", line.answer)]
+        facts += [(f"{judge} heard", text) for judge, text in line.heard.items()]
+        if line.id in by_text:
+            typed_right = succeeded(by_text[line.id])
+            facts.append(
+                ("Typed instead", "succeeded" if typed_right else typed[line.id].answer or "failed")
+            )
+        errors = max(1, len(failed))
+        make = partial(_turn, number, line, aligned, index, facts, failed, errors)
+        wrong.offer(line.id, errors, make)
+    return _found(group, wrong, lines, len(spoken), problem, told=judged is not None)
+
+
+def _turn(
+    number: int,
+    line: Replied,
+    aligned: Aligned,
+    index: int,
+    facts: Sequence[tuple[str, str]],
+    failed: Sequence[Outcome],
+    errors: int,
+) -> Wrong:
+    return _wrong(
+        number,
+        line.id,
+        aligned,
+        index,
+        ("User", "Understood"),
+        facts,
+        line.error,
+        sound=(line.audio, None, None) if line.audio else None,
+        compared=line.understood is not None and bool(aligned.words[index, 1:].sum()),
+        more=list(dict.fromkeys(f"expected: {one.kind}" for one in failed)),
+        errors=errors,
+    )
+
+
+def _judged(
+    lines: Sequence[Replied], dialogues: Dialogues | None
+) -> Sequence[Sequence[Outcome]] | None:
+    if dialogues is None:
+        return None
+    try:
+        return outcomes(lines, dialogues)
+    except KeyError:
+        return None  # other dialogues of the same name
+
+
+def _unknown(name: str | None) -> list[str]:
+    """What to say of a normalizer that this version does not have."""
+    try:
+        normalizer(name or "none")
+    except ValueError as error:
+        return [f"the words could not be compared: {error}"]
+    return []
+
+
+def _found(
+    group: Group,
+    wrong: Sample[Wrong],
+    lines: Lines[Any],
+    number: int,
+    problem: Sequence[str],
+    *,
+    told: bool,
+) -> _Found:
+    """number: of lines that may be wrong. told: whether it is known how many are."""
+    group = replace(
+        group,
+        lines=number,
+        wrong=wrong.total if told else None,
+        problems=(*lines.problems, *problem),
+    )
+    return _Found(group, wrong)
+
+
+def _wrong(
+    line: int,
+    id: str,
+    aligned: Aligned,
+    index: int,
+    labels: tuple[str, str],
+    facts: Sequence[tuple[str, str]],
+    error: str | None,
+    *,
+    sound: tuple[str, float | None, float | None] | None,
+    compared: bool = True,
+    more: Sequence[str] = (),
+    errors: int | None = None,
+) -> Wrong:
+    """compared: whether the words say something; else only the facts do."""
+    counts = aligned.words[index]
+    edits = list(aligned.edits(index)) if compared else []
+    kinds = [kind for kind, n in zip(_KINDS, counts[1:], strict=True) if n and compared]
+    prediction = aligned.predictions[index]
+    texts = [(name, text) for name, text in facts if text or name != "Error"]
+    return Wrong(
+        line=line,
+        id=plain(id),
+        category=plain(prediction.category) if prediction.category is not None else None,
+        speaker=plain(prediction.speaker) if prediction.speaker is not None else None,
+        kinds=[*([NO_ANSWER] if error is not None else []), *more, *kinds],
+        errors=int(counts[1:].sum()) if errors is None else errors,
+        words=int(counts[:3].sum()),
+        labels=labels,
+        edits=_pieces(edits[:MOST_WORDS]),
+        facts=[(plain(name), plain(text[:MOST_CHARACTERS])) for name, text in texts],
+        clipped=len(edits) > MOST_WORDS or any(len(t) > MOST_CHARACTERS for _, t in texts),
+        sound=sound,
+    )
+
+
+def _pieces(edits: Iterable[Edit]) -> list[Piece]:
+    pieces: list[Piece] = []
+    for edit in edits:
+        if edit.is_hit:
+            word = plain(edit.reference or "")
+            if pieces and isinstance(pieces[-1], str):
+                pieces[-1] += f" {word}"
+            else:
+                pieces.append(word)
+        else:
+            pieces.append(
+                [
+                    plain(word)[:MOST_CHARACTERS] if word is not None else 0
+                    for word in (edit.reference, edit.hypothesis)
+                ]
+            )
+    return pieces
+
+
+def _sound(one: Wrong, sounds: Sounds) -> int | None:
+    assert one.sound is not None
+    path, offset, seconds = one.sound
+    return sounds.made(path) if seconds is None else sounds.heard(path, offset, seconds)

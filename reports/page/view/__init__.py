@@ -1,0 +1,1 @@
+"""The scorecard as the page's template reads it."""

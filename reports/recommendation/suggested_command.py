@@ -1,0 +1,91 @@
+"""The command that runs a task again, as it can be pasted into a shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from evals.records.measurement import Measurement
+from evals.run.options import DECLARED, OPTIONS
+from reports.scorecard.scorecard import CorpusRecord, ModelRecord
+
+#: A task whose corpora no other task can use: with one of them, pytest refuses the others.
+_CHAT = "chat"
+
+
+class Command(Protocol):
+    """What runs a task again on models, by their names in the scorecard."""
+
+    def __call__(self, task: str, *models: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class SuggestedCommand:
+    """A task again, with the options of a session.
+
+    options: by name, those not at their default. requested: model to ENGINE:CHECKPOINT, where it is
+    no catalogue entry. conversations: corpora that only chat can use, as `--corpus` named them.
+    compared: task and model of what was compared with the baseline.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    requested: Mapping[str, str] = field(default_factory=dict)
+    conversations: frozenset[str] = frozenset()
+    compared: frozenset[tuple[str, str]] = frozenset()
+
+    @classmethod
+    def of(
+        cls,
+        options: Mapping[str, Any],
+        models: Sequence[ModelRecord],
+        corpora: Sequence[CorpusRecord],
+        rows: Sequence[Measurement],
+    ) -> SuggestedCommand:
+        """As a scorecard knows it."""
+        used: dict[str, set[str]] = {}
+        for row in rows:
+            used.setdefault(row.corpus, set()).add(row.task)
+        return cls(
+            options,
+            {m.name: m.requested for m in models if m.requested is not None},
+            frozenset(
+                c.requested
+                for c in corpora
+                if c.requested is not None and used.get(c.name) == {_CHAT}
+            ),
+            frozenset((r.task, r.model) for r in rows if r.metric.endswith("_change")),
+        )
+
+    def __call__(self, task: str, *models: str) -> str:
+        """The command. A baseline that has none of the models would be refused, and is left out."""
+        words = ["uv", "run", "pytest", "-m", task]
+        for model in models:
+            words += ["--model", self.requested.get(model, model)]
+        for option in DECLARED:
+            value = self.options.get(option.name)
+            if not option.repeated or value is None:
+                continue
+            if option.name == "baseline" and not any((task, m) in self.compared for m in models):
+                continue
+            if option.name == "corpus" and task != _CHAT:
+                value = [one for one in value if one not in self.conversations]
+            words += option.words(value)
+        return shlex.join(words)
+
+
+def resume_command(run: Path, options: Mapping[str, Any] | None = None) -> str:
+    """What finishes an interrupted run, which has all else.
+
+    options: the session's, of which those count here by which pytest finds project and tests.
+    """
+    words = ["uv", "run", "pytest"]
+    for name in ("inifilename", "rootdir", "file_or_dir"):
+        words += OPTIONS[name].words((options or {}).get(name))
+    return shlex.join([*words, "--resume", str(run)])
+
+
+#: Without any option.
+plain_command = SuggestedCommand()

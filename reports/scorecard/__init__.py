@@ -1,0 +1,1 @@
+"""What a scorecard says, and where each part of it comes from."""

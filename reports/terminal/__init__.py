@@ -1,0 +1,1 @@
+"""What a session prints at its end."""

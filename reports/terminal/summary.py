@@ -1,0 +1,150 @@
+"""The terminal section: one table, one recommendation, one path."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from evals.gate.evaluation import ANSWERED, describe
+from evals.gate.thresholds import Thresholds
+from evals.gate.verdict import concern
+from evals.measures.run_conditions import BUSY, CONTENDED
+from reports.comparison.result import AGAINST_MARGIN
+from reports.scorecard.scorecard import Scorecard
+from reports.terminal.decision import decision_lines
+from reports.terminal.task_tables import task_tables
+from reports.text import suspicious_references
+from reports.text.dominant import dominant_line
+from reports.text.few_speakers import few_speakers
+from reports.text.metric_text import plain
+
+#: Wide enough for any table: a narrow terminal wraps its lines, which loses nothing.
+_TABLE_WIDTH = 200
+_TEXT_WIDTH = 100
+_SHOWN_WORSENED = 5
+
+
+def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, color: bool) -> str:
+    """The section's text. color: whether the terminal takes escape codes."""
+    card = _without_controls(card)
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=_TABLE_WIDTH,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+
+    def say(text: str, style: str = "") -> None:
+        wrapped = textwrap.fill(text, max(width, _TEXT_WIDTH), subsequent_indent="  ")
+        console.print(Text(wrapped, style=style), soft_wrap=True)
+
+    for table in task_tables(card, thresholds):
+        console.print(table)
+    say(_legend(card), "dim")
+    for line in _problems(card, thresholds):
+        say(line)
+    for found in card.suspicious_references:
+        for line in suspicious_references.lines(found):
+            say(plain(line))
+    for line in _since_baseline(card):
+        say(line)
+    best = card.recommendation
+    lead = f"; {best.lead}" if best.lead else ""
+    say(f"Recommended for production ({best.use_case}): {best.model or 'none'}{lead}", "bold")
+    say(f"  {plain(best.grounds)}")
+    for line in decision_lines(card):
+        # As they are: a command that is broken in two cannot be pasted.
+        console.print(Text(f"  {plain(line)}"), soft_wrap=True)
+    console.print(Text(f"Scorecard: {path}"), soft_wrap=True)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _legend(card: Scorecard) -> str:
+    parts = ["A to D: grade", "x: limit broken", "?: not enough evidence for its limit"]
+    if CONTENDED in card.run.conditions:
+        parts.append("~: taken on a shared machine, gates nothing")
+    elif card.run.conditions:
+        parts.append("~: of a run in pieces, gates nothing")
+    elif any(BUSY in m.conditions for m in card.measurements):
+        parts.append("~: the machine was busy, the model may be faster: breaks no limit")
+    parts += [sentence.rstrip(".") for sentence in few_speakers(card)]
+    return "; ".join(parts)
+
+
+def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
+    """What broke or is missing, a line each."""
+    lines = []
+    for m in card.measurements:
+        unanswered = m.metric == ANSWERED and m.value is not None and m.reason is not None
+        graded = m.metric in thresholds.graded.get(m.task, ())
+        if unanswered or concern(m, needed=graded):
+            lines.append(f"{m.model} on {m.corpus} ({m.task}): {plain(describe(m))}")
+    for grade in card.grades:
+        for corpus in grade.corpora:
+            if corpus.capped_by and corpus.grade:
+                what = ", ".join(corpus.capped_by)
+                lines.append(f"{grade.model} on {corpus.corpus}: grade capped, for want of {what}")
+    for flip in card.sensitivity:
+        a, b, c, d = (f"{100 * rate:.2f}" for rate in (*flip.wer, *flip.wer_there))
+        lines.append(
+            f"{flip.better} ({a} %) is better than {flip.worse} ({b} %) on {flip.corpus} only by "
+            f"its normalizer: under {flip.normalizer} they are at {c} % and {d} %"
+        )
+    lines += [plain(dominant_line(row)) for row in card.dominant_utterances]
+    for record in card.models:
+        if record.device_note:
+            lines.append(f"{record.name}: {plain(record.device_note)}")
+    return lines
+
+
+def _since_baseline(card: Scorecard) -> list[str]:
+    """How each model's WER changed, and the utterances that got worse."""
+    lines = []
+    for m in card.measurements:
+        if m.metric != "wer_change" or m.value is None:
+            continue
+        ci = f" [{100 * m.ci[0]:+.2f}, {100 * m.ci[1]:+.2f}]" if m.ci else ""
+        verdict = AGAINST_MARGIN[m.verdict]
+        margin = f" (margin {100 * m.limit:.2f})" if m.limit is not None else ""
+        lines.append(
+            f"{m.model} on {m.corpus} against {card.baseline}: WER {100 * m.value:+.2f} points"
+            f"{ci}: {verdict}{margin}"
+        )
+        rows = [
+            r for w in card.worsened if (w.model, w.corpus) == (m.model, m.corpus) for r in w.rows
+        ]
+        lines += [
+            f"  {row.id}: {plain(row.reference)!r} was heard as {plain(row.before)!r} "
+            f"({row.errors_before} wrong), now as {plain(row.after)!r} ({row.errors_after} wrong)"
+            for row in rows[:_SHOWN_WORSENED]
+        ]
+        if len(rows) > _SHOWN_WORSENED:
+            lines.append(f"  and {len(rows) - _SHOWN_WORSENED} more: `worsened` in the scorecard")
+    return lines
+
+
+def _without_controls(card: Scorecard) -> Scorecard:
+    """Its texts without what a terminal would obey: any of them may be from outside."""
+    written = card.model_dump()
+    cleaned = _cleaned(written)
+    return card if cleaned == written else Scorecard.model_validate(cleaned)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_cleaned(item) for item in value)
+    return value
