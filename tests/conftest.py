@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -10,85 +11,12 @@ from pathlib import Path
 import pytest
 
 import evals.tasks  # noqa: F401 - it registers the tasks
-from tests.sessions import SESSIONS, Finished, run_session
+from tests.support.sessions import SESSIONS, Finished, run_session
 
-#: Everything about single engines, most of which need an extra each, and what takes longest of
-#: the rest. They run in .ci/run, which has every extra, and where they are named on the command
-#: line, so that the README's test command stays under two minutes.
-DEEP = {
-    "test_adapters_command.py",
-    "test_against_independent.py",
-    "test_ahead.py",
-    "test_asked_for_tasks.py",
-    "test_assistant.py",
-    "test_augmentation.py",
-    "test_baseline_session.py",
-    "test_batch_sessions.py",
-    "test_batching.py",
-    "test_calibration.py",
-    "test_cascade.py",
-    "test_charts.py",
-    "test_chat_session.py",
-    "test_ci_outputs.py",
-    "test_ci_sessions.py",
-    "test_compare.py",
-    "test_contract.py",
-    "test_device_table.py",
-    "test_dialogues.py",
-    "test_docs.py",
-    "test_dominant.py",
-    "test_environments.py",
-    "test_envs_session.py",
-    "test_expectations.py",
-    "test_faster_whisper.py",
-    "test_finite_state.py",
-    "test_history.py",
-    "test_hostile_corpora.py",
-    "test_hostile_files.py",
-    "test_join.py",
-    "test_judge_failures.py",
-    "test_known_models.py",
-    "test_kokoro_onnx.py",
-    "test_large_corpora.py",
-    "test_lfm2_audio.py",
-    "test_lfm_tasks.py",
-    "test_lines.py",
-    "test_llm_judge.py",
-    "test_micro_whisper.py",
-    "test_mos.py",
-    "test_non_speech.py",
-    "test_notebook.py",
-    "test_openai_api.py",
-    "test_openai_whisper.py",
-    "test_page.py",
-    "test_page_browser.py",
-    "test_parts.py",
-    "test_patterns.py",
-    "test_planted_regressions.py",
-    "test_process.py",
-    "test_ray.py",
-    "test_recommendation.py",
-    "test_reference_similarity.py",
-    "test_refusals.py",
-    "test_remote_corpora.py",
-    "test_rescore.py",
-    "test_resume.py",
-    "test_safe_loading.py",
-    "test_secrets_in_runs.py",
-    "test_signal_quality.py",
-    "test_speaker_similarity.py",
-    "test_spoken_numbers.py",
-    "test_suspicious_references.py",
-    "test_suggested_commands.py",
-    "test_table.py",
-    "test_text_responder.py",
-    "test_transformers_asr.py",
-    "test_transformers_tts.py",
-    "test_tts_session.py",
-    "test_voice_commands.py",
-    "test_whisper_parity.py",
-    "test_wire.py",
-}
+#: Marks of what is left out where nobody asks for it: tests of single engines, most of which need
+#: an extra each, and what takes longest of the rest. They run in .ci/run, which has every extra, and
+#: where their file or mark is named, so that the README's test command stays under two minutes.
+LEFT_OUT = ("slow", "engine")
 #: What a test process that starts pytest must not hand on.
 _NOT_INHERITED = (
     "GITHUB_STEP_SUMMARY",
@@ -101,11 +29,16 @@ _NOT_INHERITED = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the modules in DEEP unless they are asked for."""
-    named = {Path(argument.partition("::")[0]).name for argument in config.args}
+    """Leave out what has a mark of LEFT_OUT unless its file or the mark is named."""
     if os.environ.get("MODEL_LAB_ALL_EXTRAS"):
         return
-    left_out = [item for item in items if item.path.name in DEEP - named]
+    named = {Path(argument.partition("::")[0]).name for argument in config.args}
+    marks = set(LEFT_OUT) - set(re.findall(r"\w+", config.option.markexpr or ""))
+    left_out = [
+        item
+        for item in items
+        if item.path.name not in named and any(map(item.get_closest_marker, marks))
+    ]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]

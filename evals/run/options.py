@@ -1,7 +1,7 @@
 """The options of a session, each declared once: what resuming, merging and suggested commands do.
 
 The plugins register them with pytest, with help for people. Whatever else needs to know of an
-option asks here, so that none can be forgotten in a list: `tests/test_session_options.py` holds
+option asks here, so that none can be forgotten in a list: `tests/evals/run/test_options.py` holds
 the declarations against what the plugins register.
 """
 

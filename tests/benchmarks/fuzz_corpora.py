@@ -23,7 +23,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.hostile import ACCEPTED, READERS, folder_of_odd_things
+from tests.support.hostile import ACCEPTED, READERS, folder_of_odd_things
 
 _MEMORY = 2**30
 _PATIENCE = 30

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.hostile import ACCEPTED
-from tests.hostile_files import READERS, folder_of_files
+from tests.support.hostile import ACCEPTED
+from tests.support.hostile_files import READERS, folder_of_files
 
 _MEMORY = 2**30
 _PATIENCE = 30

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.page_runs import write_run
+from tests.support.page_runs import write_run
 
 MODELS = {
     f"model-{name}": wrong

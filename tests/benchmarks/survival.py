@@ -24,8 +24,8 @@ from typing import Any
 
 import psutil
 
-from tests.sessions import TEXTS, card_of, run_toys
-from tests.test_resume import figures, lines_of, prepared, started
+from tests.sessions.runs.test_resume import figures, lines_of, prepared, started
+from tests.support.sessions import TEXTS, card_of, run_toys
 
 MODELS = ("--model=hears", "--model=other")
 

@@ -1,1 +1,1 @@
-"""Checkpoints on which every adapter must pass tests/test_contract.py: one module per engine."""
+"""Checkpoints on which every adapter must pass tests/adapters/test_contract.py: one module per engine."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests import tiny_kokoro
 from tests.contract.subject import Made, Subject, overwrite, remove, truncate
+from tests.support import tiny_kokoro
 
 Damage = tuple[Callable[[Path], None], str]
 
@@ -39,7 +39,7 @@ def _malicious_voices(checkpoint: Path) -> None:
         np.savez(file, af_heart=numbers)
 
 
-#: All are tried in tests/test_kokoro_onnx.py too, which starts no process for each.
+#: All are tried in tests/adapters/engines/test_kokoro_onnx.py too, which starts no process for each.
 DAMAGES: dict[str, Damage] = {
     "truncated model": (truncate("onnx/model.onnx"), "cannot load"),
     "no model": (remove("onnx/model.onnx"), "not whole"),

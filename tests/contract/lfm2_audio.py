@@ -14,7 +14,7 @@ _DETOKENIZER = "audio_detokenizer/model.safetensors"
 
 
 def _make(folder: Path) -> Made:
-    from tests.lfm_checkpoint import make
+    from tests.support.lfm_checkpoint import make
 
     return Made(str(make(folder)))
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.contract.subject import Made, Subject
-from tests.openai_server import OpenAIServer
+from tests.support.openai_server import OpenAIServer
 
 VARIABLE = "MODEL_LAB_CONTRACT_KEY"
 
@@ -25,7 +25,7 @@ def _make(folder: Path) -> Made:
     return Made("toy", {"base_url": _server().base_url, "api_key_env": VARIABLE})
 
 
-# One for all tasks, since the library takes seconds to import: tests/test_openai_api.py has the
+# One for all tasks, since the library takes seconds to import: tests/adapters/engines/test_openai_api.py has the
 # settings of speech and conversation.
 SUBJECTS = [
     Subject(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.contract.subject import Made, Subject, overwrite, remove, truncate
 from tests.contract.transformers_asr import malicious_pickle
-from tests.tiny_chat import chat_model
+from tests.support.tiny_chat import chat_model
 
 
 def _make(folder: Path) -> Made:

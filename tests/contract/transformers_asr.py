@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.micro_whisper import expand
-from tests import tiny_transformers
 from tests.contract.subject import Made, Subject, overwrite, remove, truncate
+from tests.support import tiny_transformers
 
 Damage = tuple[Callable[[Path], None], str]
 
@@ -81,7 +81,7 @@ def set_in(name: str, **values: object) -> Callable[[Path], None]:
 
 _WEIGHTS = "cannot load the weights"
 
-#: All are tried in tests/test_transformers_asr.py, which starts no process for each.
+#: All are tried in tests/adapters/engines/test_transformers_asr.py, which starts no process for each.
 WHISPER_DAMAGES: dict[str, Damage] = {
     "truncated weights": (truncate("model.safetensors"), _WEIGHTS),
     "not weights": (overwrite("model.safetensors"), _WEIGHTS),

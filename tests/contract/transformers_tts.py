@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tests import tiny_tts
 from tests.contract.subject import Made, Subject, overwrite, remove, truncate
 from tests.contract.transformers_asr import (
     malicious_pickle,
@@ -15,6 +14,7 @@ from tests.contract.transformers_asr import (
     set_in,
     without_tensor,
 )
+from tests.support import tiny_tts
 
 Damage = tuple[Callable[[Path], None], str]
 
@@ -56,7 +56,7 @@ def _zipped_voice(checkpoint: Path) -> None:
 
 _WEIGHTS = "cannot load the weights"
 
-#: All are tried in tests/test_transformers_tts.py, which starts no process for each.
+#: All are tried in tests/adapters/engines/test_transformers_tts.py, which starts no process for each.
 VITS_DAMAGES: dict[str, Damage] = {
     "truncated weights": (truncate("model.safetensors"), _WEIGHTS),
     "not weights": (overwrite("model.safetensors"), _WEIGHTS),

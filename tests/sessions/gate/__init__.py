@@ -1,0 +1,1 @@
+"""What breaks the gate, and what does not."""

@@ -1,0 +1,1 @@
+"""Runs that are resumed, shared out, and kept."""
