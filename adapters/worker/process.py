@@ -33,7 +33,7 @@ spec = importlib.util.spec_from_file_location(
 module = importlib.util.module_from_spec(spec)
 sys.modules["adapters"] = module
 spec.loader.exec_module(module)
-from adapters.worker import serve
+from adapters.worker.server import serve
 serve(channel)
 """
 #: A new interpreter, and numpy: seconds, also on a busy machine.

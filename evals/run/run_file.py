@@ -104,7 +104,7 @@ def option(content: Mapping[str, Any], name: str) -> Any:
 
 
 #: Files of the project that have moved; runs from before name them as they were.
-_MOVED = {"reports/scorecard/prices.yaml": "reports/scorecard/prices.yaml"}
+_MOVED = {"reports/prices.yaml": "reports/scorecard/prices.yaml"}
 
 
 def _where_it_is(path: str) -> str:

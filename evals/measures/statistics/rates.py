@@ -25,7 +25,7 @@ def rate(
 ) -> Figure:
     """sum(numerators) / sum(denominators) with its interval.
 
-    numerators, denominators, clusters: shape (n,), see `evals.measures.statistics.intervals.ratio_sample`.
+    numerators, denominators, clusters: shape (n,), see `ratio_sample`.
     otherwise: the reason where the denominators sum to 0. A single utterance has no interval, and
     a figure of it decides nothing.
     """

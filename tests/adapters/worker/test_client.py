@@ -342,7 +342,7 @@ _HARNESS = """
 import sys, threading
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from tests.test_process import _audio, _process, _worker
+from tests.adapters.worker.test_client import _audio, _process, _worker
 process = _process(Path({log!r}), mode={mode!r}, on="bad", limit=600.0)
 if {thread}:
     loading = threading.Thread(target=process.load)
