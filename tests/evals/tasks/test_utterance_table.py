@@ -62,10 +62,10 @@ def _spoken(n: int, seed: int = 1) -> list[Prediction]:
 def _figures(table: Table) -> Mapping[str, Any]:
     parts = slices(table, table.parts)
     return {
-        **{name: asdict(f) for name, f in accuracy_of(table).items()},
-        **{name: asdict(f) for name, f in details(table).items()},
-        **{name: asdict(f) for name, f in speed_of(table.timings).items()},
-        **{name: asdict(f) for name, f in parts.rates().items()},
+        **accuracy_of(table),
+        **details(table),
+        **speed_of(table.timings),
+        **parts.rates(),
         "worst": parts.worst(),
         "under": table.under,
         "confusions": table.confusions.most(),

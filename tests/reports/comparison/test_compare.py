@@ -469,7 +469,9 @@ def test_speed_claims_nothing_and_says_its_conditions(tmp_path: Path) -> None:
     c = compared(a, b)
     (rtf,) = [s for s in c.beside if s.metric == "rtf"]
     assert (rtf.before, rtf.after_conditions) == (0.1, ("contended",))
-    assert rtf.before_ci == pytest.approx((0.1, 0.1))
+    assert rtf.before_ci is not None
+    assert rtf.before_ci[0] == pytest.approx(0.1)
+    assert 0.1 < rtf.before_ci[1] < 0.13  # four alike are not certain
     assert "rtf" not in {p.metric for p in c.paired}
     said = render(Report(c.run, [c], False))
     assert "0.100 ~ contended" in said

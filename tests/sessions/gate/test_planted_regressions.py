@@ -201,10 +201,12 @@ def test_exit_codes(harmless: After, harmful: After) -> None:
 
 
 def test_same_model_has_not_changed(harmless: After) -> None:
-    """Not by a hair, however long it took this time."""
+    """Not by a hair, however long it took; so few utterances are no proof of half a point."""
     for metric in ("wer", "cer", "sentence_error_rate", "success_rate"):
         row = row_of(harmless.card, "itself", f"{metric}_change")
-        assert (row["value"], row["ci"], row["verdict"]) == (0, [0, 0], "pass")
+        assert row["value"] == 0
+        assert row["ci"][0] < 0 < row["ci"][1]
+        assert row["verdict"] in ("inconclusive", "no_limit")
 
 
 def test_other_errors_at_the_same_rate_are_seen(harmless: After) -> None:
@@ -223,7 +225,7 @@ def test_improvement_is_shown(harmless: After) -> None:
 
 def test_destroyed_part_is_seen_behind_a_better_average(harmless: After, harmful: After) -> None:
     for after, name, verdict in (
-        (harmless, "no-attic", "pass"),  # there is no limit to break
+        (harmless, "no-attic", "no_limit"),
         (harmful, "no-attic-limited", "fail"),
     ):
         row = row_of(after.card, name, "worst_slice_wer")

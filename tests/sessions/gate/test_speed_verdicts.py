@@ -23,7 +23,7 @@ from evals.measures.run_conditions import BUSY, CONTENDED
 from evals.measures.speed.cpu_contention import BUSY_SHARE, timed_once
 from evals.models.loaded import LoadedModel, Settings, running
 from evals.models.transcribe import transcribe_corpus
-from evals.records.measurement import Figure, Limit, Measurement, from_property
+from evals.records.measurement import TOO_FEW, Figure, Limit, Measurement, from_property
 from evals.records.predictions import Prediction, PredictionFile, read_predictions
 from evals.tasks.asr.scores import latency, speed
 from fixtures.corpora.corpus import Corpus, Utterance
@@ -96,7 +96,7 @@ def test_calls_that_waited_are_all_that_a_high_percentile_says() -> None:
 def test_unanswered_utterances_wait_for_nothing() -> None:
     lost = Prediction("u", "a", "", 1.0, None, error="broke")
     figures = speed([lost, _prediction(1.0, 0.5), lost])
-    assert figures["rtf"].conditions == (BUSY,)
+    assert figures["rtf"].conditions == (TOO_FEW, BUSY)
     assert speed([lost])["rtf"].conditions == ()
 
 
@@ -190,7 +190,7 @@ def test_predictions_from_before_it_was_asked(tmp_path: Path) -> None:
     file.write_text(json.dumps(row) + "\n")
     (old,) = read_predictions(file)
     assert old.waited_seconds is None
-    assert speed([old])["rtf"].conditions == ()
+    assert speed([old, old])["rtf"].conditions == ()
 
 
 def _card_rows(rtf: float, *, busy: bool) -> list[Measurement]:

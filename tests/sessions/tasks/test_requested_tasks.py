@@ -132,7 +132,8 @@ def test_drifts_are_those_of_the_predictions(talked: tuple[Path, int, str]) -> N
         assert (row["value"], row["n"]) == (deaf, 4), condition
     assert code == 1
     for condition in ("gain+12db", "padding", "reverb", "opus"):
-        assert f"wer_drift/{condition} +100 points [+100, +100], at most " in said
+        # Four utterances that all got worse: no sign test shows it, and production needs proof.
+        assert f"wer_drift/{condition} +100 points [" in said
     assert "wer_drift/white-0db" not in said.partition("WER drift")[0]  # shown, not limited
 
 
@@ -142,8 +143,8 @@ def test_the_terminal_shows_both_tables(talked: tuple[Path, int, str]) -> None:
     assert lines[place + 1].startswith("clean: WER")
     assert lines[place + 1].count("0.00 [0.00, ") == 2
     (padding,) = [line for line in lines if line.startswith("padding ")]
-    assert padding.count("+100.0") == padding.count("+200.0") == 3  # value and interval
-    assert padding.count("] x") == 2
+    assert padding.count("+100.0") == padding.count("+200.0") == 1
+    assert padding.count("] ?") == 2
     assert any(line.split()[-7:] == ["31", "x", "124", "x", "64", "x", "0"] for line in lines)
 
 
