@@ -48,8 +48,8 @@ from fixtures.source import CorpusSource
 #: and the models.
 pytest_plugins = [
     "evals.session.run",
-    "evals.session.collection",
-    "evals.session.limits",  # configured before what stands above, which asks it for the limits
+    "evals.session.limits",
+    "evals.session.collection",  # configured after what stands above, which it asks for the limits
     "evals.session.corpora",
     "evals.session.models",
 ]

@@ -74,6 +74,7 @@ def values(card: dict[str, Any]) -> dict[tuple[str, ...], float]:
 def resumed(folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", f"--rootdir={ROOT}", f"-c{ROOT / 'pyproject.toml'}",
+         str(ROOT / "evals"),
          "--resume=runs/old", "-pno:hypothesispytest"],
         cwd=folder, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
