@@ -9,17 +9,17 @@ from typing import Literal as OneOf
 
 from rapidfuzz.distance import Levenshtein
 
-from evals.measures.text.scoring.alignment import SIGN, Pair, align_tokens
 from evals.measures.text.scoring.annotations import without_annotations
 from evals.measures.text.scoring.characters import standard, without_greek_accents
 from evals.measures.text.scoring.language import Language, parse_language
-from evals.measures.text.scoring.lattice import Lattice
+from evals.measures.text.scoring.lattices.alignment import SIGN, Pair, align_tokens
+from evals.measures.text.scoring.lattices.lattice import Lattice
+from evals.measures.text.scoring.lattices.readings import align_readings
+from evals.measures.text.scoring.lattices.spacing import may_join
 from evals.measures.text.scoring.loops import loops
 from evals.measures.text.scoring.numbers.grammars import grammar_of
 from evals.measures.text.scoring.numbers.spoken_numbers import NumberCounts, count_numbers
 from evals.measures.text.scoring.numbers.written import is_plain, pieces
-from evals.measures.text.scoring.readings import align_readings
-from evals.measures.text.scoring.spacing import may_join
 from evals.measures.text.scoring.words import plain_tokens
 
 #: Texts whose tokens are remembered: references come once for each model.

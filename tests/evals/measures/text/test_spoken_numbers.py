@@ -9,7 +9,7 @@ from indic_numtowords import num2words as indic_words
 from text_to_num import text2num
 
 from evals.measures.text.scoring import score, scoring_for
-from evals.measures.text.scoring.lattice import Compact, Lattice
+from evals.measures.text.scoring.lattices.lattice import Compact, Lattice
 from tests.support.speech_faults import need_libraries
 
 pytestmark = pytest.mark.slow

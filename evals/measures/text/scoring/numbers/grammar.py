@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from evals.measures.text.scoring.lattice import Compound, Expression, Graph, Literal
+from evals.measures.text.scoring.lattices.lattice import Compound, Expression, Graph, Literal
 
 #: The longest run of digits that is read as one number.
 LONGEST_CARDINAL = 15

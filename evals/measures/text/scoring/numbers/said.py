@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from evals.measures.text.scoring.lattice import Expression, Literal
+from evals.measures.text.scoring.lattices.lattice import Expression, Literal
 from evals.measures.text.scoring.numbers import grammar as rules
 from evals.measures.text.scoring.numbers.grammar import Grammar
 

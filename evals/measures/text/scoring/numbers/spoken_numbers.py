@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from evals.measures.text.scoring.alignment import Pair
 from evals.measures.text.scoring.characters import standard
+from evals.measures.text.scoring.lattices.alignment import Pair
 from evals.measures.text.scoring.numbers.grammar import Grammar, _collect, vocabulary
 from evals.measures.text.scoring.words import plain_tokens
 

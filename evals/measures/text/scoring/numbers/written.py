@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 
 import regex
 
-from evals.measures.text.scoring.lattice import Expression, Literal
+from evals.measures.text.scoring.lattices.lattice import Expression, Literal
 from evals.measures.text.scoring.numbers import said
 from evals.measures.text.scoring.numbers.grammar import Grammar
 

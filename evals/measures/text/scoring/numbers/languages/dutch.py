@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evals.measures.text.scoring.lattice import Compound, Expression
+from evals.measures.text.scoring.lattices.lattice import Compound, Expression
 from evals.measures.text.scoring.numbers.grammar import Grammar
 
 _ONES = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from evals.measures.text.scoring.lattice import Expression
+from evals.measures.text.scoring.lattices.lattice import Expression
 from evals.measures.text.scoring.numbers.grammar import Grammar
 
 _SCALES = ((10**9, "अरब"), (10**7, "करोड़"), (10**5, "लाख"), (10**3, "हज़ार"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evals.measures.text.scoring.alignment import Pair
-from evals.measures.text.scoring.lattice import Arc, Lattice
+from evals.measures.text.scoring.lattices.alignment import Pair
+from evals.measures.text.scoring.lattices.lattice import Arc, Lattice
 
 #: The most words that are written as one.
 _MOST = 4

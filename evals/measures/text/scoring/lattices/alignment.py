@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein, Opcode
 
-from evals.measures.text.scoring.lattice import Compact, Step
+from evals.measures.text.scoring.lattices.lattice import Compact, Step
 
 #: More than the ranks on any way: an edit always weighs more than an unusual reading.
 _EDIT = 1 << 24

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evals.measures.text.scoring.alignment import Pair, align_lattices
-from evals.measures.text.scoring.lattice import Lattice
-from evals.measures.text.scoring.spacing import joined
+from evals.measures.text.scoring.lattices.alignment import Pair, align_lattices
+from evals.measures.text.scoring.lattices.lattice import Lattice
+from evals.measures.text.scoring.lattices.spacing import joined
 
 #: The most nodes of one text times nodes of the other that are aligned in one piece: about two
 #: seconds and 200 MB. Ordinary utterances have a few thousand.
