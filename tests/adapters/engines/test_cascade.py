@@ -418,7 +418,7 @@ def test_what_the_repo_ships_is_unpacked_inside_of_parts() -> None:
 
 
 COMPOSED = """
-from adapters.engines import EngineRef
+from adapters.catalog.engine import EngineRef
 from adapters.interface import Adapter, Transcript
 class Absent(Adapter):
     modules = ("surely_not_there",)
