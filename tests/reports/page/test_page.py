@@ -61,7 +61,7 @@ from tests.support.page_runs import (
 
 pytestmark = pytest.mark.slow
 
-STYLE = Path(pages.__file__).with_name("style.css").read_text(encoding="utf-8")
+STYLE = (Path(pages.__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
 
 
 def page_of(run: Path, **options: Any) -> Page:
