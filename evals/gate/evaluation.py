@@ -133,6 +133,7 @@ class Evaluation:
         """
         if self.gate == "off":
             return
+        self._record_absent_parts()
         broken = [
             describe(m)
             for m in self.recorded
@@ -147,6 +148,15 @@ class Evaluation:
         if broken:
             c = self.case
             raise GateBroken(f"{c.model} on {c.corpus} ({c.task}):\n  " + "\n  ".join(broken))
+
+    def _record_absent_parts(self) -> None:
+        """Say of each limit on a part that the corpus does not have that this is why."""
+        have = {m.key for m in self.recorded}
+        for key in self._limits():
+            metric, slash, part = key.partition("/")
+            if slash and key not in have and metric in have:
+                reason = f"no utterance of {self.case.corpus} has {part}, or all have"
+                self.record_missing([metric], "not_measured", reason, gated=True, slice_name=part)
 
     def _add(self, measurement: Measurement) -> None:
         self.recorded.append(measurement)

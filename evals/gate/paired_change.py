@@ -85,7 +85,11 @@ def _difference(
     interval = difference_interval(change, whole, clusters, least=1.0)
     same = not np.any(change)
     figure = difference(float(change.sum()) / total, n, interval)
-    return of_speakers(replace(figure, identical=same), clusters)
+    if same and interval is not None:
+        # Without a change the interval is of changes that are too rare for so many utterances.
+        low, high = interval
+        figure = replace(figure, identical=True, forecast=lambda times: (low / times, high / times))
+    return of_speakers(figure, clusters)
 
 
 def _refuse_unpaired(before: Scored, after: Scored) -> None:

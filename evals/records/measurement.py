@@ -65,10 +65,12 @@ class Evidence:
         if figure.speakers is None:
             return None
         if self.utterances is not None and figure.n < self.utterances:
-            return f"{figure.n:,} utterances, and {self.utterances:,} are required"
+            count = f"{figure.n:,} {'utterance' if figure.n == 1 else 'utterances'}"
+            return f"{count}, and {self.utterances:,} are required"
         if self.speakers is not None and figure.speakers < self.speakers:
-            have = f"{figure.speakers:,} speakers" if figure.speakers else "no known speakers"
-            return f"{have}, and {self.speakers:,} are required"
+            have = f"{figure.speakers:,}" if figure.speakers else "no known"
+            people = "speaker" if figure.speakers == 1 else "speakers"
+            return f"{have} {people}, and {self.speakers:,} are required"
         return None
 
 

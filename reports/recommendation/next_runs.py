@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from evals.measures import metric_text
-from evals.measures.statistics.further_evidence import further_evidence
+from evals.measures.statistics.further_evidence import Further, further_evidence, said
 from evals.records.measurement import Figure, Measurement
 from reports.recommendation.eligibility import Contest, Problem, Standing
 from reports.recommendation.suggested_command import Command
@@ -98,19 +98,30 @@ def _for(model: str, problems: Sequence[Problem], command: Command) -> Sequence[
             lines[f"{task} once more (before: {reason}): {run}" if reason else run] = None
     for (task, corpus), found in unclear.items():
         metrics = ", ".join(dict.fromkeys(p.key[1] for p in found if p.key))
-        more = max((_further(p) or 0 for p in found), default=0)
-        if more > _TOO_MANY:
-            lines[f"no corpus decides {metrics} on {corpus}: it is almost at its limit"] = None
+        further = [_further(p) for p in found]
+        hopeless = [
+            p.key[1]
+            for p, f in zip(found, further, strict=True)
+            if p.key and (f.reason or (f.utterances or 0) > _TOO_MANY)
+        ]
+        if hopeless:
+            named = ", ".join(dict.fromkeys(hopeless))
+            lines[f"no corpus decides {named} on {corpus}: it is almost at its limit"] = None
             continue
-        number = f"about {more:,} more" if more else "more"
+        utterances = max(f.utterances or 0 for f in further)
+        speakers = max(f.speakers or 0 for f in further)
+        number = f"about {utterances:,} more" if utterances else "more"
+        if speakers:
+            number = said(utterances, speakers) or number
         lines[f"{number} like those of {corpus} ({metrics}): {command(task, model)}"] = None
     return list(lines)
 
 
-def _further(problem: Problem) -> int | None:
+def _further(problem: Problem) -> Further:
     row: Measurement | None = problem.row
     if row is None or problem.limit is None:
-        return None
-    if row.further_utterances is not None and row.limit == problem.limit.value:
-        return row.further_utterances  # of its own interval, which the session could forecast
-    return further_evidence(Figure(row.value, row.n, row.ci), problem.limit).utterances
+        return Further()
+    if row.limit == problem.limit.value and (row.further_utterances or row.further_speakers):
+        # Of its own interval, which the session could forecast.
+        return Further(row.further_utterances, row.further_speakers)
+    return further_evidence(Figure(row.value, row.n, row.ci), problem.limit)

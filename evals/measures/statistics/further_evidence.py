@@ -34,8 +34,9 @@ def further_evidence(figure: Figure, limit: Limit, evidence: Evidence | None = N
     if value == limit.value:
         return Further(reason="no number of utterances decides: the value is on its limit")
     required = evidence or Evidence()
-    if figure.speakers and required.speakers is not None and figure.speakers < required.speakers:
-        return Further(speakers=required.speakers - figure.speakers)
+    have, wanted = figure.speakers, required.speakers
+    if have is not None and wanted is not None and have < wanted:
+        return Further(speakers=wanted - have)
     more = 0
     if figure.speakers is not None and required.utterances is not None:
         more = max(0, required.utterances - figure.n)
@@ -58,12 +59,16 @@ def further_evidence(figure: Figure, limit: Limit, evidence: Evidence | None = N
 
 def in_words(m: Measurement) -> str | None:
     """What would decide a measurement: "about 60 more utterances (4 speakers)"; None if unknown."""
-    utterances, speakers = m.further_utterances, m.further_speakers
-    if utterances and speakers:
-        return f"about {utterances:,} more utterances of {speakers:,} more speakers"
-    if speakers:
-        return f"{speakers:,} more speakers"
-    return f"about {utterances:,} more utterances" if utterances else None
+    return said(m.further_utterances, m.further_speakers)
+
+
+def said(utterances: int | None, speakers: int | None) -> str | None:
+    """So many more utterances and speakers; None for none of either."""
+    people = f"{speakers:,} more {'speaker' if speakers == 1 else 'speakers'}" if speakers else ""
+    if not utterances:
+        return people or None
+    things = f"about {utterances:,} more {'utterance' if utterances == 1 else 'utterances'}"
+    return f"{things} of {people}" if people else things
 
 
 def _forecast(figure: Figure, times: float) -> tuple[float, float]:

@@ -93,10 +93,14 @@ class RatioSample:
         return float(self.count @ self.top) / self.total
 
     def repeated(self, times: float) -> RatioSample:
-        """The sample of a corpus that has these utterances `times` times."""
+        """The sample of a corpus that has these utterances `times` times.
+
+        What was a single unit far above all others is none where it is there twice.
+        """
         cases = None if self.cases is None else self.cases * times
         return replace(
             self,
+            capped=self.capped if times < 2 else self.top,
             count=self.count * times,
             units=self.units * times,
             effective=self.effective * times,

@@ -7,7 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from evals.measures.statistics.intervals import Floats, Interval, ratio_sample
+from evals.measures.statistics.intervals import (
+    Floats,
+    Interval,
+    proportion_interval,
+    ratio_sample,
+)
 from evals.measures.statistics.speaker_ids import FEWEST_SPEAKERS
 from evals.records.measurement import FEW_SPEAKERS, TOO_FEW, Figure
 
@@ -50,6 +55,20 @@ def rate(
     return Figure(sample.estimate, n, interval, forecast=forecast)
 
 
+def share(successes: int, n: int, reason: str | None = None) -> Figure:
+    """successes / n with Wilson's interval: whether each of n gave an answer, say.
+
+    reason: what else there is to say of it. No value for n = 0.
+    """
+    if not n:
+        return Figure(None, 0, reason=reason)
+
+    def forecast(times: float) -> Interval | None:
+        return proportion_interval(successes * times, n * times)
+
+    return Figure(successes / n, n, proportion_interval(successes, n), reason, forecast=forecast)
+
+
 def of_speakers(figure: Figure, speakers: Sequence[Hashable] | None) -> Figure:
     """The figure, with how many people it is of; marked where these are too few.
 
@@ -59,10 +78,12 @@ def of_speakers(figure: Figure, speakers: Sequence[Hashable] | None) -> Figure:
     figure = replace(figure, speakers=count)
     if figure.value is None or not 0 < count < FEWEST_SPEAKERS or figure.ci is None:
         return figure
-    people = "1 speaker tells" if count == 1 else f"{count} speakers tell"
+    one = count == 1
+    people = "1 speaker tells" if one else f"{count} speakers tell"
+    whose = "this person's" if one else "these people's"
     return replace(
         figure,
-        reason=f"{people} nothing of others: the interval is of these people's utterances",
+        reason=f"{people} nothing of others: the interval is of {whose} utterances",
         conditions=(*figure.conditions, FEW_SPEAKERS),
     )
 

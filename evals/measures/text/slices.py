@@ -25,6 +25,8 @@ from evals.records.predictions import Prediction
 FEWEST = 10
 #: A key with more values than this tells single utterances apart, not kinds of them.
 MOST_VALUES = 50
+#: The key of the parts that are each one person's utterances.
+SPEAKER = "speaker"
 _BUCKETS = (0.0, 2.0, 5.0, 10.0, 30.0, float("inf"))  # seconds
 
 
@@ -75,7 +77,7 @@ class Parts:
 
 def _labels(prediction: Prediction) -> Iterator[tuple[str, str]]:
     if prediction.speaker is not None:
-        yield "speaker", prediction.speaker
+        yield SPEAKER, prediction.speaker
     if prediction.category is not None:
         yield "category", prediction.category
     yield "lang", prediction.lang or "en"  # as a corpus whose rows name none is English
@@ -155,7 +157,8 @@ class Slices:
             clusters,
             otherwise="the references hold no words",
         )
-        return of_speakers(figure, clusters)
+        # That a part by speaker is of one person is what it is for.
+        return figure if part.key == SPEAKER else of_speakers(figure, clusters)
 
     def _chance(self, part: Part, limit: float) -> float:
         sample = self._sample(part)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from evals.measures.speed.cpu_contention import marked, share_waited
 from evals.measures.speed.energy import energy_use
 from evals.measures.speed.timings import Timings
-from evals.measures.statistics.intervals import Floats, proportion_interval
-from evals.measures.statistics.rates import of_speakers, rate
+from evals.measures.statistics.intervals import Floats
+from evals.measures.statistics.rates import of_speakers, rate, share
 from evals.measures.text.error_counts import Counted, Scored
 from evals.measures.text.error_rate import Counts, total
 from evals.measures.unanswered import why_unanswered
@@ -57,12 +57,7 @@ def accuracy_of(scored: Scored) -> Mapping[str, Figure]:
         "substitutions": Figure(edits.substitutions, n),
         "deletions": Figure(edits.deletions, n),
         "insertions": Figure(edits.insertions, n),
-        "success_rate": Figure(
-            answered / n if n else None,
-            n,
-            proportion_interval(answered, n),
-            why_unanswered(scored.predictions, n - answered, n),
-        ),
+        "success_rate": share(answered, n, why_unanswered(scored.predictions, n - answered, n)),
     }
 
 
@@ -73,8 +68,7 @@ def details(table: Table) -> Mapping[str, Figure]:
     """
     figures = {"loops": Figure(table.looping, len(table.words))}
     if n := table.heard_twice:
-        interval = proportion_interval(table.changed, n)
-        figures["batch_change_rate"] = Figure(table.changed / n, n, interval)
+        figures["batch_change_rate"] = share(table.changed, n)
 
     def add(name: str, part: Counts, whole: Counts, otherwise: str) -> None:
         figures[name] = _share(part, whole.astype(float), table.speakers, otherwise)

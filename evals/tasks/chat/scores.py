@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from evals.judges.llm_judge import Judged
-from evals.measures.statistics.intervals import proportion_interval
 from evals.measures.statistics.paired_interval import difference_interval
-from evals.measures.statistics.rates import difference, rate
+from evals.measures.statistics.rates import difference, rate, share
 from evals.measures.text.alignment import align
 from evals.measures.unanswered import why_unanswered
 from evals.records.measurement import Figure
@@ -58,16 +57,11 @@ def success(lines: Sequence[Replied], dialogues: Dialogues) -> Mapping[str, Figu
     answered = sum(line.error is None for line in lines)
     return {
         "turn_success_rate": _share(good, ids, "there is no turn"),
-        "dialogue_success_rate": Figure(
-            sum(whole) / n if n else None, n, proportion_interval(sum(whole), n)
-        ),
+        "dialogue_success_rate": share(sum(whole), n),
         "instruction_following": _of_kinds(judged, ids, FORM),
         "memory_rate": _of_kinds(judged, ids, ("memory",)),
-        "success_rate": Figure(
-            answered / len(lines) if lines else None,
-            len(lines),
-            proportion_interval(answered, len(lines)),
-            why_unanswered(lines, len(lines) - answered, len(lines)),
+        "success_rate": share(
+            answered, len(lines), why_unanswered(lines, len(lines) - answered, len(lines))
         ),
     }
 

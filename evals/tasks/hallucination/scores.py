@@ -16,8 +16,9 @@ from functools import cache
 
 import numpy as np
 
-from evals.measures.statistics.intervals import Floats, proportion_interval
+from evals.measures.statistics.intervals import Floats
 from evals.measures.statistics.paired_interval import difference_interval
+from evals.measures.statistics.rates import share
 from evals.measures.text.alignment import Edit, in_batches
 from evals.measures.text.normalizers import normalizer
 from evals.records.measurement import Figure
@@ -240,7 +241,7 @@ def words_of(text: str) -> list[str]:
 def _in_non_speech(words: Floats, minutes: Floats) -> tuple[Figure, Figure]:
     n, total = len(words), float(minutes.sum())
     clips = int(np.count_nonzero(words))
-    rate = Figure(clips / n, n, proportion_interval(clips, n))
+    rate = share(clips, n)
     if total <= 0:
         return Figure(None, n, reason="the non-speech has no length"), rate
     # Not `ratio_interval`, which takes a ratio below 1 for a proportion: this one has a unit. Where

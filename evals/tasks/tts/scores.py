@@ -15,8 +15,8 @@ from evals.measures.sound.speaker_similarity import encoder
 from evals.measures.sound.world import pitch, spread_cents
 from evals.measures.speed.cpu_contention import marked, share_waited
 from evals.measures.speed.energy import energy_use
-from evals.measures.statistics.intervals import proportion_interval, ratio_interval
-from evals.measures.statistics.rates import rate
+from evals.measures.statistics.intervals import ratio_interval
+from evals.measures.statistics.rates import rate, share
 from evals.measures.unanswered import why_unanswered
 from evals.records.measurement import Figure
 from evals.records.spoken import Spoken
@@ -54,13 +54,8 @@ def answers(lines: Sequence[Spoken], sounds: Sequence[Clip]) -> Mapping[str, Fig
         nothing = Figure(None, 0, reason="no sentence holds a word")
         return {"success_rate": nothing, "usable_rate": nothing}
     return {
-        "success_rate": Figure(
-            answered / n,
-            n,
-            proportion_interval(answered, n),
-            why_unanswered(spoken, n - answered, n),
-        ),
-        "usable_rate": Figure(usable / n, n, proportion_interval(usable, n)),
+        "success_rate": share(answered, n, why_unanswered(spoken, n - answered, n)),
+        "usable_rate": share(usable, n),
     }
 
 
@@ -89,11 +84,7 @@ def signal(sounds: Sequence[Clip]) -> Mapping[str, Figure]:
     clipped = sum((q.clipped_share or 0.0) > CLIPPED_SHARE for q in speech)
     n = len(speech)
     return {
-        "clipped_rate": (
-            Figure(clipped / n, n, proportion_interval(clipped, n))
-            if n
-            else Figure(None, 0, reason=_NO_SPEECH)
-        ),
+        "clipped_rate": share(clipped, n) if n else Figure(None, 0, reason=_NO_SPEECH),
         "dc_offset": over("dc_offset", lambda values: max(map(abs, values))),
         "leading_silence_p95": over("leading_silence", p95),
         "trailing_silence_p95": over("trailing_silence", p95),

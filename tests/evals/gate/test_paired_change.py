@@ -13,6 +13,7 @@ from evals.gate.baseline import Baseline, BaselineError, find
 from evals.gate.case import Case
 from evals.gate.paired_change import NotComparable, changes, worsened
 from evals.gate.verdict import decide
+from evals.measures.statistics.further_evidence import further_evidence
 from evals.measures.text.alignment import Aligned, align
 from evals.records.measurement import Limit
 from evals.records.predictions import Prediction, PredictionFile
@@ -53,6 +54,20 @@ def test_the_same_is_no_change_and_not_certain() -> None:
         assert figure.identical
         assert figure.ci is not None
         assert -0.07 < figure.ci[0] == -figure.ci[1] < -0.01
+
+
+@pytest.mark.parametrize("n", [8, 20])
+def test_what_is_said_to_show_no_change_shows_it(n: int) -> None:
+    """Without a change the interval shrinks with the number of utterances, not with its root."""
+    heard = ["a b c x", "a b c d"] * (n // 2)
+    margin = Limit("max", 0.02, "made up")
+    same = changes(_aligned(heard), _aligned(heard))["wer_change"]
+    more = further_evidence(same, margin).utterances
+    assert more is not None
+    times = -(-(n + more) // n)
+    larger, smaller = (_aligned(heard * t) for t in (times, times - 2))
+    assert decide(changes(larger, larger)["wer_change"], [margin])[0] == "pass"
+    assert decide(changes(smaller, smaller)["wer_change"], [margin])[0] == "inconclusive"
 
 
 def test_a_few_differences_are_not_certain() -> None:

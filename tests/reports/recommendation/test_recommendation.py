@@ -220,6 +220,14 @@ def test_withheld_where_the_evidence_is_short() -> None:
     ]
 
 
+def test_what_to_run_says_speakers_where_speakers_are_missing() -> None:
+    parts = {"verdict": "inconclusive", "limit": 0.10, "further_speakers": 3}
+    told = ask(changed(UNCLEAR, "sharp", "wer", **parts))
+    assert told.to_run == [
+        "3 more speakers like those of c (wer): uv run pytest -m asr --model sharp"
+    ]
+
+
 @pytest.mark.parametrize(
     ("how", "says"),
     [

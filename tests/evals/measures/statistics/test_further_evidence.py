@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from evals.gate.case import Case
-from evals.gate.evaluation import Evaluation, describe
+from evals.gate.evaluation import Evaluation, GateBroken, describe
 from evals.gate.thresholds import load
 from evals.gate.verdict import decide
-from evals.measures.statistics.further_evidence import further_evidence
-from evals.measures.statistics.rates import of_speakers, rate
+from evals.measures.statistics.further_evidence import further_evidence, said
+from evals.measures.statistics.rates import of_speakers, rate, share
 from evals.records.measurement import FEW_SPEAKERS, TOO_FEW, Evidence, Figure, Limit, Measurement
 
 
@@ -81,6 +81,8 @@ def test_unknown_speakers_are_no_evidence() -> None:
     figure = wer(*[0] * 100)
     assert figure.speakers == 0
     assert decide(figure, [at_most(0.10)], Evidence(speakers=2))[0] == "inconclusive"
+    found = further_evidence(figure, at_most(0.10), Evidence(speakers=2))
+    assert (found.utterances, found.speakers) == (None, 2)
     assert decide(figure, [at_most(0.10)], Evidence(utterances=200))[0] == "inconclusive"
     assert decide(figure, [at_most(0.10)], Evidence(utterances=100))[0] == "pass"
 
@@ -107,3 +109,53 @@ def test_a_tier_asks_for_evidence(tier: Literal["production", "candidate"]) -> N
     line = describe(recorded[0])
     assert "3 more speakers would decide" in line
     assert "2 speakers, and 5 are required" in line
+
+
+@pytest.mark.parametrize("n", [1, 12, 60])
+def test_what_would_decide_a_share_is_what_its_own_interval_needs(n: int) -> None:
+    """Not what the square root of the size would make of it: four times as many for 12 answers."""
+    figure, limit = share(n, n), Limit("min", 0.95, "made up")
+    more = further_evidence(figure, limit).utterances
+    assert more is not None
+    assert decide(figure, [limit])[0] == "inconclusive"
+    assert decide(share(n + more, n + more), [limit])[0] == "pass"
+    assert decide(share(n + more - 2, n + more - 2), [limit])[0] == "inconclusive"
+
+
+def test_one_loop_is_far_from_its_limit_and_not_said_to_be_on_it() -> None:
+    """The same loop in a larger corpus is no single one, so that its rate is known there."""
+    found = further_evidence(wer(*[0] * 11, 120), at_most(0.10))
+    assert found.reason is None
+    assert found.utterances is not None
+    assert found.utterances < 1_000
+
+
+def test_one_of_each_is_said_in_the_singular() -> None:
+    assert said(1, None) == "about 1 more utterance"
+    assert said(None, 1) == "1 more speaker"
+    assert said(20, 1) == "about 20 more utterances of 1 more speaker"
+    assert said(None, None) is None
+    one = wer(*[0] * 20, speakers=1)
+    assert one.reason == (
+        "1 speaker tells nothing of others: the interval is of this person's utterances"
+    )
+    assert Evidence(speakers=5).missing_from(one) == "1 speaker, and 5 are required"
+    assert Evidence(utterances=5).missing_from(wer(0)) == "1 utterance, and 5 are required"
+
+
+def test_a_limit_on_a_part_that_the_corpus_does_not_have_says_so() -> None:
+    spec = load()
+    spec.tiers["production"].limits["asr"] = dict.fromkeys(
+        ("wer", "wer/lang=de"), spec.tiers["production"].limits["asr"]["wer"]
+    )
+    recorded: list[Measurement] = []
+    evaluation = Evaluation(
+        Case("made-up", "production", "asr", "mine"), spec, "tier", recorded.append
+    )
+    evaluation.record({"wer": wer(*[5] * 50)})
+    with pytest.raises(GateBroken) as broken:
+        evaluation.check()
+    (absent,) = (m for m in recorded if m.key == "wer/lang=de")
+    assert (absent.verdict, absent.gated) == ("not_measured", True)
+    assert absent.reason == "no utterance of mine has lang=de, or all have"
+    assert str(broken.value).count("wer/lang=de") == 1

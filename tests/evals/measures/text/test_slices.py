@@ -11,7 +11,7 @@ import pytest
 from evals.gate.verdict import decide
 from evals.measures.text.alignment import align
 from evals.measures.text.slices import FEWEST, MOST_VALUES, Part, Parts, Slices, slices
-from evals.records.measurement import Limit
+from evals.records.measurement import FEW_SPEAKERS, Limit
 from evals.records.predictions import Prediction
 
 
@@ -220,3 +220,13 @@ def test_counts_come_from_the_alignment() -> None:
         "category=bad": 0.5,
         "category=good": 0.0,
     }
+
+
+def test_a_part_of_one_person_is_not_marked_for_that() -> None:
+    """Few speakers are news of a category, not of a part that is a speaker's own."""
+    rows = [_said(i, speaker=f"s{i % 6}", category=f"c{i % 2}") for i in range(60)]
+    counted = Slices(
+        Parts(rows).all(), np.zeros(60), np.full(60, 4.0), [row.speaker for row in rows]
+    )
+    marked = {name.partition("=")[0]: f.conditions for name, f in counted.rates().items()}
+    assert marked == {"speaker": (), "category": (FEW_SPEAKERS,)}
