@@ -31,6 +31,9 @@ from adapters.worker.time_limits import allowed, spoken_seconds
 
 #: Longer audio travels in a file: as a message it would be in memory several times over.
 _INLINE_BYTES = 8_000_000
+#: What the worker answers itself, without the model, has at least so long: to list the packages
+#: of a large environment takes seconds on a busy machine, and is not the model's doing.
+_OWN_SECONDS = 60.0
 
 
 class ModelProcess:
@@ -68,6 +71,8 @@ class ModelProcess:
         self._log = log
         self._python = python
         self._transport: Transport | None = None
+        #: What ended the present worker, so that later calls can say it; None while it lives.
+        self._ended_by: str | None = None
         self.load_seconds = 0.0
         self.load_waited_seconds: float | None = None
         self.device_name: str | None = None
@@ -85,6 +90,7 @@ class ModelProcess:
         The time includes the import of the engine's libraries. Raises WorkerError.
         """
         self.close()
+        self._ended_by = None
         if self._log is not None:
             self._log.parent.mkdir(parents=True, exist_ok=True)
         self._transport = self._started() if self._isolated else InProcess()
@@ -176,11 +182,11 @@ class ModelProcess:
 
     def peak_memory(self, *, reset: bool = False) -> MemoryPeaks:
         """The worker's peaks since loading ended, or since the last reset."""
-        return _memory(self._ask({"op": "memory", "reset": reset}))
+        return _memory(self._ask({"op": "memory", "reset": reset}, self._own_limit))
 
     def packages(self, modules: Sequence[str]) -> Packages:
         """The worker's Python, and the packages that bring these top-level modules there."""
-        answer = self._ask({"op": "packages", "modules": list(modules)})
+        answer = self._ask({"op": "packages", "modules": list(modules)}, self._own_limit)
         return Packages(answer["python"], answer["packages"])
 
     def modules(self) -> Mapping[str, str]:
@@ -190,7 +196,7 @@ class ModelProcess:
         """
         if self.engine.file is None and not self.engine.adapter().engines(self.spec.options):
             return {}
-        modules: Mapping[str, str] = self._ask({"op": "modules"})["modules"]
+        modules: Mapping[str, str] = self._ask({"op": "modules"}, self._own_limit)["modules"]
         return modules
 
     def close(self) -> None:
@@ -206,6 +212,10 @@ class ModelProcess:
         finally:
             transport.stop()
 
+    @property
+    def _own_limit(self) -> float:
+        return max(self._time_limit, _OWN_SECONDS)
+
     def _allowed(self, audio_seconds: float) -> float:
         return allowed(self._time_limit, audio_seconds)
 
@@ -218,8 +228,13 @@ class ModelProcess:
 
     def _ask(self, request: Message, limit_seconds: float | None = None) -> Message:
         if self._transport is None or not self._transport.alive:
-            raise WorkerError("exited", "the worker is not running")
-        answer = self._transport.ask(request, limit_seconds or self._time_limit)
+            why = f": {self._ended_by}" if self._ended_by is not None else ""
+            raise WorkerError("exited", f"the worker is not running{why}")
+        try:
+            answer = self._transport.ask(request, limit_seconds or self._time_limit)
+        except WorkerError as error:
+            self._ended_by = str(error)
+            raise
         if "error" in answer:
             raise WorkerError(answer["error"], answer["message"])
         return answer

@@ -150,8 +150,31 @@ def test_hang_is_killed(log: Path) -> None:
         process.transcribe(_audio("bad"))
     assert caught.value.kind == "hung"
     assert _is_over(worker)
-    with pytest.raises(WorkerError, match="not running"):
+    with pytest.raises(WorkerError, match="not running: no answer to 'transcribe' within 1 s"):
         process.transcribe(_audio("good"))
+
+
+def test_what_the_harness_asks_for_itself_is_not_held_to_the_models_limit(tmp_path: Path) -> None:
+    """To list the packages of a large environment takes seconds, and is not the model's doing."""
+    engine = tmp_path / "crowded.py"
+    engine.write_text(
+        "import importlib.metadata, time\n"
+        "from adapters.interface import Adapter, Transcript\n"
+        "class Crowded(Adapter):\n"
+        "    def load(self, spec):\n"
+        "        importlib.metadata.packages_distributions = lambda: time.sleep(2.5) or {}\n"
+        "    def transcribe(self, audio):\n"
+        "        return Transcript('heard')\n"
+        "ADAPTER = Crowded\n"
+    )
+    spec = LoadSpec("builtin")
+    process = ModelProcess(
+        EngineRef("crowded", str(engine)), spec, time_limit=2.0, load_time_limit=20.0
+    )
+    process.load()
+    assert process.packages(["numpy"]).versions == {}
+    assert process.transcribe(_audio("a")).result.text == "heard"
+    process.close()
 
 
 @pytest.mark.parametrize(
