@@ -49,7 +49,7 @@ from fixtures.source import CorpusSource
 pytest_plugins = [
     "evals.session.run",
     "evals.session.limits",
-    "evals.session.collection",  # configured after what stands above, which it asks for the limits
+    "evals.session.collection",
     "evals.session.corpora",
     "evals.session.models",
 ]

@@ -13,7 +13,7 @@ from adapters.catalog.catalog import Model
 from adapters.plugin import MODELS
 from evals.gate.thresholds import PRODUCTION
 from evals.run.shards import Part
-from evals.session.limits import THRESHOLDS
+from evals.session.limits import thresholds_of
 from evals.session.run import worker_count
 from evals.task import TASKS, Task
 from fixtures.plugin import CORPORA, sources
@@ -169,7 +169,7 @@ def _selects(marks: Set[str], expression: str) -> bool:
 
 def _limited(config: pytest.Config) -> Set[str]:
     """The tasks that the production tier limits."""
-    tier = config.stash[THRESHOLDS].tiers[PRODUCTION]
+    tier = thresholds_of(config).tiers[PRODUCTION]
     return {task for task, limits in tier.limits.items() if limits}
 
 

@@ -97,10 +97,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)  # after adapters.plugin, whose catalogue it needs
 def pytest_configure(config: pytest.Config) -> None:
-    try:
-        config.stash[THRESHOLDS] = thresholds_file.load(Path(config.getoption("thresholds")))
-    except ConfigError as error:
-        raise pytest.UsageError(f"--thresholds: {error}") from None
+    thresholds = thresholds_of(config)
     if config.getoption("rated_clips") < 0:
         raise pytest.UsageError("--rated-clips: a number of clips, 0 for none")
     config.stash[LISTENERS] = _listeners(config)
@@ -110,7 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[BASELINE] = _baseline(named, config)
     config.stash[JUDGES] = _judges(config)
     _configure_llm_judge(config)
-    unknown = sorted(set(config.stash[THRESHOLDS].models) - set(config.stash[CATALOG].models))
+    unknown = sorted(set(thresholds.models) - set(config.stash[CATALOG].models))
     if unknown:
         file = Path(config.getoption("thresholds"))
         line = yaml_file.line_of(file, ("models", unknown[0]))
@@ -121,6 +118,19 @@ def pytest_configure(config: pytest.Config) -> None:
             f"--thresholds: {file}:{line}: models.{unknown[0]}: no model of "
             f"that name in the catalogue ({meant}, or is a --catalog missing?)"
         )
+
+
+def thresholds_of(config: pytest.Config) -> Thresholds:
+    """The session's limits, read the first time that a plugin asks.
+
+    Plugins that are configured before this one may ask, whatever their order. Raises UsageError.
+    """
+    if THRESHOLDS not in config.stash:
+        try:
+            config.stash[THRESHOLDS] = thresholds_file.load(Path(config.getoption("thresholds")))
+        except ConfigError as error:
+            raise pytest.UsageError(f"--thresholds: {error}") from None
+    return config.stash[THRESHOLDS]
 
 
 def _listeners(config: pytest.Config) -> Listeners:
