@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from evals.gate import thresholds as thresholds_file
 from evals.gate.baseline import Baseline
 from evals.records.jsonl_reader import SEAL
 from evals.records.jsonl_writer import sealed
+from evals.task import TASKS
 from reports.__main__ import main
 from reports.runs.rescore import NotRescored, rescore
 from reports.scorecard import scorecard, task_record
@@ -238,10 +240,9 @@ def test_a_sound_that_is_gone_is_named(
     """A voice's figures are read from its sounds, and soundfile's error is none of the usual."""
     import soundfile
 
-    from evals import test_asr
-
     missing = run / "rival/tts/toy/00001-a.wav"
-    monkeypatch.setattr(test_asr, "score", lambda *_: soundfile.read(missing))
+    reads = replace(TASKS["asr"], score=lambda *_: soundfile.read(missing))
+    monkeypatch.setitem(TASKS, "asr", reads)
     assert main(["rescore", str(run)]) == 1
     assert str(missing) in capsys.readouterr().err
 
