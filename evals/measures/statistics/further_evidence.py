@@ -43,15 +43,15 @@ def further_evidence(figure: Figure, limit: Limit, evidence: Evidence | None = N
     if figure.ci is None:
         return Further(more or None)
 
-    def decided(times: float) -> bool:
-        low, high = _forecast(figure, times)
-        return high < limit.value if value < limit.value else low > limit.value
+    def decided(utterances: int) -> bool:
+        low, high = _forecast(figure, 1 + utterances / figure.n)
+        return limit.keeps(low) == limit.keeps(high)
 
-    times = _fewest_times(decided, figure.n)
-    if times is None:
+    fewest = _fewest(decided, math.floor(figure.n * (_MOST_TIMES - 1)))
+    if fewest is None:
         most = f"even {_MOST_TIMES:,.0f} times as many utterances would not decide"
         return Further(reason=f"{most}: the value is almost on its limit")
-    more = max(more, math.ceil(figure.n * (times - 1)))
+    more = max(more, fewest)
     if more and figure.speakers and figure.speakers >= FEWEST_SPEAKERS:
         return Further(more, math.ceil(figure.speakers * more / figure.n))
     return Further(more or None)
@@ -80,15 +80,16 @@ def _forecast(figure: Figure, times: float) -> tuple[float, float]:
     return value - (value - ci[0]) * shrunk, value + (ci[1] - value) * shrunk
 
 
-def _fewest_times(decided: Callable[[float], bool], n: int) -> float | None:
-    """The smallest size that decides, to one utterance; None where none within reach does."""
-    high = 1.0
-    while not decided(high):
-        if high >= _MOST_TIMES:
+def _fewest(decided: Callable[[int], bool], most: int) -> int | None:
+    """The smallest number up to `most` that decides, if each larger one does; None if none does."""
+    if decided(0):
+        return 0
+    short, enough = 0, 1
+    while not decided(enough):
+        if enough == most:
             return None
-        high *= 2
-    low = max(1.0, high / 2)
-    while (high - low) * n > 1:
-        middle = (low + high) / 2
-        low, high = (low, middle) if decided(middle) else (middle, high)
-    return high
+        short, enough = enough, min(2 * enough, most)
+    while enough - short > 1:
+        middle = (short + enough) // 2
+        short, enough = (short, middle) if decided(middle) else (middle, enough)
+    return enough

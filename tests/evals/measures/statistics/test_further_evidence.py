@@ -35,10 +35,28 @@ def test_what_is_said_to_decide_decides_and_less_does_not(wrong: int, n: int, li
     assert more is not None
     assert more > 1
     assert figure.forecast is not None
-    enough, too_few = (figure.forecast((n + more + step) / n) for step in (1, -2))
+    enough, too_few = (figure.forecast(1 + (more - less) / n) for less in (0, 1))
     assert enough is not None
     assert too_few is not None
-    assert enough[1] < limit <= too_few[1]
+    assert enough[1] <= limit < too_few[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "ci", "limit", "more"),
+    [
+        # Half of the interval times sqrt(16 / (16 + n)) has to be no longer than the way to the
+        # limit, of which the limit itself is part: 16 * ((half / way)^2 - 1).
+        (0.25, (0.0, 0.75), Limit("max", 0.5, ""), 48),  # 1/2 to 1/4: reaches it, and keeps it
+        (0.25, (0.0, 0.75), Limit("max", 0.5 - 2**-20, ""), 49),
+        (0.75, (0.25, 1.0), Limit("min", 0.5, ""), 48),
+        (0.75, (0.25, 1.0), Limit("max", 0.5, ""), 49),  # reaches it, which breaks nothing yet
+        (0.25, (0.0, 0.75), Limit("min", 0.5, ""), 49),
+    ],
+)
+def test_the_fewest_are_said_where_the_interval_ends_on_the_limit(
+    value: float, ci: tuple[float, float], limit: Limit, more: int
+) -> None:
+    assert further_evidence(Figure(value, 16, ci), limit).utterances == more
 
 
 def test_a_value_on_its_limit_is_decided_by_nothing() -> None:
