@@ -69,7 +69,8 @@ class RatioSample:
     units: how many there are; no whole number in a forecast. effective: as many units of equal
     size say as much. worst, best: what the ends add.
     cases: the part of the numerators' sum that words can be wrong in, once each; None for a
-    ratio that counts no cases.
+    ratio that counts no cases. together: cases that are wrong or right together, such as the
+    characters of a word; only so many fewer are taken for independent.
     """
 
     top: Floats
@@ -81,6 +82,7 @@ class RatioSample:
     worst: Unit
     best: Unit
     cases: float | None
+    together: float = 1.0
 
     @cached_property
     def total(self) -> float:
@@ -175,7 +177,8 @@ class RatioSample:
         cases = self.cases or 0.0
         beyond = self.estimate - cases / self.total
         weights = np.array([1.0, 0.0]) - (rate - beyond)
-        return chance_positive(weights, np.array([cases + wrong, self.total - cases + right]))
+        sizes = np.array([cases, self.total - cases]) / self.together
+        return chance_positive(weights, sizes + np.array([wrong, right]))
 
 
 def ratio_sample(
@@ -184,13 +187,15 @@ def ratio_sample(
     clusters: Sequence[Hashable] | None = None,
     *,
     proportion: bool = True,
+    together: float = 1.0,
     fewest_clusters: int = FEWEST_SPEAKERS,
 ) -> RatioSample | None:
     """What the interval of sum(numerators) / sum(denominators) is made of.
 
     numerators, denominators: shape (n,), one entry per utterance.
     proportion: whether the one counts cases of the other, as errors of words; a ratio of
-    seconds, or of two lengths, does not.
+    seconds, or of two lengths, does not. together: how many cases come together, such as the
+    characters of a word.
     clusters: what varies together, such as the speaker of each utterance; None, or fewer than
     `fewest_clusters` different ones, makes each utterance a unit of its own.
     None where the denominators sum to 0.
@@ -217,7 +222,7 @@ def ratio_sample(
     if len(top) > _MOST_KINDS:
         top, capped, bottom, count = _grouped(top, capped, bottom, count)
     cases = float(np.minimum(numerators, denominators).sum()) if proportion else None
-    return RatioSample(top, capped, bottom, count, n, effective, worst, best, cases)
+    return RatioSample(top, capped, bottom, count, n, effective, worst, best, cases, together)
 
 
 def _worst(top: Floats, bottom: Floats, mean: float, event: float, bounded: bool) -> Unit:

@@ -13,6 +13,7 @@ from evals.measures.statistics.intervals import (
     proportion_interval,
     ratio_sample,
 )
+from evals.measures.statistics.paired_interval import FEWEST_UTTERANCES
 from evals.measures.statistics.speaker_ids import FEWEST_SPEAKERS
 from evals.records.measurement import FEW_SPEAKERS, TOO_FEW, Figure
 
@@ -26,13 +27,14 @@ def rate(
     *,
     otherwise: str,
     proportion: bool = True,
+    together: float = 1.0,
     fewest_clusters: int = FEWEST_SPEAKERS,
 ) -> Figure:
     """sum(numerators) / sum(denominators) with its interval.
 
     numerators, denominators, clusters: shape (n,), see `ratio_sample`.
-    otherwise: the reason where the denominators sum to 0. A single utterance has no interval, and
-    a figure of it decides nothing.
+    otherwise: the reason where the denominators sum to 0. A single utterance has no interval. A
+    proportion of fewer than FEWEST_UTTERANCES decides nothing.
     """
     numerators, denominators = np.asarray(numerators, float), np.asarray(denominators, float)
     n = len(numerators)
@@ -41,6 +43,7 @@ def rate(
         denominators,
         clusters,
         proportion=proportion,
+        together=together,
         fewest_clusters=fewest_clusters,
     )
     if sample is None:
@@ -52,7 +55,12 @@ def rate(
     interval = sample.interval()
     if interval is None:
         return Figure(sample.estimate, n, reason=_SINGLE, conditions=(TOO_FEW,))
-    return Figure(sample.estimate, n, interval, forecast=forecast)
+    figure = Figure(sample.estimate, n, interval, forecast=forecast)
+    if proportion and n < FEWEST_UTTERANCES:
+        return replace(
+            figure, reason=f"{n} utterances say nothing of others", conditions=(TOO_FEW,)
+        )
+    return figure
 
 
 def share(successes: int, n: int, reason: str | None = None) -> Figure:

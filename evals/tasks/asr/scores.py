@@ -41,7 +41,7 @@ def accuracy_of(scored: Scored) -> Mapping[str, Figure]:
     wrong = (errors > 0).astype(float)
     return {
         "wer": _rate(words, speakers, "words"),
-        "cer": _rate(scored.characters, speakers, "characters"),
+        "cer": _rate(scored.characters, speakers, "characters", letters_per_word(scored)),
         "mer": _share(
             errors,
             errors + words[:, 0],
@@ -170,9 +170,18 @@ def _errors_and_length(counts: Counts) -> tuple[Floats, Floats]:
     return counts[:, 1:].sum(axis=1).astype(float), counts[:, :3].sum(axis=1).astype(float)
 
 
-def _rate(counts: Counts, speakers: Sequence[Hashable] | None, what: str) -> Figure:
+def letters_per_word(scored: Scored) -> float:
+    """Characters of the references per word: they are wrong by the word."""
+    words, characters = (int(counts[:, :3].sum()) for counts in (scored.words, scored.characters))
+    return max(1.0, characters / words) if words else 1.0
+
+
+def _rate(
+    counts: Counts, speakers: Sequence[Hashable] | None, what: str, together: float = 1.0
+) -> Figure:
     errors, length = _errors_and_length(counts)
-    return _share(errors, length, speakers, f"the references hold no {what}")
+    otherwise = f"the references hold no {what}"
+    return _share(errors, length, speakers, otherwise, together=together)
 
 
 def _share(
@@ -182,7 +191,15 @@ def _share(
     otherwise: str,
     *,
     proportion: bool = True,
+    together: float = 1.0,
 ) -> Figure:
     """The ratio of two sums over the corpus with its interval; `otherwise`: why there is none."""
-    figure = rate(part.astype(float), whole, speakers, otherwise=otherwise, proportion=proportion)
+    figure = rate(
+        part.astype(float),
+        whole,
+        speakers,
+        otherwise=otherwise,
+        proportion=proportion,
+        together=together,
+    )
     return of_speakers(figure, speakers)

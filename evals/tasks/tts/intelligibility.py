@@ -14,6 +14,7 @@ from evals.measures.text.slices import FEWEST, Parts, slices
 from evals.records.measurement import Figure
 from evals.records.predictions import Prediction
 from evals.records.spoken import Spoken
+from evals.tasks.asr.scores import letters_per_word
 
 
 def intelligibility(
@@ -38,7 +39,10 @@ def intelligibility(
     if len(failed) == len(asked):
         return {name: Figure(None, len(asked), reason=told) for name in names}
     voice = heard_by(asked, judge, normalizer_name)
-    rates = {"wer": _rate(voice, voice.words), "cer": _rate(voice, voice.characters)}
+    rates = {
+        "wer": _rate(voice, voice.words),
+        "cer": _rate(voice, voice.characters, letters_per_word(voice)),
+    }
     figures = {name: replace(rate, reason=rate.reason or told) for name, rate in rates.items()}
     both = [line for line in asked if judge in line.heard_recording]
     if both:
@@ -108,7 +112,9 @@ def _prediction(line: Spoken, heard: str) -> Prediction:
     )
 
 
-def _rate(aligned: Aligned, counts: np.ndarray) -> Figure:
+def _rate(aligned: Aligned, counts: np.ndarray, together: float = 1.0) -> Figure:
     errors = counts[:, 1:].sum(axis=1).astype(float)
     length = counts[:, :3].sum(axis=1).astype(float)
-    return rate(errors, length, aligned.speakers, otherwise="the sentences hold no words")
+    return rate(
+        errors, length, aligned.speakers, together=together, otherwise="the sentences hold no words"
+    )

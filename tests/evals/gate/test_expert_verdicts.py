@@ -100,3 +100,14 @@ def test_a_single_utterance_decides_no_rate() -> None:
 
 def test_marks_of_few_speakers_keep_a_figure_gated() -> None:
     assert FEW_SPEAKERS not in UNGATED
+
+
+def test_two_wrong_words_are_not_as_many_wrong_characters() -> None:
+    """Characters are wrong by the word: two utterances break no CER limit either."""
+    rows = [
+        Prediction(str(i), "open the window now", "open the kitchen now", 2.0, 0.1)
+        for i in range(2)
+    ]
+    figures = accuracy(rows, "none")
+    for metric in ("wer", "cer"):
+        assert decide(figures[metric], PRODUCTION[metric])[0] == "inconclusive"
