@@ -79,7 +79,7 @@ def test_batches_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confusions, "_COUNTED_AT", 9)
     for size in (1, 7, 129):
         monkeypatch.setattr(alignment, "BATCH", size)
-        assert _figures(tabulate(iter(rows), ENGLISH)) == whole
+        assert _figures(tabulate(rows, ENGLISH)) == whole
     kinds = {
         "number_error_rate",
         "entity_error_rate",
