@@ -14,7 +14,7 @@ from evals.gate import thresholds as thresholds_file
 from evals.gate.baseline import Baseline, BaselineError, find
 from evals.gate.thresholds import Gate
 from evals.run.folder import point_latest
-from reports.runs.rescore import NotRescored, rescore
+from reports.build.rescore import NotRescored, rescore
 from reports.scorecard import cost, scorecard
 from reports.scorecard.scorecard import Scorecard
 from reports.terminal import summary

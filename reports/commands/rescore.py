@@ -12,7 +12,7 @@ from evals.gate import thresholds as thresholds_file
 from evals.gate.baseline import Baseline, BaselineError, find
 from evals.measures import metric_text
 from evals.records.measurement import Measurement
-from reports.runs.rescore import NotRescored, rescore
+from reports.build.rescore import NotRescored, rescore
 from reports.scorecard import cost, scorecard
 from reports.scorecard.scorecard import Cost, Scorecard
 from reports.text.metric_text import by_lines

@@ -19,7 +19,8 @@ from evals.metrics import rank
 from evals.records.measurement import ALL, WORST_SLICE, Measurement
 from evals.task import TASKS
 from fixtures.dialogues.dialogues import Dialogues
-from reports.comparison.by_task import Cell, Side, is_compared, pairing_of
+from reports.comparison.by_task import pairing_of
+from reports.comparison.cell import Cell, Side, is_compared
 from reports.comparison.overlap import explanations
 from reports.comparison.pairing import BrokenRun
 from reports.comparison.result import Comparison, Refused, RunInfo, SideBySide

@@ -10,8 +10,9 @@ from typing import Any
 from fixtures.dialogues.dialogues import Dialogues
 from reports.page import render as frame
 from reports.page.errors.audio_clips import DEFAULT_MB, Sounds
-from reports.page.errors.errors import MOST, Errors, errors_of
+from reports.page.errors.errors import errors_of
 from reports.page.errors.expected import dialogues_of
+from reports.page.errors.wrong import MOST, Errors
 from reports.page.view.builder import view_of
 from reports.scorecard import scorecard
 from reports.scorecard.scorecard import Scorecard

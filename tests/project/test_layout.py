@@ -38,9 +38,14 @@ def _imports(path: Path, *, top_only: bool = False) -> Iterator[str]:
 
 
 def may_import_pytest(path: Path) -> bool:
-    """Plugins, the tasks' own modules, and the package of all that pytest has to do with."""
-    session = ROOT / "evals" / "session"
-    return path.name == "plugin.py" or path.name[:5] == "test_" or session in path.parents
+    """Plugins, the tasks' own modules, and the packages of all that pytest has to do with."""
+    session, collector = ROOT / "evals" / "session", ROOT / "reports" / "build" / "collector.py"
+    return (
+        path.name == "plugin.py"
+        or path.name[:5] == "test_"
+        or session in path.parents
+        or path == collector
+    )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -17,7 +17,7 @@ import yaml
 
 from evals.gate import thresholds as thresholds_file
 from evals.records.measurement import ALL, WORST_SLICE
-from reports.runs.rescore import rescore
+from reports.build.rescore import rescore
 from reports.scorecard import scorecard
 from tests.support import toy_engine
 from tests.support.toy_engine import toy_corpus

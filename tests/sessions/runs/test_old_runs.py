@@ -19,7 +19,7 @@ import pytest
 
 from evals.gate import thresholds as thresholds_file
 from reports import __main__ as command
-from reports.runs.rescore import rescore
+from reports.build.rescore import rescore
 from reports.scorecard import scorecard
 from tests.support.sessions import ROOT, card_of
 

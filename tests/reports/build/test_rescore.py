@@ -16,7 +16,7 @@ from evals.records.jsonl_reader import SEAL
 from evals.records.jsonl_writer import sealed
 from evals.task import TASKS
 from reports.__main__ import main
-from reports.runs.rescore import NotRescored, rescore
+from reports.build.rescore import NotRescored, rescore
 from reports.scorecard import scorecard, task_record
 from reports.scorecard.scorecard import Scorecard
 from tests.conftest import Runs
