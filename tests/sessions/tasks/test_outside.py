@@ -155,22 +155,22 @@ def test_a_run_is_scored_again_with_a_metric_that_it_did_not_have(ran: Ran) -> N
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("from evals.tasks import nothing", "ImportError: cannot import name 'nothing'"),
         (
-            "from evals.records.metric import Metric\nfrom evals.tasks import add_metric\n"
+            "from evals.records.metric import Metric\nfrom evals.task import add_metric\n"
             'add_metric("asr", Metric("wer", "ratio", "max", ""), lambda stored: None)',
             "metric wer (broken): there is a metric of that name",
         ),
         (
-            "from evals.records.metric import Metric\nfrom evals.tasks import add_metric\n"
+            "from evals.records.metric import Metric\nfrom evals.task import add_metric\n"
             'add_metric("sing", Metric("pitch", "ratio", "max", ""), lambda stored: None)',
             "metric pitch (broken): unknown task 'sing'. Tasks: asr, latency",
         ),
         (
-            "from evals.task import Task\nfrom evals.tasks import register\n"
+            "from evals.task import Task, register\n"
             'register(Task("sing", "Song", "", "speech", "asr", ["pitch"], score=print))',
             "task sing (builtins): unknown metric 'pitch'",
         ),
         (
-            "from evals.task import Column, Task\nfrom evals.tasks import register\n"
+            "from evals.task import Column, Task, register\n"
             'register(Task("sing", "", "", "speech", "asr", ["wer"], print, columns=[Column("cer")]))',
             "task sing (builtins): columns: cer is none of its metrics",
         ),
