@@ -21,6 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import evals.tasks  # noqa: F401  # register themselves, so that thresholds.yaml may name them
 from evals.gate import thresholds as thresholds_file
 from evals.gate.case import Case
 from evals.gate.evaluation import Evaluation, GateBroken
