@@ -16,7 +16,7 @@ MIXED = "mixed"
 #: What is said of a figure that was taken under it.
 WHY: Mapping[str, str] = {
     CONTENDED: "others shared the machine (-n, or a cluster); rerun without",
-    RESUMED: "the run was interrupted and gone on with; for speed and memory run it in one go",
+    RESUMED: "the run was interrupted and resumed; for speed and memory run it in one go",
     MIXED: "the shards ran on different machines",
 }
 #: Speed and memory that were taken under one of these are shown and gate nothing.

@@ -9,7 +9,7 @@ from adapters.worker.results import WorkerError
 from evals.models.loaded import LoadedModel
 
 
-class OnDemand:
+class LazyModel:
     """Gives the loaded model each time that it is called; it is loaded the first time.
 
     Raises WorkerError where it cannot be loaded, the same one each time without trying again.
@@ -40,9 +40,9 @@ class OnDemand:
 
 
 @contextmanager
-def on_demand(
+def lazy_model(
     name: str, opened: Callable[[], AbstractContextManager[LoadedModel]]
-) -> Iterator[OnDemand]:
+) -> Iterator[LazyModel]:
     """A model by its name; if it was loaded its process ends with the block."""
     with ExitStack() as stack:
-        yield OnDemand(name, opened, stack)
+        yield LazyModel(name, opened, stack)

@@ -58,7 +58,7 @@ class LineFile(Generic[T]):
     """Appends lines to a file, each given to the operating system before the next one is begun.
 
     identity: of what makes the lines. session: which of the run. A file that is there already
-    is gone on with: its half-written last line is dropped, and the ids of the others are in it.
+    is resumed: its half-written last line is dropped, and the ids of the others are in it.
     Raises LineError where a line before the last is broken or was made by something else.
     """
 

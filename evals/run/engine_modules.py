@@ -17,7 +17,7 @@ _MODULES = "modules"
 
 
 class NotResumed(ValueError):
-    """A run cannot be gone on with; the message says what is not as it was."""
+    """A run cannot be resumed; the message says what is not as it was."""
 
 
 def modules_in(row: str) -> dict[str, str]:

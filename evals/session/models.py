@@ -16,13 +16,13 @@ from adapters.worker.results import Timed, WorkerError
 from evals.cluster.connect import ClusterError, connected
 from evals.judges.asr_judge import Judge
 from evals.judges.llm_judge import LlmJudge
-from evals.models.lazy import OnDemand, on_demand
+from evals.models.lazy import LazyModel, lazy_model
 from evals.models.loaded import LoadedModel, Settings, running
 from evals.run.case_store import Stored
 from evals.run.engine_modules import NotResumed
 from evals.session.limits import JUDGES, LLM_JUDGE
 from evals.session.run import run_dir, worker_number
-from evals.tasks.asr.recognizer import Here, OnRay, Recognizer
+from evals.tasks.asr.recognizer import LocalRecognizer, RayRecognizer, Recognizer
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import CLIP, CLIP_TEXT, Speaker, builtin_corpus
 from fixtures.source import CorpusSource
@@ -65,7 +65,7 @@ def clip(speaker: Speaker) -> Audio:
 @pytest.fixture(scope="session")
 def model(
     request: pytest.FixtureRequest, settings: Settings, pytestconfig: pytest.Config
-) -> Iterator[OnDemand]:
+) -> Iterator[LazyModel]:
     """One model after another: loaded when a test needs it, and closed before the next."""
     entry: Model = request.param
     models = pytestconfig.stash[CATALOG].models
@@ -77,13 +77,13 @@ def model(
             pytest.fail(f"{entry.name}: {missing}", pytrace=False)
         pytest.skip(f"{entry.name}: {missing}")
     log = run_dir(pytestconfig) / entry.name / f"worker{_worker_suffix(pytestconfig)}.log"
-    with on_demand(entry.name, lambda: running(entry, settings, log, models)) as demand:
+    with lazy_model(entry.name, lambda: running(entry, settings, log, models)) as demand:
         yield demand
 
 
 @pytest.fixture
 def transcriber(
-    model: OnDemand, clip: Audio, stored: Stored, request: pytest.FixtureRequest
+    model: LazyModel, clip: Audio, stored: Stored, request: pytest.FixtureRequest
 ) -> Iterator[LoadedModel | None]:
     """A model that does speech recognition, warm; None where there is nothing left to do."""
     yield from _warm(model, "asr", lambda loaded: loaded.transcribe(clip), stored, request)
@@ -101,12 +101,12 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[None]:
 
 @pytest.fixture
 def recognizer(
-    model: OnDemand, stored: Stored, request: pytest.FixtureRequest, pytestconfig: pytest.Config
+    model: LazyModel, stored: Stored, request: pytest.FixtureRequest, pytestconfig: pytest.Config
 ) -> Recognizer | None:
     """What recognizes a corpus, here or on a cluster; None where there is nothing left to do."""
     if pytestconfig.getoption("executor") == "local":
         transcriber: LoadedModel | None = request.getfixturevalue("transcriber")
-        return Here(transcriber) if transcriber is not None else None
+        return LocalRecognizer(transcriber) if transcriber is not None else None
     if stored.was_finished:
         request.node.user_properties.extend(stored.properties)
         return None
@@ -118,7 +118,7 @@ def recognizer(
         stored.made_by(row)
 
     source: CorpusSource = request.node.callspec.params["checked_corpus"]
-    return OnRay(
+    return RayRecognizer(
         request.node.callspec.params["model"],
         request.getfixturevalue("settings"),
         pytestconfig.stash[CATALOG].models,
@@ -135,7 +135,7 @@ def recognizer(
 
 @pytest.fixture
 def tts_model(
-    model: OnDemand, stored: Stored, request: pytest.FixtureRequest
+    model: LazyModel, stored: Stored, request: pytest.FixtureRequest
 ) -> Iterator[LoadedModel | None]:
     """A model that speaks, warm; None where there is nothing left to do."""
     yield from _warm(model, "tts", lambda loaded: loaded.synthesize(CLIP_TEXT), stored, request)
@@ -143,7 +143,7 @@ def tts_model(
 
 @pytest.fixture
 def chat_model(
-    model: OnDemand, clip: Audio, stored: Stored, request: pytest.FixtureRequest
+    model: LazyModel, clip: Audio, stored: Stored, request: pytest.FixtureRequest
 ) -> Iterator[LoadedModel | None]:
     """A model that answers speech, warm; None where there is nothing left to do."""
     turns = [Turn("user", None, clip)]
@@ -204,7 +204,7 @@ def _judge(
 
 
 def _warm(
-    model: OnDemand,
+    model: LazyModel,
     task: str,
     call: Callable[[LoadedModel], Timed[Any]],
     stored: Stored,

@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--resume",
         metavar="RUN",
-        help="go on with a run that was interrupted: only the predictions that it lacks are made, "
+        help="resume a run that was interrupted: only the predictions that it lacks are made, "
         "with the options that it was begun with",
     )
     group.addoption(

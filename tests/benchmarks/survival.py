@@ -2,7 +2,7 @@
 
     uv run python -m tests.benchmarks.survival [--kills 30] [--seed 0]
 
-A run is killed (SIGKILL) at a moment drawn from the length of a whole session, gone on with by
+A run is killed (SIGKILL) at a moment drawn from the length of a whole session, resumed by
 --resume, killed again, and so on until it ends; then another run is begun, until there were so
 many kills. The same with the model's processes of sessions that go on by themselves. What is
 compared: each line that was whole before a kill with the line after it, the utterances of the

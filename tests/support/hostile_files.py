@@ -437,7 +437,7 @@ def _lines(folder: Path, content: bytes) -> Outcome:
 
 
 def _appended(folder: Path, content: bytes) -> Outcome:
-    """A run gone on with: what is there is kept, or refused and left as it is."""
+    """A resumed run: what is there is kept, or refused and left as it is."""
     whole, part = folder / "w.jsonl", folder / "w.~1of2.jsonl"
     whole.write_bytes(content)
     part.write_bytes(content)
@@ -496,7 +496,7 @@ READERS: Mapping[str, Reader] = {
     ),
     "case.json": Reader(_documents(lambda: _STORED, _JSON), _resumed),
     "lines": Reader(_LINE_FILES, _lines),
-    "lines gone on with": Reader(_LINE_FILES, _appended),
+    "lines resumed": Reader(_LINE_FILES, _appended),
     "baseline": Reader(_documents(_card, _JSON), _baseline),
 }  # fmt: skip
 

@@ -27,7 +27,7 @@ class Recognizer(Protocol):
         """Cold times and peaks of memory since `predict` began."""
 
 
-class Here:
+class LocalRecognizer:
     """A model that is loaded and warm on this machine."""
 
     def __init__(self, model: LoadedModel) -> None:
@@ -43,7 +43,7 @@ class Here:
         return {**self._model.cold_figures(), **self._model.memory_figures()}
 
 
-class OnRay:
+class RayRecognizer:
     """Replicas of a model on a Ray cluster.
 
     fetched: of a corpus from elsewhere, what it was asked for as, and the folder it is in here.

@@ -1,4 +1,4 @@
-"""Voices and conversations that are gone on with: nothing asked twice, and told what was said."""
+"""Voices and conversations that are resumed: nothing asked twice, and told what was said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that dies is gone on with: nothing lost, nothing twice, the same figures."""
+"""A run that dies is resumed: nothing lost, nothing twice, the same figures."""
 
 from __future__ import annotations
 
@@ -381,7 +381,7 @@ def test_a_module_that_was_loaded_late_is_refused_too(tmp_path: Path) -> None:
     done = run_toys(folder, f"--resume={run}")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "ears.py, which its engine loads, is gone" in done.stderr
-    # As it was, it can be gone on with.
+    # As it was, it can be resumed.
     module.write_text("VERSION = 1\n", encoding="utf-8")
     done = run_toys(folder, f"--resume={run}")
     assert done.returncode == 0, done.stdout + done.stderr
