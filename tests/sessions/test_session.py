@@ -67,7 +67,12 @@ def test_new_engine_is_evaluated_graded_and_compared(finished: Finished) -> None
     assert "rival" in card["recommendation"]["reason"]
     assert finished.result.ret == 0
     finished.result.stdout.fnmatch_lines(
-        ["*Model Lab*", "*oracle*toy*A*", "Recommended*: oracle; smoke, hallucination and robustness have not run", "Scorecard: *"]
+        [
+            "*Model Lab*",
+            "*oracle*toy*A*",
+            "Recommended*: oracle; smoke, hallucination and robustness have not run",
+            "Scorecard: *",
+        ]
     )
 
 
