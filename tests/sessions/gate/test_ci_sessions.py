@@ -136,7 +136,7 @@ def test_annotations_end_the_session(name: str, ran: Ran) -> None:
     _, done = ran(name)
     lines = [x for x in done.stdout.splitlines() if x.startswith("::")]
     errors = [x for x in lines if x.startswith("::error title=Model Lab%3A ")]
-    assert len([x for x in errors if "always-silent on toy (asr)::wer 1 " in x]) == 1
+    assert len([x for x in errors if "always-silent on toy (asr)::wer 100 %25 " in x]) == 1
     assert len([x for x in errors if "absent on toy (asr)::wer, cer, " in x]) == 1
     assert not [x for x in lines if "oracle" in x]
 

@@ -333,7 +333,7 @@ def test_shards_of_other_tests_are_refused(shards: Path, tmp_path: Path) -> None
     run_toys(other, "-m", "asr and not latency", *named(), "--shard=2/2")
     done = merged(tmp_path, str(one), str(runs_of(other)[0]))
     assert done.returncode == 1
-    assert "tests.markexpr was asr and is asr and not latency" in done.stderr
+    assert "options.-m was asr and is asr and not latency" in done.stderr
 
 
 def test_shards_of_robustness_are_put_together(tmp_path: Path) -> None:
