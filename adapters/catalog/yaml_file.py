@@ -6,23 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
-from yaml.constructor import SafeConstructor
+
+from fixtures.safe_text import one_line
+from fixtures.yaml_places import Lines, YamlError, key_text, line_at, read_yaml
 
 M = TypeVar("M", bound=BaseModel)
-#: libyaml is ten times as fast, and every session reads the catalogue.
-_FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-Lines = dict[tuple[str | int, ...], int]
-#: Of a file; aliases make many of a page of text.
 _MOST_BYTES = 4 * 2**20
-_MOST_VALUES = 100_000
-_DEEPEST = 64
-_LONGEST_VALUE = 1_000  # characters of what is not text: a number, a date
-_LONGEST_UNQUOTED = 10_000  # characters, each looked at by many patterns: what could it be?
 _MOST_TOLD = 20
-_LONGEST_TOLD = 2_000
-_TEXT_TAG = "tag:yaml.org,2002:str"
 
 
 class KeyedError(ValueError):
@@ -40,7 +31,7 @@ class ConfigError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        lines = [_printable(line) for line in message.split("\n")]
+        lines = [one_line(line) for line in message.split("\n")]
         more = len(lines) - _MOST_TOLD
         super().__init__(
             "\n".join([*lines[:_MOST_TOLD], *([f"... and {more} more"] if more > 0 else [])])
@@ -64,18 +55,11 @@ def load(path: Path, schema: type[M]) -> M:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
     if len(content) > _MOST_BYTES:
         raise ConfigError(f"{path}: larger than {_MOST_BYTES // 2**20} MiB")
-    lines: Lines = {}
     try:
-        root = _compose(text)
-        data = _build(root, (), lines, path) if root is not None else {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
-        problem = getattr(error, "problem", None) or str(error)
-        what = "cannot be read" if isinstance(error, _TooMuch) else "not valid YAML"
-        raise ConfigError(f"{where}: {what}: {problem}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply") from None
+        data, lines = read_yaml(text)
+    except YamlError as error:
+        raise ConfigError(error.told(path)) from None
+    data = {} if data is None else data
     if not isinstance(data, Mapping):
         raise ConfigError(f"{path}:1: a mapping of keys to values is expected")
     try:
@@ -86,87 +70,11 @@ def load(path: Path, schema: type[M]) -> M:
 
 def line_of(path: Path, at: Sequence[str | int]) -> int:
     """The line of a key in a file that `load` has read; 1 where it is not there any more."""
-    lines: Lines = {}
     try:
-        root = _compose(path.read_text(encoding="utf-8-sig"))
-        if root is not None:
-            _build(root, (), lines, path)
-    except (OSError, ValueError, yaml.YAMLError):
+        _, lines = read_yaml(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
         return 1
     return lines.get(tuple(at), 1)
-
-
-def _compose(text: str) -> yaml.Node | None:
-    try:
-        _refuse_too_much(text)
-        return yaml.compose(text, Loader=_FAST_LOADER)
-    except _TooMuch:
-        raise
-    except yaml.YAMLError:
-        # Where a file is wrong, the loader in Python says better where.
-        return yaml.compose(text, Loader=yaml.SafeLoader)
-
-
-class _TooMuch(yaml.YAMLError):
-    """More than can be read of YAML: of what, and where."""
-
-    def __init__(self, problem: str, event: yaml.Event) -> None:
-        super().__init__(problem)
-        self.problem_mark = event.start_mark
-
-
-def _refuse_too_much(text: str) -> None:
-    """Raise _TooMuch for what takes a parser too long: it composes by calling itself."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_FAST_LOADER):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif (
-            isinstance(event, yaml.ScalarEvent)
-            and event.implicit[0]
-            and len(event.value) > _LONGEST_UNQUOTED
-        ):
-            raise _TooMuch("text this long: put it in quotes", event)
-        if depth > _DEEPEST:
-            raise _TooMuch(f"nested too deeply (more than {_DEEPEST} levels)", event)
-
-
-def _build(node: yaml.Node, at: tuple[str | int, ...], lines: Lines, path: Path) -> Any:
-    """Python data from a YAML node, noting the line of every key on the way."""
-    lines.setdefault(at, node.start_mark.line + 1)
-    if len(lines) > _MOST_VALUES:
-        where = f"{path}:{node.start_mark.line + 1}: {_dotted(at)}"
-        raise ConfigError(f"{where}: too many values: aliases repeat what holds aliases")
-    if not node.tag.startswith("tag:yaml.org,2002:") or "/" in node.tag[22:]:
-        raise ConfigError(
-            f"{path}:{node.start_mark.line + 1}: not valid YAML here: the tag {node.tag!r}"
-        )
-    if isinstance(node, yaml.MappingNode):
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise ConfigError(f"{path}:{line}: {_dotted(at) or 'file'}: a key must be text")
-            key = str(key_node.value)
-            if key in result:
-                raise ConfigError(f"{path}:{line}: {_dotted((*at, key))}: the key is there twice")
-            lines[(*at, key)] = line
-            result[key] = _build(value_node, (*at, key), lines, path)
-        return result
-    if isinstance(node, yaml.SequenceNode):
-        return [_build(n, (*at, i), lines, path) for i, n in enumerate(node.value)]
-    here = f"{path}:{node.start_mark.line + 1}: {_dotted(at) or 'file'}"
-    if node.tag != _TEXT_TAG and len(node.value) > _LONGEST_VALUE:
-        # A number such as 1:1:1 takes the square of its length.
-        raise ConfigError(f"{here}: a value that is not text and this long: put it in quotes")
-    try:
-        return SafeConstructor().construct_object(node, deep=True)
-    # For what is not as its tag says (!!int x, !!bool x, !!timestamp x) PyYAML has no error.
-    except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError):
-        what = f"{node.value!r} is not what its tag {node.tag} says"
-        raise ConfigError(f"{here}: {what}") from None
 
 
 def _explain(error: Any, lines: Lines, path: Path) -> str:
@@ -174,23 +82,8 @@ def _explain(error: Any, lines: Lines, path: Path) -> str:
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, KeyedError):
         loc += cause.at
-    known = loc
-    while known and known not in lines:
-        known = known[:-1]
     what = {
         "extra_forbidden": "unknown key",
         "missing": "missing",
     }.get(error["type"], error["msg"].removeprefix("Value error, "))
-    return f"{path}:{lines.get(known, 1)}: {_dotted(loc) or 'file'}: {what}"
-
-
-def _printable(line: str) -> str:
-    if not line.isprintable():
-        line = "".join(
-            c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line
-        )
-    return line if len(line) <= _LONGEST_TOLD else f"{line[: _LONGEST_TOLD - 3]}..."
-
-
-def _dotted(at: tuple[str | int, ...]) -> str:
-    return ".".join(str(part) for part in at)
+    return f"{path}:{line_at(lines, loc)}: {key_text(loc) or 'file'}: {what}"

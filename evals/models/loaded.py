@@ -21,7 +21,7 @@ from adapters.worker.results import BatchTimed, Timed, WorkerError
 from evals.measures.speed.cpu_contention import timed_once
 from evals.models.environments import EnvironmentFailed, environment
 from evals.records.measurement import Figure
-from fixtures import embedded
+from fixtures.builtin import embedded
 
 #: The name under which a loaded model's provenance travels in user_properties.
 MODEL_PROPERTY = "model_lab.model"

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from adapters.catalog.catalog import Catalog, Model
-from fixtures import embedded
+from fixtures.builtin import embedded
 from fixtures.micro_whisper import FORMATS
 from tests.contract.installed import need
 

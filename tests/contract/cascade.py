@@ -9,7 +9,7 @@ from tests.contract.subject import Made, Subject
 
 
 def _make(folder: Path) -> Made:
-    from fixtures import embedded
+    from fixtures.builtin import embedded
 
     for engine in ("faster_whisper", "espeak"):
         need(engine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.catalog.catalog import Catalog
-from fixtures import embedded
+from fixtures.builtin import embedded
 from tests.contract.subject import Made, Subject
 
 

@@ -96,7 +96,7 @@ YAMLS = {
 def test_yaml_that_grows_or_never_ends(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.catalog.yaml_file._MOST_VALUES", 20_000)
+    monkeypatch.setattr("fixtures.yaml_places._MOST_VALUES", 20_000)
     text, says = YAMLS[kind]
     path = tmp_path / "t.yaml"
     path.write_text(text)

@@ -23,8 +23,8 @@ from evals.measures.text.normalizers import normalizer
 from evals.models.corpus_synthesizer import synthesizer
 from evals.models.loaded import Settings, interpreter, load_spec, running
 from evals.tasks.chat.expectations import check_all, succeeded
-from fixtures import embedded
 from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
+from fixtures.builtin import embedded
 from fixtures.dialogues.dialogues import Dialogue
 from fixtures.dialogues.files import builtin_dialogues
 from tests.support.sessions import SELECT, TEXTS, run_toys, write_toys
