@@ -7,17 +7,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from evals.measures.run_conditions import is_unfair
+from evals.metrics import METRICS, metric_of
+from evals.records.measurement import Measurement
+from evals.records.metric import Metric
+from evals.task import title_of
 from fixtures.dialogues.dialogues import Dialogues
 from reports.page import render as frame
 from reports.page.errors.audio_clips import DEFAULT_MB, Sounds
 from reports.page.errors.errors import errors_of
 from reports.page.errors.expected import dialogues_of
 from reports.page.errors.wrong import MOST, Errors
-from reports.page.view.builder import view_of
+from reports.page.figures import Figures, changes, is_named_by_part, notices, problems, unmeasured
+from reports.page.origins import Origins
 from reports.scorecard import scorecard
 from reports.scorecard.scorecard import Scorecard
+from reports.text.formats import format_of
 
 FILE_NAME = "scorecard.html"
+_EXITS = {
+    0: "every test passed",
+    1: "a test failed",
+    2: "interrupted",
+    3: "an error inside pytest",
+    4: "a usage error",
+    5: "no test ran",
+}
 #: Bytes of errors without their sound: where texts are long, fewer of them are shown.
 MOST_BYTES = 2_500_000
 #: What could end a script element, or a line of a script, is written as its code in JSON.
@@ -90,11 +105,40 @@ def render(
     ]
     return frame.render(
         "page.html.jinja",
-        view=view_of(card),
+        **_shown(card),
         errors=errors,
         charts=[one for one in drawn if one[1] is not None],
         data=frame.own(embedded(errors.as_json())),
     )
+
+
+def _shown(card: Scorecard) -> dict[str, Any]:
+    """What the template reads: the scorecard itself, what orders it and what writes it."""
+
+    def metric(m: Measurement) -> Metric:
+        return metric_of(m.metric, m.unit)
+
+    return {
+        "card": card,
+        "f": Origins(card).write,
+        "metric": metric,
+        "form": lambda m: format_of(metric(m)),
+        "METRICS": METRICS,
+        "title_of": title_of,
+        "is_unfair": is_unfair,
+        "is_named_by_part": is_named_by_part,
+        "exits": _EXITS,
+        "grades": {g.model: g for g in card.grades},
+        "figures": Figures(card),
+        "notices": notices(card),
+        "problems": problems(card),
+        "capped": [(g, c) for g in card.grades for c in g.corpora if c.capped_by and c.grade],
+        "prices": {(c.hardware, c.source): c for c in card.costs}.values(),
+        "confusions": [errors for errors in card.word_errors if errors.rows],
+        "baseline": card.baseline,
+        "changes": list(changes(card)),
+        "unmeasured": unmeasured(card),
+    }
 
 
 def embedded(data: Mapping[str, Any]) -> str:

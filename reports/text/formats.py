@@ -1,58 +1,14 @@
-"""Figures with their origin: every text that the page shows of the scorecard names its key there.
-
-A key is a JSON pointer (RFC 6901) into scorecard.json, and a format one of FORMATS, so that who
-has both files can check each figure: `FORMATS[format](value at key)` is the text.
-"""
+"""Ways to write a value of the scorecard, by their names."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from evals.records.metric import Metric
 from reports.scorecard import licences
 from reports.text.safe_html import plain
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A text of the page that is a value of the scorecard. key: its JSON pointer."""
-
-    text: str
-    key: str
-    format: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-class Source:
-    """The scorecard as plain JSON, from which texts are taken by their keys."""
-
-    def __init__(self, card: Mapping[str, Any]) -> None:
-        self._card = card
-
-    def value(self, *path: str | int) -> Any:
-        """What is at a path. Raises LookupError where there is nothing."""
-        found: Any = self._card
-        for part in path:
-            found = found[part]
-        return found
-
-    def show(self, form: str, *path: str | int) -> Shown:
-        """The value at a path in a format of FORMATS."""
-        return Shown(FORMATS[form](self.value(*path)), pointer(*path), form)
-
-    def text(self, *path: str | int) -> Shown:
-        """The text at a path."""
-        return self.show("text", *path)
-
-
-def pointer(*path: str | int) -> str:
-    """The JSON pointer of a path, as RFC 6901 writes it."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
 def _percent(digits: int) -> Callable[[Any], str]:

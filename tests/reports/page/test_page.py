@@ -9,6 +9,7 @@ import io
 import json
 import random
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,8 +35,9 @@ from reports.commands import html as html_command
 from reports.page import scorecard_page as pages
 from reports.page.errors import errors as page_errors
 from reports.page.errors.sampling import Sample, shares
+from reports.page.figures import changes, problems, unmeasured
+from reports.page.origins import pointer
 from reports.page.scorecard_page import embedded, render, write_page
-from reports.page.view.builder import view_of
 from reports.scorecard import scorecard
 from reports.scorecard.scorecard import (
     Cost,
@@ -46,7 +48,7 @@ from reports.scorecard.scorecard import (
     WordErrors,
     WorsenedUtterances,
 )
-from reports.text.formats import FORMATS, Shown, format_of, pointer
+from reports.text.formats import FORMATS, format_of
 from reports.text.safe_html import plain
 from tests.support.page_reader import Page, resolve
 from tests.support.page_runs import (
@@ -727,7 +729,7 @@ def test_page_replaces_the_old_one_whole(tmp_path: Path, monkeypatch: pytest.Mon
     run = write_run(tmp_path, models={"one": 0.1}, corpora={"a": 2})
     assert write_page(run) == run / "scorecard.html"
     before = (run / "scorecard.html").read_bytes()
-    monkeypatch.setattr(pages, "view_of", lambda card: 1 / 0)
+    monkeypatch.setattr(pages, "Figures", lambda card: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_page(run)
     assert (run / "scorecard.html").read_bytes() == before
@@ -767,48 +769,68 @@ def test_command_writes_the_page_or_says_why_not(
             command(str(run), "--audio-mb", wrong)
 
 
-def test_figures_stand_in_their_own_row_and_column() -> None:
+def rows_of_tables(page: Page, kind: str) -> Iterator[list[list[str]]]:
+    """The rows of each table of a class: of each cell the keys that it names."""
+    for table in re.findall(rf'<table class="{kind}".*?</table>', page.html, re.DOTALL):
+        yield [
+            [" ".join(re.findall(r'data-key="([^"]+)"', cell)) for cell in row]
+            for row in (re.findall(r"<t[hd].*?</t[hd]>", r, re.DOTALL) for r in table.split("<tr>"))
+        ]
+
+
+def test_figures_stand_in_their_own_row_and_column(tmp_path: Path) -> None:
     card = full_card()
+    page = Page(render(card, tmp_path))
 
-    def measured(shown: Shown | None) -> Measurement:
-        assert shown is not None
-        return card.measurements[int(shown.key.split("/")[2])]
+    def measured(keys: str) -> list[Measurement]:
+        found = re.findall(r"/measurements/(\d+)/(?:value|ci|limit)", keys)
+        return [card.measurements[int(index)] for index in dict.fromkeys(found)]
 
-    for table in view_of(card).tables:
-        for row in table.rows:
-            for column, cell in zip(table.columns, row.cells, strict=True):
-                if cell.value is None:
-                    continue
-                m = measured(cell.value)
-                assert m.model == str(row.model)
-                assert m.corpus == str(row.corpus) or m.task == "latency"
-                assert METRICS[m.metric].meaning == column.meaning
-                for end in (cell.low, cell.high):
-                    assert end is None or measured(end) is m
-        for detail in table.details:
-            for (model, corpus), cell in zip(table.heads, detail.cells, strict=True):
-                if cell.value is None:
-                    continue
-                m = measured(cell.value)
-                assert (m.task, m.model, m.corpus) == (table.task, str(model), str(corpus))
-                assert (METRICS[m.metric].capitalized, m.slice) == (
-                    detail.name,
-                    str(detail.part or "all"),
-                )
-                assert cell.limit is None or measured(cell.limit) is m
+    def case(keys: str) -> Measurement:
+        return card.measurements[int(keys.split("/")[2])]
+
+    seen = 0
+    for rows in rows_of_tables(page, "sortable"):
+        if not any(measured(cell) for row in rows for cell in row):
+            continue  # the costs
+        columns: dict[int, str] = {}
+        for model, corpus, *cells in rows[2:]:
+            for place, cell in enumerate(cells):
+                for m in measured(cell):
+                    assert m.model == case(model).model
+                    assert m.corpus == case(corpus).corpus or m.task == "latency"
+                    assert columns.setdefault(place, m.metric) == m.metric
+                    seen += 1
+    for _, head, *rows in rows_of_tables(page, "all"):
+        for name, *cells in rows:
+            own = [m for cell in cells for m in measured(cell)]
+            assert len({(m.metric, m.slice) for m in own}) <= 1
+            assert all(m.slice == "all" or name for m in own), "a part without its name"
+            for above, cell in zip(head[1:], cells, strict=True):
+                for m in measured(cell):
+                    of = case(above)
+                    assert (m.task, m.model, m.corpus) == (of.task, of.model, of.corpus)
+                    seen += 1
+    assert seen > 60
 
 
-def test_view_keeps_problems_apart() -> None:
-    view = view_of(full_card())
-    assert [p.state for p in view.problems] == sorted(
-        (p.state for p in view.problems), key=["fail", "not_measured", "inconclusive"].index
-    )
-    assert {p.state for p in view.problems} == {"fail", "not_measured", "inconclusive"}
-    table = next(t for t in view.tables if t.task == "asr")
-    assert [str(r.model) for r in table.rows] == ["one", "one", "two", "two"]
-    wer = table.rows[0].cells[0]
-    assert (str(wer.value), str(wer.letter), str(wer.low)) == ("4.00", "B", "3.20")
-    regression = view.regressions[0]
-    assert (len(regression.rows), str(regression.total)) == (30, "40")
-    missing = {(str(u.model), tuple(map(str, u.metrics)), str(u.reason)) for u in view.unmeasured}
-    assert ("one", ("first inference",), "the clip was not there") in missing
+def test_page_keeps_problems_apart() -> None:
+    card = full_card()
+    states = [m.verdict for m in problems(card)]
+    assert states == sorted(states, key=["fail", "not_measured", "inconclusive"].index)
+    assert {*states} == {"fail", "not_measured", "inconclusive"}
+    (own, worse), *_ = changes(card)
+    assert ([m.metric for m in own], worse) == (["wer_change"], card.worsened[0])
+    missing = {(g[0].model, tuple(m.metric for m in g), g[0].reason) for g in unmeasured(card)}
+    assert ("one", ("first_inference",), "the clip was not there") in missing
+
+
+def test_a_long_list_of_worse_utterances_is_cut_and_says_how_many_there_are(tmp_path: Path) -> None:
+    page = Page(render(full_card(), tmp_path))
+    ids = [
+        e
+        for e in page.having("data-key")
+        if re.fullmatch(r"/worsened/0/rows/\d+/id", e.attributes["data-key"] or "")
+    ]
+    assert len(ids) == 30
+    assert "Got worse: 40; the worst are shown." in page.text

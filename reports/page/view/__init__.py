@@ -1,1 +1,0 @@
-"""The scorecard as the page's template reads it."""
