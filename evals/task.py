@@ -43,7 +43,7 @@ class Column:
     task: whose figure it is (default: the table's task). on: where it is shown. heading, short,
     digits: in place of the metric's own, which the page, the terminal and the terminal take.
     interval: in the terminal a column with its 95 % interval follows. where_measured: the column is
-    left out where no model has a value.
+    left out where no model has a value. A drawing of the figure takes the heading too.
     """
 
     metric: str
@@ -93,10 +93,13 @@ class Task:
     task in whose grade its bands count. shown_with: the task in whose table its figures stand.
     counts_for: the task whose models are held to its limits where it ran; said where it did not.
     columns: of its table; None: all of its metrics.
+    drawn: the figures that the page draws, a row for each model; None: its essential metric.
+    front: two of its metrics, of which more and of which less is better; the page draws which
+    models no other beats in both.
     row_name: in the terminal, what a row is (default: the model).
-    parts: the slices that each of its figures is of, such as conditions; their drift from the
-    undisturbed is in the terminal a row each. sliced: the metrics that it reports by KEY=VALUE of
-    a manifest too.
+    parts: the slices that each of its figures is of, such as conditions. The last column of its
+    table is their drift from the undisturbed, the others are of that.
+    sliced: the metrics that it reports by KEY=VALUE of a manifest too.
     where_named: it runs only where -m or a path names it, since it takes long.
     compared: the metrics that `compare` and `--baseline` pair by utterance; empty: it is said to
     be put side by side. pair: makes their rates by utterance from the lines and the normalizer;
@@ -118,6 +121,8 @@ class Task:
     shown_with: str | None = None
     counts_for: str | None = None
     columns: Sequence[Column] | None = None
+    drawn: Sequence[Column] | None = None
+    front: tuple[str, str] | None = None
     row_name: str = "model"
     parts: Sequence[str] = ()
     sliced: frozenset[str] = frozenset()
@@ -145,6 +150,13 @@ class Task:
         """Its line in `pytest --markers`."""
         only = " (runs only where it is asked for)" if self.where_named else ""
         return f"{self.name}: {self.meaning}{only}"
+
+    @property
+    def charts(self) -> Sequence[Column]:
+        """The figures that the page draws, a row for each model."""
+        if self.drawn is not None:
+            return self.drawn
+        return [Column(self.essential)] if self.essential is not None else []
 
     def columns_on(self, place: Place) -> Sequence[Column]:
         """The columns of its table at a place."""
@@ -226,6 +238,8 @@ def _wrong_with(task: Task) -> Iterable[str]:
         yield "there is a task of that name"
     if twins := sorted(new & METRICS.keys()):
         yield f"there is a metric {twins[0]} already: list its name instead"
+    if task.front and [METRICS[m].bound for m in task.front if m in METRICS] != ["min", "max"]:
+        yield "front: a metric of which more is better, and one of which less is"
     if unknown := sorted(known - METRICS.keys()):
         yield f"unknown metric {unknown[0]!r}"
     own = new | known
@@ -234,6 +248,8 @@ def _wrong_with(task: Task) -> Iterable[str]:
         "compared": task.compared,
         "sliced": sorted(task.sliced),
         "columns": [c.metric for c in task.columns or () if c.task is None],
+        "drawn": [c.metric for c in task.drawn or () if c.task is None],
+        "front": task.front or (),
     }
     for key, metrics in named.items():
         if missing := [m for m in metrics if m not in own]:

@@ -100,7 +100,7 @@ def render(
             ("panels", charts.panels),
             ("pareto", charts.pareto),
             ("slices", charts.slices),
-            ("robustness", charts.robustness),
+            ("conditions", charts.conditions),
         )
     ]
     return frame.render(

@@ -78,6 +78,13 @@ TASK = Task(
         Column("load_time", on=SCREENS),
         Column("peak_memory"),
     ),
+    drawn=(
+        Column("wer", heading="word error rate"),
+        Column("rtfx"),
+        Column("peak_memory"),
+        Column("peak_device_memory", where_measured=True),
+    ),
+    front=("rtfx", "wer"),
     sliced=frozenset({"wer"}),
     compared=("wer", "cer", "sentence_error_rate", "success_rate"),
     wrong=True,

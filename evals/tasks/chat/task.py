@@ -116,6 +116,12 @@ TASK = Task(
         Column("load_time", on=TERMINAL),
         Column("peak_memory", on=SCREENS),
     ),
+    drawn=(
+        Column("turn_success_rate", heading="turns that succeed"),
+        Column("first_audio_p95"),
+        Column("peak_memory"),
+        Column("peak_device_memory", where_measured=True),
+    ),
     row_name="assistant",
     where_named=True,
     compared=("success_rate", "turn_success_rate", "typed_success_rate", "user_wer"),

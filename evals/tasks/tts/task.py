@@ -63,6 +63,12 @@ TASK = Task(
         Column("load_time", on=SCREENS),
         Column("peak_memory"),
     ),
+    drawn=(
+        Column("wer", heading="word error rate as a judge hears them"),
+        Column("rtfx"),
+        Column("peak_memory"),
+        Column("peak_device_memory", where_measured=True),
+    ),
     row_name="voice",
     sliced=frozenset({"wer"}),
     where_named=True,

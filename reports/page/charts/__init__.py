@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from reports.page.charts.conditions import conditions
 from reports.page.charts.forest import Difference, forest
 from reports.page.charts.history import History, Point, Series, history
 from reports.page.charts.panels import panels
 from reports.page.charts.pareto import pareto
-from reports.page.charts.robustness import robustness
 from reports.page.charts.slices import slices
 
 __all__ = [
@@ -14,10 +14,10 @@ __all__ = [
     "History",
     "Point",
     "Series",
+    "conditions",
     "forest",
     "history",
     "panels",
     "pareto",
-    "robustness",
     "slices",
 ]

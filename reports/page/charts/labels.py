@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from evals.measures.run_conditions import is_unfair
@@ -17,6 +17,7 @@ _POINTS = "points"
 BROKEN = "✕"
 #: What a mark beside a value means, in words.
 MARKS = {BROKEN: "breaks its limit", "?": "not enough evidence for its limit", "~": "busy machine"}
+_DECIDED = {"fail": BROKEN, "inconclusive": "?"}
 UNFAIR = "Hollow, ~: taken while the machine was busy or shared, so it may be faster."
 
 
@@ -60,13 +61,23 @@ class Row:
         """What stands behind the value: one of MARKS, or nothing."""
         if self.is_unfair:
             return "~"
-        return {"fail": BROKEN, "inconclusive": "?"}.get(self.measurement.verdict, "")
+        return mark_of(self.measurement.verdict)
 
 
 def rows(card: Scorecard) -> Iterator[Row]:
     """Every measurement with its index."""
     for index, measurement in enumerate(card.measurements):
         yield Row(index, measurement)
+
+
+def mark_of(verdict: str | None) -> str:
+    """What stands behind a value for its verdict: one of MARKS, or nothing."""
+    return _DECIDED.get(verdict or "", "")
+
+
+def meant(marks: Collection[str]) -> list[str]:
+    """What those of the marks mean that stand for a verdict."""
+    return [f"{mark}: {MARKS[mark]}" for mark in _DECIDED.values() if mark in marks]
 
 
 def described(m: Measurement) -> str:

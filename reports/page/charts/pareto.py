@@ -1,14 +1,16 @@
-"""Speed against errors: which models no other beats in both."""
+"""Two metrics of a task against each other, as speed and errors: which models are best."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
+from evals.metrics import METRICS
 from evals.records.measurement import ALL
-from reports.page.charts.labels import UNFAIR, Row, described, missing, rows, ticker
+from evals.task import TASKS
+from reports.page.charts.labels import UNFAIR, Row, described, missing, named, rows, ticker
 from reports.page.charts.markers import colour, legend, marker, whisker
 from reports.page.charts.scales import (
     Scale,
@@ -46,79 +48,85 @@ _FADED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    """A model of which both figures are known."""
+    """A model of which both figures are known: that of which more is better, and the other."""
 
     index: int
     name: str
-    wer: Row
-    rtfx: Row
+    more: Row
+    less: Row
     beaten_by: str | None = None
 
     @property
     def at(self) -> tuple[float, float]:
-        """RTFx and WER."""
-        return self.rtfx.measurement.value or 0.0, self.wer.measurement.value or 0.0
+        """Across and up."""
+        return self.more.measurement.value or 0.0, self.less.measurement.value or 0.0
 
     @property
     def is_unfair(self) -> bool:
-        return self.rtfx.is_unfair
+        return self.more.is_unfair
 
     @property
     def title(self) -> str:
         where = f"beaten in both by {self.beaten_by}" if self.beaten_by else "on the front"
-        wer, rtfx = self.wer.measurement, self.rtfx.measurement
-        return f"{self.name} on {wer.corpus}: {described(wer)}; {described(rtfx)}; {where}"
+        less, more = self.less.measurement, self.more.measurement
+        return f"{self.name} on {less.corpus}: {described(less)}; {described(more)}; {where}"
 
 
 def pareto(card: Scorecard) -> Markup | None:
-    """A plot for each corpus on which a model has both WER and RTFx; None without any."""
-    asr = [r for r in rows(card) if r.measurement.task == "asr" and r.measurement.slice == ALL]
-    corpora = dict.fromkeys(r.measurement.corpus for r in asr)
-    drawn = [_draw(card, c, [r for r in asr if r.measurement.corpus == c]) for c in corpora]
+    """A plot for each corpus on which a model has both of its task's two; None without any."""
+    whole = [r for r in rows(card) if r.measurement.slice == ALL]
+    drawn = []
+    for task in TASKS.values():
+        of_task = [r for r in whole if r.measurement.task == task.name]
+        if task.front is not None:
+            for corpus in dict.fromkeys(r.measurement.corpus for r in of_task):
+                own = [r for r in of_task if r.measurement.corpus == corpus]
+                drawn.append(_draw(card, corpus, own, *task.front))
     return grid(d for d in drawn if d is not None)
 
 
-def _draw(card: Scorecard, corpus: str, own: Sequence[Row]) -> Markup | None:
+def _draw(card: Scorecard, corpus: str, own: Sequence[Row], across: str, up: str) -> Markup | None:
     found = {(row.measurement.model, row.measurement.metric): row for row in own}
     points: list[_Point] = []
     left_out: list[Markup] = []
     for index, model in enumerate(card.models):
-        wer, rtfx = found.get((model.name, "wer")), found.get((model.name, "rtfx"))
-        if wer is None and rtfx is None:
+        more, less = found.get((model.name, across)), found.get((model.name, up))
+        if more is None and less is None:
             continue
-        gap = next((r for r in (wer, rtfx) if r is not None and r.measurement.value is None), None)
-        if wer is None or rtfx is None or gap is not None:
-            left_out.append(_left_out(model.name, "WER" if wer is None else "RTFx", gap))
+        gap = next((r for r in (less, more) if r is not None and r.measurement.value is None), None)
+        if more is None or less is None or gap is not None:
+            left_out.append(_left_out(model.name, up if less is None else across, gap))
         else:
-            points.append(_Point(index, model.name, wer, rtfx))
+            points.append(_Point(index, model.name, more, less))
     if not points:
         return None
     points = [_judged(p, points) for p in points]
     x, y = _scales(points)
-    drawn = bottom_axis(x, _TOP, _BOTTOM, ticker(x, "rtfx"))
-    drawn += left_axis(y, _LEFT, _RIGHT, ticker(y, "wer"))
-    drawn.append(text(0, 13, "WER", fill=MUTED))
-    faster = "RTFx, log scale" if x.log else "RTFx"
-    drawn.append(text(_RIGHT, _BOTTOM + 30, f"{faster}: faster →", anchor="end", fill=MUTED))
+    drawn = bottom_axis(x, _TOP, _BOTTOM, ticker(x, across))
+    drawn += left_axis(y, _LEFT, _RIGHT, ticker(y, up))
+    drawn.append(text(0, 13, named(up), fill=MUTED))
+    log = ", log scale" if x.log else ""
+    better = f"{named(across)}{log}: better →"
+    drawn.append(text(_RIGHT, _BOTTOM + 30, better, anchor="end", fill=MUTED))
     drawn.append(_front([p for p in points if p.beaten_by is None], x, y))
     for point in sorted(points, key=lambda p: p.beaten_by is None):  # the front on top
         drawn.append(_mark(point, x, y))
     unnamed = _names(drawn, points, x, y)
     height = _BOTTOM + 36
     if unnamed:
-        more, height = legend(sorted((p.index, p.name) for p in unnamed), height + 2, WIDTH)
-        drawn += more
+        names, height = legend(sorted((p.index, p.name) for p in unnamed), height + 2, WIDTH)
+        drawn += names
     notes: list[object] = []
     if any(p.beaten_by for p in points):
-        notes.append("Faint: another model is both faster and makes fewer errors.")
+        notes.append("Faint: another model is better in both.")
     if any(p.is_unfair for p in points):
         notes.append(UNFAIR.replace(", ~", ""))
     if left_out:
         notes.append(join(["Not shown: ", Markup("; ").join(left_out), "."]))
-    said = "Speed against errors (faster is right, fewer errors is down). "
-    label = said + ". ".join(p.title for p in points)
+    caption = f"{METRICS[up].capitalized} against {named(across)}"
+    label = f"{caption} (right and down are better). " + ". ".join(p.title for p in points)
     return figure(
-        "Speed against errors",
+        caption,
         f"on {corpus}, 95 % intervals, dashed: the models that no other beats in both",
         picture(height, label, *drawn),
         *notes,
@@ -127,10 +135,9 @@ def _draw(card: Scorecard, corpus: str, own: Sequence[Row]) -> Markup | None:
 
 def _left_out(name: str, metric: str, gap: Row | None) -> Markup:
     if gap is None:
-        return tag("span", tag("bdi", name), f" ({metric} not run)")
+        return tag("span", tag("bdi", name), f" ({named(metric)} not run)")
     m = gap.measurement
-    metric = "WER" if m.metric == "wer" else "RTFx"
-    state = f" ({metric} {missing(m)})"
+    state = f" ({named(m.metric)} {missing(m)})"
     return tag("span", tag("bdi", name), state, data_key=gap.key, title=gap.title)
 
 
@@ -140,20 +147,20 @@ def _judged(point: _Point, points: Sequence[_Point]) -> _Point:
     for other in points:
         faster, fewer = other.at
         if faster >= speed and fewer <= errors and (faster, fewer) != (speed, errors):
-            return _Point(point.index, point.name, point.wer, point.rtfx, other.name)
+            return replace(point, beaten_by=other.name)
     return point
 
 
 def _scales(points: Sequence[_Point]) -> tuple[Scale, Scale]:
     speeds = [p.at[0] for p in points]
-    ends = [end for p in points for end in p.rtfx.measurement.ci or ()]
+    ends = [end for p in points for end in p.more.measurement.ci or ()]
     if spans_decades(speeds):
         near = [end for end in ends if end >= min(speeds) / 10]
         x = logarithmic([*speeds, *near], _LEFT, _RIGHT)
     else:
         x = linear([*speeds, *ends], _LEFT, _RIGHT)
     errors = [p.at[1] for p in points]
-    tops = [end for p in points for end in p.wer.measurement.ci or ()]
+    tops = [end for p in points for end in p.less.measurement.ci or ()]
     return x, linear([*errors, *tops], _BOTTOM, _TOP, least=0.01)
 
 
@@ -172,14 +179,14 @@ def _front(front: Sequence[_Point], x: Scale, y: Scale) -> Markup:
 def _mark(point: _Point, x: Scale, y: Scale) -> Markup:
     across, up = x(point.at[0]), y(point.at[1])
     ink = colour(point.index)
-    speed = whisker(x, point.rtfx.measurement.ci, up, ink, dashed=point.is_unfair)
-    errors = whisker(y, point.wer.measurement.ci, across, ink, upright=True)
+    speed = whisker(x, point.more.measurement.ci, up, ink, dashed=point.is_unfair)
+    errors = whisker(y, point.less.measurement.ci, across, ink, upright=True)
     mark = marker(across, up, point.index, hollow=point.is_unfair)
     faded = _FADED if point.beaten_by else None
     return tag(
         "g",
-        keyed(point.rtfx.key, point.title, *speed),
-        keyed(point.wer.key, point.title, *errors, mark),
+        keyed(point.more.key, point.title, *speed),
+        keyed(point.less.key, point.title, *errors, mark),
         opacity=faded,
     )
 
@@ -227,9 +234,9 @@ def _names(drawn: list[Markup], points: Sequence[_Point], x: Scale, y: Scale) ->
 def _whiskers(point: _Point, x: Scale, y: Scale) -> list[_Box]:
     across, up = x(point.at[0]), y(point.at[1])
     boxes: list[_Box] = []
-    if ci := point.rtfx.measurement.ci:
+    if ci := point.more.measurement.ci:
         boxes.append((x(ci[0]), up, x(ci[1]), up))
-    if ci := point.wer.measurement.ci:
+    if ci := point.less.measurement.ci:
         boxes.append((across, y(ci[1]), across, y(ci[0])))
     return boxes
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from reports.page.charts.labels import BROKEN, named
+from reports.page.charts.row import RIGHT, ROW, named_row, start_of
 from reports.page.charts.scales import Scale, bottom_axis, linear
 from reports.page.charts.svg import (
     ACCENT,
     INK,
     MUTED,
     SMALL,
-    TEXT,
     WIDTH,
     figure,
     keyed,
@@ -22,13 +22,9 @@ from reports.page.charts.svg import (
     rect,
     shorten,
     text,
-    width_of,
 )
 from reports.scorecard.scorecard import Candidate, Recommendation, Scorecard
 
-_NAMES = 150.0  # the most room for names
-_RIGHT = 318.0
-_VALUES = WIDTH - 15.0
 _LANE = 6.0
 #: How dark the lanes are, from the top; further ones are like the last.
 _TINTS = (0.95, 0.55, 0.3)
@@ -50,16 +46,14 @@ def _draw(key: str, use: Recommendation, order: Sequence[str]) -> Markup:
     candidates = sorted(
         enumerate(use.candidates), key=lambda pair: place.get(pair[1].model, len(place))
     )
-    # The chosen one is bold, which is wider.
-    names = min(_NAMES, 1.08 * max(width_of(c.model, TEXT) for c in use.candidates))
-    scale = linear([0.0, 1.0], names + 8, _RIGHT, most=4)
+    left = start_of((c.model for c in use.candidates), bold=True)  # the chosen one is
+    scale = linear([0.0, 1.0], left, RIGHT, most=4)
     metrics = list(dict.fromkeys(m for c in use.candidates for m in c.parts))
-    height = max(22.0, _LANE * len(metrics) + 8)
+    height = max(ROW, _LANE * len(metrics) + 8)
     drawn: list[Markup] = []
     top = y = _lanes_legend(drawn, metrics, scale.start, 4.0)
     for i, candidate in candidates:
-        row = _row(f"{key}/candidates/{i}", use, candidate, metrics, scale, y, height)
-        drawn.append(row)
+        drawn.append(_row(f"{key}/candidates/{i}", use, candidate, metrics, scale, y, height))
         y += height
     axis = bottom_axis(scale, top, y, lambda v: f"{v:.2g}")
     remark = f"{use.use_case}: the part of each limit that is left, line: weighted score"
@@ -84,8 +78,6 @@ def _row(
     """A candidate: its name, a lane for each part, its score."""
     middle = y + height / 2
     chosen = candidate.model == use.model
-    shown = shorten(candidate.model, (scale.start - 8) / (1.08 if chosen else 1.0), TEXT)
-    weight = "bold" if chosen else None
     parts: list[Markup] = []
     top = middle - _LANE * len(metrics) / 2
     for lane, metric in enumerate(metrics):
@@ -101,18 +93,25 @@ def _row(
             **_paint(lane, bool(candidate.rejected)),
         )  # fmt: skip
         parts.append(keyed(f"{key}/parts/{metric}", title, bar))
-    name = text(0, middle + 4, shown, size=TEXT, font_weight=weight)
-    hit = rect(0, y, WIDTH, height, fill="none", pointer_events="all")
-    if candidate.score is None:
-        state = text(_VALUES, middle + 4, "none", size=TEXT, anchor="end", fill=MUTED)
-        return keyed(f"{key}/score", _title(use, candidate), hit, name, state, *parts)
-    x = scale(candidate.score)
-    at_score = line(x, top - 1, x, top + _LANE * len(metrics) + 1, stroke=INK, stroke_width=2.2)
-    value = text(
-        _VALUES, middle + 4, f"{candidate.score:.2f}", size=TEXT, anchor="end", font_weight=weight
+    score = candidate.score
+    if score is not None:
+        x = scale(score)
+        bottom = top + _LANE * len(metrics) + 1
+        parts.append(line(x, top - 1, x, bottom, stroke=INK, stroke_width=2.2))
+    return named_row(
+        f"{key}/score",
+        _title(use, candidate),
+        candidate.model,
+        scale,
+        y,
+        *parts,
+        height=height,
+        value="none" if score is None else f"{score:.2f}",
+        mark=BROKEN if candidate.rejected and score is not None else "",
+        fill=MUTED if score is None else INK,
+        bold=chosen and score is not None,
+        bold_name=chosen,
     )
-    cross = text(_VALUES + 3, middle + 4, BROKEN, size=TEXT) if candidate.rejected else None
-    return keyed(f"{key}/score", _title(use, candidate), hit, name, value, cross, *parts, at_score)
 
 
 def _lanes_legend(drawn: list[Markup], metrics: Sequence[str], left: float, y: float) -> float:

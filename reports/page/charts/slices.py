@@ -1,4 +1,4 @@
-"""Where a model fails: a heat map of the word error rate of each part of a corpus."""
+"""Where a model fails: a heat map of a metric of each part of a corpus, as its WER."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from evals.measures.text.slices import FEWEST
-from reports.page.charts.labels import Row, missing, rows, tick_said
+from evals.metrics import METRICS
+from evals.records.metric import Metric
+from evals.task import TASKS
+from reports.page.charts.labels import Row, form_of, missing, rows, tick_said
 from reports.page.charts.markers import marker, parted
 from reports.page.charts.scales import linear
 from reports.page.charts.svg import (
@@ -49,28 +52,31 @@ _SLANTED = 130.0
 
 def slices(card: Scorecard) -> Markup | None:
     """A map for each corpus and kind of part (category, speaker...); None without any."""
-    own = [
-        row
-        for row in rows(card)
-        if row.measurement.metric == "wer" and "=" in row.measurement.slice
-    ]
+    own: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows(card):
+        m = row.measurement
+        if "=" in m.slice and m.task in TASKS and m.metric in TASKS[m.task].sliced:
+            own.setdefault((m.task, m.corpus, m.metric), []).append(row)
+    tasks = {task for task, _, _ in own}
     drawn: list[Markup] = []
-    for task, corpus in dict.fromkeys((r.measurement.task, r.measurement.corpus) for r in own):
-        here = [r for r in own if (r.measurement.task, r.measurement.corpus) == (task, corpus)]
+    for (task, corpus, metric), here in own.items():
+        where = corpus if len(tasks) == 1 else f"{corpus} ({TASKS[task].title.lower()})"
         values = [r.measurement.value for r in here if r.measurement.value is not None]
         # One scale for all maps of a corpus, so that they can be compared.
-        most = min(1.0, linear([max(0.0, v) for v in values], 0, 1, least=0.01).high)
+        most = linear([max(0.0, v) for v in values], 0, 1, least=0.01).high
+        if METRICS[metric].is_share:
+            most = min(1.0, most)
         present = {r.measurement.model for r in here}
         models = [(i, m.name) for i, m in enumerate(card.models) if m.name in present]
         for kind in dict.fromkeys(r.measurement.slice.partition("=")[0] for r in here):
             of_kind = [r for r in here if r.measurement.slice.partition("=")[0] == kind]
-            where = corpus if task == "asr" else f"{corpus} ({task})"
             for some, which in parted(models, _MOST_MODELS):
-                drawn.append(_draw(where, kind, of_kind, some, which, most))
+                drawn.append(_draw(METRICS[metric], where, kind, of_kind, some, which, most))
     return grid(drawn)
 
 
 def _draw(
+    metric: Metric,
     corpus: str,
     kind: str,
     own: Sequence[Row],
@@ -79,7 +85,7 @@ def _draw(
     most: float,
 ) -> Markup:
     table = {(r.measurement.slice, r.measurement.model): r for r in own}
-    names = _ordered(own)
+    names = _ordered(own, metric)
     shown = names[:_MOST_PARTS]
     values = [name.partition("=")[2] for name in shown]
     room = WIDTH - _NARROWEST * len(models) - 6
@@ -95,12 +101,14 @@ def _draw(
         drawn.append(tag("g", tag("title", value), text(0, y + 14, short)))
         for column, (_, model) in enumerate(models):
             row = table.get((name, model))
-            drawn.append(_cell(row, f"{model}, {value}", left + cell * column, y, cell, most))
+            at = f"{model}, {value}"
+            drawn.append(_cell(metric, row, at, left + cell * column, y, cell, most))
             if row is not None:
                 spoken.append(row.title)
         y += _ROW
-    drawn += _ramp(most, left, y + 10)
-    said_of = f"on {corpus}, WER in %{which}"
+    drawn += _ramp(metric, most, left, y + 10)
+    unit = f", in {metric.shown_unit}" if metric.shown_unit else ""
+    said_of = f"on {corpus}{unit}{which}"
     if len(names) > len(shown):
         said_of += f", the {len(shown)} worst of {len(names)}"
     cells = [table.get((name, model)) for name in shown for _, model in models]
@@ -109,16 +117,20 @@ def _draw(
     notes = [f"Italics: fewer than {FEWEST} utterances."] if few else []
     if len(measured) < len(cells):
         notes.append("none: not run, not measured or an error; touch or point to see which.")
-    label = f"Word error rate by {kind} {said_of}. " + ". ".join(spoken)
-    return figure(f"Errors by {kind}", said_of, picture(y + 40, label, *drawn), *notes)
+    label = f"{metric.capitalized} by {kind} {said_of}. " + ". ".join(spoken)
+    return figure(
+        f"{metric.capitalized} by {kind}", said_of, picture(y + 40, label, *drawn), *notes
+    )
 
 
-def _ordered(own: Sequence[Row]) -> list[str]:
+def _ordered(own: Sequence[Row], metric: Metric) -> list[str]:
     """Parts with the worst first; lengths, which have an order of their own, in that."""
     worst: dict[str, float] = {}
+    sign = 1 if metric.bound == "max" else -1
     for row in own:
         m = row.measurement
-        worst[m.slice] = max(worst.get(m.slice, -1.0), -1.0 if m.value is None else m.value)
+        badness = -math.inf if m.value is None else sign * m.value
+        worst[m.slice] = max(worst.get(m.slice, -math.inf), badness)
     if all(re.match(r"duration=(over )?\d", name) for name in worst):
         return sorted(worst, key=_seconds)
     return sorted(worst, key=lambda name: (-worst[name], name))
@@ -170,7 +182,9 @@ def _wrapped(name: str, width: float) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def _cell(row: Row | None, where: str, x: float, y: float, width: float, most: float) -> Markup:
+def _cell(
+    metric: Metric, row: Row | None, where: str, x: float, y: float, width: float, most: float
+) -> Markup:
     """The value on a tint of it; what does not exist says so on no tint."""
     middle, base = x + width / 2, y + 14
     edge = {"stroke": LINE, "stroke_width": 0.6}
@@ -188,7 +202,8 @@ def _cell(row: Row | None, where: str, x: float, y: float, width: float, most: f
     share = min(1.0, max(0.0, value / most))
     box = rect(x, y, width, _ROW, fill=ACCENT, fill_opacity=_DARKEST * share, class_="cell", **edge)
     style = "italic" if m.n < FEWEST else None
-    label = shorten(tick_said(value, 0.001, "percent1").removesuffix(" %"), width - 2, SMALL)
+    form = "percent1" if metric.is_share else form_of(metric.name)
+    label = shorten(tick_said(value, 0.001, form).removesuffix(" %"), width - 2, SMALL)
     return keyed(
         row.key,
         row.title,
@@ -197,7 +212,7 @@ def _cell(row: Row | None, where: str, x: float, y: float, width: float, most: f
     )
 
 
-def _ramp(most: float, left: float, y: float) -> list[Markup]:
+def _ramp(metric: Metric, most: float, left: float, y: float) -> list[Markup]:
     """What the tints mean."""
     steps, wide = 10, 130.0
     drawn = [
@@ -205,8 +220,9 @@ def _ramp(most: float, left: float, y: float) -> list[Markup]:
              fill_opacity=_DARKEST * (i + 0.5) / steps)
         for i in range(steps)
     ]  # fmt: skip
-    drawn.append(text(left, y + 21, "0 %", fill=MUTED))
-    end = tick_said(most, most, "percent2")
-    end = f"{end} and more" if most >= 1 else end
+    form = form_of(metric.name)
+    drawn.append(text(left, y + 21, tick_said(0.0, most, form), fill=MUTED))
+    end = tick_said(most, most, form)
+    end = f"{end} and more" if metric.is_share and most >= 1 else end
     drawn.append(text(left + wide, y + 21, end, anchor="end", fill=MUTED))
     return drawn

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from evals.records.measurement import Measurement
+from evals.task import TASKS, Column
 from reports.page import charts
 from reports.page.charts import Difference, History, Point, Series, scales, svg
 from reports.page.charts.labels import change_said, said
@@ -33,7 +34,7 @@ from reports.scorecard.scorecard import (
 pytestmark = pytest.mark.slow
 
 SVG = "{http://www.w3.org/2000/svg}"
-CHARTS = (charts.panels, charts.pareto, charts.slices, charts.robustness)
+CHARTS = (charts.panels, charts.pareto, charts.slices, charts.conditions)
 
 
 def row(model: str, metric: str, value: float | None, **more: Any) -> Measurement:
@@ -274,7 +275,7 @@ def test_marks_are_where_the_ticks_say() -> None:
         rtfx = next(m for m in FIGURES if (m.model, m.metric) == (wer.model, "rtfx"))
         assert x == pytest.approx(place_by_ticks(plot, "x", rtfx.value or 0), abs=0.1)
         assert y == pytest.approx(place_by_ticks(plot, "y", wer.value or 0), abs=0.1)
-    curve, dots = pictures(charts.robustness(CARD))
+    curve, dots = pictures(charts.conditions(CARD))
     for picture, axis in ((curve, "y"), (dots, "x")):
         marks = marks_of(picture)
         assert len(marks) == (5 if picture is curve else 3)
@@ -349,7 +350,7 @@ def test_what_is_missing_says_so_and_has_no_mark() -> None:
     (element,) = (e for key, _, e in keyed(root) if key == f"/measurements/{missing}/value")
     assert "not measured" in [t.text for t in element.iter(f"{SVG}text")]
     assert not list(element.iter(f"{SVG}path"))
-    told = "".join(parsed(charts.robustness(CARD)).itertext())
+    told = "".join(parsed(charts.conditions(CARD)).itertext())
     assert "quick white-10db not measured" in told
     assert "quick gain-12db error" in told
     # A model whose task it is, and which has no row at all.
@@ -358,7 +359,7 @@ def test_what_is_missing_says_so_and_has_no_mark() -> None:
 
 
 def test_gaps_break_the_curve() -> None:
-    curve = pictures(charts.robustness(CARD))[0]
+    curve = pictures(charts.conditions(CARD))[0]
     quick, good = (p.get("d", "") for p in curve.iter(f"{SVG}path") if p.get("fill") == "none")
     assert (quick.count("M"), quick.count("L")) == (2, 0)
     assert (good.count("M"), good.count("L")) == (1, 2)
@@ -371,7 +372,7 @@ def test_many_models_share_a_scale_over_several_charts() -> None:
         for i, n in enumerate(names)
         for c, extra in (("white-20db", 0.0), ("white-0db", 0.1), ("mp3", 0.2))
     ]
-    drawn = pictures(charts.robustness(card_of(names, drifts)))
+    drawn = pictures(charts.conditions(card_of(names, drifts)))
     curves, dots = drawn[:2], drawn[2:]
     assert [len(marks_of(p)) for p in drawn] == [12, 4, 6, 2]
     assert "models 7 to 8 of 8" in str(curves[1].get("aria-label"))
@@ -380,7 +381,7 @@ def test_many_models_share_a_scale_over_several_charts() -> None:
 
 
 def test_louder_noise_is_further_right() -> None:
-    curve = pictures(charts.robustness(CARD))[0]
+    curve = pictures(charts.conditions(CARD))[0]
     marks = marks_of(curve)
     places = [
         marks[f"/measurements/{i}/value"][0]
@@ -517,10 +518,48 @@ def test_other_tasks_have_panels_of_their_own() -> None:
     ]
     captions = [e.text for e in parsed(charts.panels(card_of(["v"], figures, tasks=["tts", "chat"]))).iter("strong")]  # fmt: skip
     assert captions == [
-        "Voices: word error rate",
-        "Chat: turns that succeed",
-        "Chat: first audio, p95",
+        "Voices: word error rate as a judge hears them",
+        "Conversation: turns that succeed",
+        "Conversation: first audio p95",
     ]
+
+
+def test_a_task_from_outside_is_drawn_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    wake = replace(
+        TASKS["asr"],
+        name="wake",
+        title="Wake words",
+        essential="hallucination_rate",
+        columns=(Column("success_rate"), Column("hallucination_rate")),
+        drawn=None,
+        front=("success_rate", "hallucination_rate"),
+        parts=("radio",),
+        sliced=frozenset({"success_rate"}),
+    )
+    monkeypatch.setitem(TASKS, "wake", wake)
+    figures = [
+        row("m", "hallucination_rate", 0.1, task="wake", ci=(0.05, 0.2)),
+        row("m", "success_rate", 0.9, task="wake"),
+        row("m", "hallucination_rate", 0.3, task="wake", slice="radio"),
+        row("m", "success_rate", 0.95, task="wake", slice="room=hall"),
+        row("m", "success_rate", 0.4, task="wake", slice="room=car"),
+    ]
+    card = card_of(["m"], figures)
+    captions = [
+        [e.text for e in parsed(chart(card)).iter("strong")]
+        for chart in (charts.panels, charts.pareto, charts.slices, charts.conditions)
+    ]
+    assert captions == [
+        ["Wake words: hallucination rate"],
+        ["Hallucination rate against success rate"],
+        ["Success rate by room"],
+        ["Conditions"],
+    ]
+    drawn = [key for chart in CHARTS for key, _, _ in keyed(parsed(chart(card)))]
+    assert {f"/measurements/{i}/value" for i in range(5)} <= {*drawn}
+    # More is better, so that the least is the worst.
+    texts = [t.text for t in parsed(charts.slices(card)).iter(f"{SVG}text")]
+    assert texts.index("car") < texts.index("hall")
 
 
 def test_history_draws_each_run_and_marks_the_baseline() -> None:
@@ -622,7 +661,7 @@ def test_colours_are_the_pages() -> None:
 
 def test_models_keep_their_mark_in_every_chart() -> None:
     marks: dict[str, set[tuple[str | None, str | None]]] = {}
-    for chart in (charts.panels, charts.pareto, charts.robustness):
+    for chart in (charts.panels, charts.pareto, charts.conditions):
         for key, title, element in keyed(parsed(chart(CARD))):
             for path in element.iter(f"{SVG}path"):
                 if path.get("class") == "mark" and path.get("fill") != svg.PAPER:

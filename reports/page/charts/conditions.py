@@ -1,16 +1,20 @@
-"""How much worse a model hears under each condition than on the same speech undisturbed."""
+"""How much worse a model is under each condition than undisturbed."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evals.tasks.robustness.scores import CLEAN
-from reports.page.charts.labels import Row, missing, rows, said, ticker
+from evals.metrics import METRICS
+from evals.records.metric import Metric
+from evals.task import TASKS, Task
+from reports.page.charts.labels import Row, missing, named, rows, said, ticker
 from reports.page.charts.markers import colour, legend, marker, parted, whisker
+from reports.page.charts.row import past, start_of
 from reports.page.charts.scales import Scale, bottom_axis, left_axis, linear, within_reach
 from reports.page.charts.svg import (
     BAD,
@@ -29,7 +33,6 @@ from reports.page.charts.svg import (
     shorten,
     tag,
     text,
-    width_of,
 )
 from reports.scorecard.scorecard import Scorecard
 
@@ -39,39 +42,71 @@ _LEVEL = re.compile(r"(.+?)-(\d+(?:\.\d+)?)db")
 _MOST_MODELS = 6
 _LEFT, _RIGHT = 46.0, WIDTH - 16.0
 _TOP, _BOTTOM = 22.0, 200.0
-_NAMES = 120.0
-
-_Drifts = Mapping[tuple[str, str], Row]
 
 
-def robustness(card: Scorecard) -> Markup | None:
-    """For each corpus a curve for each kind of noise, and dots for the rest; None without any."""
-    own = [row for row in rows(card) if row.measurement.task == "robustness"]
+@dataclass(frozen=True, slots=True)
+class _Drifts:
+    """How far a metric drifts from the undisturbed on a corpus, by condition and model.
+
+    base: the figures that the drifts start from.
+    """
+
+    metric: Metric
+    corpus: str
+    found: Mapping[tuple[str, str], Row]
+    base: Sequence[Row]
+
+    def under(self, conditions: Iterable[str]) -> Sequence[Row]:
+        """The figures under these conditions."""
+        wanted = {*conditions}
+        return [row for (condition, _), row in self.found.items() if condition in wanted]
+
+    def remark(self, which: str) -> str:
+        """What is drawn. which: of which models, where not of all."""
+        unit = f", in {self.metric.shown_unit}" if self.metric.shown_unit else ""
+        return f"on {self.corpus}, {self.metric.meaning}{unit}{which}"
+
+
+def conditions(card: Scorecard) -> Markup | None:
+    """For each corpus a curve for each kind of noise, and dots for the rest; None without any.
+
+    It is of the tasks that have parts.
+    """
     drawn: list[Markup] = []
-    for corpus in dict.fromkeys(row.measurement.corpus for row in own):
-        here = [row for row in own if row.measurement.corpus == corpus]
-        drifts = {
-            (r.measurement.slice, r.measurement.model): r
-            for r in here
-            if r.measurement.metric == "wer_drift"
-        }
-        present = {model for _, model in drifts}
-        models = [(i, m.name) for i, m in enumerate(card.models) if m.name in present]
-        curves, single = _kinds(dict.fromkeys(condition for condition, _ in drifts))
-        base = [r for r in here if r.measurement.metric == "wer" and r.measurement.slice == CLEAN]
-        remark = f"on {corpus}, WER under it minus WER of the clean speech, in points"
-        # More lines than these could not be told apart; the scale is that of all.
-        groups = parted(models, _MOST_MODELS)
-        for noise, levels in curves.items():
-            drawn += [
-                _curve(noise, levels, some, drifts, remark + which, base) for some, which in groups
-            ]
-        if single:
-            caption = "Other conditions" if curves else "Conditions"
-            drawn += [
-                _dots(caption, single, some, drifts, remark + which, base) for some, which in groups
-            ]
+    everything = list(rows(card))
+    for task in TASKS.values():
+        own = [row for row in everything if row.measurement.task == task.name]
+        if task.parts:
+            for corpus in dict.fromkeys(row.measurement.corpus for row in own):
+                here = [row for row in own if row.measurement.corpus == corpus]
+                drawn += _of_corpus(card, task, corpus, here)
     return grid(drawn)
+
+
+def _of_corpus(card: Scorecard, task: Task, corpus: str, here: Sequence[Row]) -> list[Markup]:
+    *bases, each = (column.metric for column in task.columns_on("terminal"))
+    found = {
+        (r.measurement.slice, r.measurement.model): r for r in here if r.measurement.metric == each
+    }
+    drifting = {condition for condition, _ in found}
+    base = [
+        r for r in here if r.measurement.metric in bases and r.measurement.slice not in drifting
+    ]
+    drifts = _Drifts(METRICS[each], corpus, found, base)
+    present = {model for _, model in found}
+    models = [(i, m.name) for i, m in enumerate(card.models) if m.name in present]
+    curves, single = _kinds(dict.fromkeys(condition for condition, _ in found))
+    # More lines than these could not be told apart; the scale is that of all.
+    groups = parted(models, _MOST_MODELS)
+    drawn = [
+        _curve(noise, levels, some, drifts, which)
+        for noise, levels in curves.items()
+        for some, which in groups
+    ]
+    if single:
+        caption = "Other conditions" if curves else "Conditions"
+        drawn += [_dots(caption, single, some, drifts, which) for some, which in groups]
+    return drawn
 
 
 def _kinds(
@@ -97,12 +132,10 @@ def _curve(
     levels: Mapping[float, str],
     models: Sequence[tuple[int, str]],
     drifts: _Drifts,
-    remark: str,
-    base: Sequence[Row],
+    which: str,
 ) -> Markup:
     """Drift over the level of a noise, the loudest noise to the right."""
-    here = [row for (condition, _), row in drifts.items() if condition in levels.values()]
-    y = _scale(here, _BOTTOM, _TOP, most=5)
+    y = _scale(drifts.under(levels.values()), _BOTTOM, _TOP, most=5)
     louder, softer = min(levels), max(levels)
     room = 3.0 * len(models)
 
@@ -110,7 +143,7 @@ def _curve(
         part = (softer - level) / (softer - louder)
         return _LEFT + 12 + room / 2 + part * (_RIGHT - _LEFT - 24 - room)
 
-    drawn = left_axis(y, _LEFT, _RIGHT, ticker(y, "wer_drift"))
+    drawn = left_axis(y, _LEFT, _RIGHT, ticker(y, drifts.metric.name))
     free_from = 0.0
     for level in levels:
         x = place(level)
@@ -119,13 +152,13 @@ def _curve(
         if x - 20 >= free_from:
             drawn.append(text(x, _BOTTOM + 17, label, anchor="middle", fill=MUTED, class_="level"))
             free_from = x + 22
-    drawn.append(text(0, 13, "points", fill=MUTED))
+    drawn.append(text(0, 13, drifts.metric.shown_unit, fill=MUTED))
     drawn.append(text(_RIGHT, _BOTTOM + 33, "louder noise →", anchor="end", fill=MUTED))
     spoken: list[str] = []
     for order, (index, model) in enumerate(models):
         aside = (order - (len(models) - 1) / 2) * 3.0
-        known = [(place(level) + aside, drifts.get((c, model))) for level, c in levels.items()]
-        drawn.append(_line([(x, row) for x, row in known], y, colour(index)))
+        known = [(place(at) + aside, drifts.found.get((c, model))) for at, c in levels.items()]
+        drawn.append(_line(known, y, colour(index)))
         for x, row in known:
             if row is None:
                 continue
@@ -142,10 +175,11 @@ def _curve(
                     )
                 )
     more, height = legend(models, _BOTTOM + 40, WIDTH)
-    label = f"WER drift in {noise} noise, {remark}. " + ". ".join(spoken)
+    remark = drifts.remark(which)
+    label = f"{drifts.metric.capitalized} in {noise} noise, {remark}. " + ". ".join(spoken)
     caption = f"{noise.capitalize()} noise"
     drawing = picture(height, label, *drawn, *more)
-    return figure(caption, remark, drawing, *_notes(here, models, levels.values(), drifts, base))
+    return figure(caption, remark, drawing, *_notes(models, [*levels.values()], drifts))
 
 
 def _dots(
@@ -153,43 +187,32 @@ def _dots(
     conditions: Sequence[str],
     models: Sequence[tuple[int, str]],
     drifts: _Drifts,
-    remark: str,
-    base: Sequence[Row],
+    which: str,
 ) -> Markup:
     """A row for each condition, in it a mark for each model."""
-    here = [row for (condition, _), row in drifts.items() if condition in conditions]
-    names = min(_NAMES, max(width_of(c, TEXT) for c in conditions))
-    x = _scale(here, names + 10, _RIGHT, most=5)
+    x = _scale(drifts.under(conditions), start_of(conditions), _RIGHT, most=5)
     lane = 11.0 if len(models) < 4 else 9.0
     height = max(20.0, lane * len(models) + 6)
     bottom = 4 + height * len(conditions)
-    drawn = bottom_axis(x, 4, bottom, ticker(x, "wer_drift"))
+    drawn = bottom_axis(x, 4, bottom, ticker(x, drifts.metric.name))
     spoken: list[str] = []
     for i, condition in enumerate(conditions):
         y = 4 + height * i
         if i:
             drawn.append(line(0, y, _RIGHT, y, stroke=LINE, stroke_dasharray="1 3"))
-        short = shorten(condition, names, TEXT)
+        short = shorten(condition, x.start - 8, TEXT)
         name_at = y + height / 2 + 4
         drawn.append(tag("g", tag("title", condition), text(0, name_at, short, size=TEXT)))
         for order, (index, model) in enumerate(models):
-            row = drifts.get((condition, model))
+            row = drifts.found.get((condition, model))
             if row is None:
                 continue
             spoken.append(row.title)
             m = row.measurement
             top = y + 3 + lane * order + (height - 6 - lane * len(models)) / 2
             middle = top + lane / 2
-            if m.limit is not None and x.holds(m.limit):
-                limit = x(m.limit)
-                drawn.append(
-                    keyed(
-                        row.limit_key,
-                        row.limit_title,
-                        rect(limit, top, x.end - limit, lane, fill=BAD, fill_opacity=0.07),
-                        line(limit, top, limit, top + lane, stroke=BAD, stroke_width=1.4),
-                    )
-                )
+            if m.limit is not None and (limit := past(x, m.limit, m.bound or "max", top, lane)):
+                drawn.append(keyed(row.limit_key, row.limit_title, *limit))
             if m.value is not None:
                 drawn.append(
                     keyed(
@@ -204,9 +227,10 @@ def _dots(
                     )
                 )  # fmt: skip
     more, end = legend(models, bottom + 24, WIDTH)
-    label = f"WER drift, {remark}. " + ". ".join(spoken)
+    remark = drifts.remark(which)
+    label = f"{drifts.metric.capitalized}, {remark}. " + ". ".join(spoken)
     drawing = picture(end, label, *drawn, *more)
-    return figure(caption, remark, drawing, *_notes(here, models, conditions, drifts, base))
+    return figure(caption, remark, drawing, *_notes(models, conditions, drifts))
 
 
 def _line(known: Sequence[tuple[float, Row | None]], y: Scale, ink: str) -> Markup:
@@ -240,40 +264,33 @@ def _scale(own: Sequence[Row], start: float, end: float, *, most: int) -> Scale:
 
 
 def _notes(
-    here: Sequence[Row],
-    models: Sequence[tuple[int, str]],
-    conditions: Iterable[str],
-    drifts: _Drifts,
-    base: Sequence[Row],
+    models: Sequence[tuple[int, str]], conditions: Sequence[str], drifts: _Drifts
 ) -> list[Markup]:
-    """The clean WER that the drifts start from, the limits, and what is not there."""
+    """What the drifts start from, the limits, and what is not there."""
     names = {name for _, name in models}
-    clean = [
-        tag(
-            "span",
-            tag("bdi", row.measurement.model),
-            f" {said(value, 'wer')}",
-            data_key=row.key,
-            title=row.title,
-        )
-        for row in base
-        if (value := row.measurement.value) is not None and row.measurement.model in names
-    ]
+    base: dict[str, list[Markup]] = {}
+    for row in drifts.base:
+        m = row.measurement
+        if m.value is not None and m.model in names:
+            whose = tag("bdi", m.model)
+            value = f" {said(m.value, m.metric)}"
+            told = tag("span", whose, value, data_key=row.key, title=row.title)
+            base.setdefault(f"{m.slice.capitalize()} {named(m.metric)}: ", []).append(told)
     notes: list[Markup] = []
-    if clean:
-        notes.append(join(["Clean WER: ", Markup(", ").join(clean), "."]))
-    if any(r.measurement.limit is not None and r.measurement.model in names for r in here):
+    notes += [join([what, Markup(", ").join(told), "."]) for what, told in base.items()]
+    here = [row.measurement for row in drifts.under(conditions)]
+    if any(m.limit is not None and m.model in names for m in here):
         notes.append(join(["Red line: the most that a condition may cost."]))
     gaps: list[Markup] = []
     for condition in conditions:
         for _, model in models:
-            row = drifts.get((condition, model))
-            if row is None:
+            gap = drifts.found.get((condition, model))
+            if gap is None:
                 gaps.append(tag("span", tag("bdi", model), f" {condition} not run"))
-            elif row.measurement.value is None:
-                state = f" {condition} {missing(row.measurement)}"
+            elif gap.measurement.value is None:
+                state = f" {condition} {missing(gap.measurement)}"
                 gaps.append(
-                    tag("span", tag("bdi", model), state, data_key=row.key, title=row.title)
+                    tag("span", tag("bdi", model), state, data_key=gap.key, title=gap.title)
                 )
     if gaps:
         notes.append(join(["Not shown: ", Markup("; ").join(gaps), "."]))
