@@ -9,7 +9,12 @@ from evals.measures.run_conditions import BUSY, CONTENDED, MIXED, RESUMED
 from evals.metrics import metric_of
 from evals.records.measurement import ALL, Measurement
 from evals.task import TASKS, Column
-from reports.scorecard.scorecard import CorpusGrade, Scorecard, WorsenedUtterances
+from reports.scorecard.scorecard import (
+    CorpusGrade,
+    Recommendation,
+    Scorecard,
+    WorsenedUtterances,
+)
 from reports.text.few_speakers import few_speakers
 
 _NOTICES: Mapping[str, str] = {
@@ -17,6 +22,8 @@ _NOTICES: Mapping[str, str] = {
     RESUMED: "The run was resumed: times and memory are shown, and gate nothing.",
     MIXED: "Its shards ran on different machines: times gate nothing.",
 }
+#: Of the runs that a use wants, so many are named; the scorecard has all.
+_RUNS = 4
 _RANKS = {"broken": 0, "missing": 1, "undecided": 2}
 
 
@@ -92,6 +99,15 @@ class Figures:
                     head,
                     [self._found.get((task, c.model, c.corpus, metric, part)) for c in cases],
                 )
+
+
+def answers(card: Scorecard) -> Iterator[tuple[Recommendation, Sequence[int]]]:
+    """Each use with the places of the runs that are named for it: few, and each run once."""
+    named: set[str] = set()
+    for use in card.recommendations or [card.recommendation]:
+        new = [i for i, run in enumerate(use.to_run) if run not in named][:_RUNS]
+        named |= {use.to_run[i] for i in new}
+        yield use, new
 
 
 def notices(card: Scorecard) -> Sequence[str]:

@@ -18,7 +18,15 @@ from reports.page.errors.audio_clips import DEFAULT_MB, Sounds
 from reports.page.errors.errors import errors_of
 from reports.page.errors.expected import dialogues_of
 from reports.page.errors.wrong import MOST, Errors
-from reports.page.figures import Figures, changes, is_named_by_part, notices, problems, unmeasured
+from reports.page.figures import (
+    Figures,
+    answers,
+    changes,
+    is_named_by_part,
+    notices,
+    problems,
+    unmeasured,
+)
 from reports.page.origins import Origins
 from reports.scorecard import scorecard
 from reports.scorecard.scorecard import Scorecard
@@ -130,6 +138,7 @@ def _shown(card: Scorecard) -> dict[str, Any]:
         "exits": _EXITS,
         "grades": {g.model: g for g in card.grades},
         "figures": Figures(card),
+        "answers": list(answers(card)),
         "notices": notices(card),
         "problems": problems(card),
         "capped": [(g, c) for g in card.grades for c in g.corpora if c.capped_by and c.grade],

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from evals.gate.evaluation import describe
 from evals.gate.thresholds import PRODUCTION, Thresholds, UseCase
-from evals.gate.verdict import decide
+from evals.gate.verdict import breaks, decide
 from evals.measures import metric_text
 from evals.measures.run_conditions import BUSY, CONTENDED, WHY, ungated
 from evals.metrics import METRICS
@@ -50,6 +50,16 @@ class Problem:
     key: Key | None = None
     row: Measurement | None = None
     limit: Limit | None = None
+
+    @property
+    def task(self) -> str:
+        """The task of its limit; empty where it is of none."""
+        return self.key[0] if self.key else ""
+
+    @property
+    def name(self) -> str:
+        """The name by which its metric is limited."""
+        return self.key[1] if self.key else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,30 +298,30 @@ def _not_there(key: Key, own: Sequence[Measurement]) -> Problem:
 def _problem(
     row: Measurement, key: Key, limits: Sequence[Limit], evidence: Evidence
 ) -> Problem | None:
-    """Why a figure does not show that a limit is kept; None where it does."""
-    if row.value is None:
-        kind: Kind = {"error": "error", "not_supported": "absent"}.get(row.verdict, "missing")  # type: ignore[assignment]  # three of Kind
-        return Problem(kind, f"{row.task} {describe(row)}", key, row)
-    if CONTENDED in row.conditions:
-        text = f"{row.key} was taken on a shared machine; run without -n"
-        return Problem("contended", text, key, row)
-    if unfair := sorted(ungated(row.conditions)):
-        return Problem("pieces", f"{row.key}: {WHY[unfair[0]]}", key, row)
+    """Why a figure does not show that a limit is kept; None where it does.
+
+    What the evidence leaves open breaks a limit here whatever the gate of a tier makes of it: a
+    model is recommended for what is known of it.
+    """
     conditions = tuple(row.conditions)
     figure = Figure(row.value, row.n, row.ci, conditions=conditions, speakers=row.speakers)
     verdict, limit = decide(figure, limits, evidence)
-    if verdict == "pass" or limit is None:
+    unfair = sorted(ungated(conditions))
+    if row.value is None or unfair:
+        verdict = row.verdict if row.value is None else "inconclusive"
+    if limit is None or not breaks(verdict, inconclusive_fails=True):
         return None
-    allowed = metric_text.allowed(row.metric, limit.bound, limit.value)
+    if row.value is None:
+        kind: Kind = {"error": "error", "not_supported": "absent"}.get(verdict, "missing")  # type: ignore[assignment]  # three of Kind
+        return Problem(kind, f"{row.task} {describe(row)}", key, row)
+    if unfair:
+        kind = "contended" if CONTENDED in unfair else "pieces"
+        return Problem(kind, f"{row.key}: {WHY[unfair[0]]}", key, row)
+    kind = "broken" if verdict == "fail" else "busy" if BUSY in conditions else "unclear"
     state = "breaks" if verdict == "fail" else "is not shown to keep"
     lacking = evidence.missing_from(figure) if verdict == "inconclusive" else None
     why = f": {row.reason}" if BUSY in conditions else f": {lacking}" if lacking else ""
     whose = "the production limit" if limit.source == PRODUCTION else f"{limit.source}'s limit"
-    value = said(f"{row.task}/{row.key}", row.value)
-    return Problem(
-        "broken" if verdict == "fail" else "busy" if BUSY in conditions else "unclear",
-        f"{value} on {row.corpus} {state} {whose} ({allowed}){why}",
-        key,
-        row,
-        limit,
-    )
+    allowed = metric_text.allowed(row.metric, limit.bound, limit.value)
+    text = f"{said(f'{row.task}/{row.key}', row.value)} on {row.corpus} {state} {whose} ({allowed})"
+    return Problem(kind, text + why, key, row, limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from evals.measures import metric_text
 from evals.measures.statistics.further_evidence import Further, further_evidence, said
@@ -24,15 +25,28 @@ _HOW = {
 _TOO_MANY = 100_000
 
 
+@dataclass
+class _Run:
+    """A task that is to be run again in one way, with all models that need it.
+
+    metrics, further: what more utterances decide, and how many would.
+    """
+
+    models: dict[str, None] = field(default_factory=dict)
+    metrics: dict[str, None] = field(default_factory=dict)
+    further: list[Further] = field(default_factory=list)
+
+
 def to_run(
     standings: Sequence[Standing], winner: Standing | None, held: Contest, command: Command
 ) -> Sequence[str]:
     """A line for each run that may change the answer or give one; each ends with the command.
 
-    Of models for which nothing but evidence is wanting, and that would win if it were good.
+    Runs are for models that lack nothing but evidence, and that would win if it were good.
     """
     fit = [s for s in standings if not s.problems]
-    lines: dict[str, None] = {}
+    runs: dict[tuple[str, str], _Run] = {}
+    hopeless: dict[str, None] = {}
     for standing in standings:
         problems = [p for p in standing.problems if p.kind != "failed"]
         if not problems or any(p.kind not in SHORT for p in problems):
@@ -40,9 +54,51 @@ def to_run(
         keys = {p.key for p in problems if p.key is not None}
         if not failed_by(standing, held, keys):
             continue
-        if winner is None or would_win(standing, fit, held):
-            lines |= dict.fromkeys(_for(standing.model, problems, command))
-    return list(lines)
+        if winner is not None and not would_win(standing, fit, held):
+            continue
+        lines = [line for p in problems if (line := _hopeless(p)) is not None]
+        hopeless |= dict.fromkeys(lines)
+        for p in problems if not lines else ():
+            run = runs.setdefault((p.task, _way(p)), _Run())
+            run.models[standing.model] = None
+            if p.kind == "unclear":
+                run.metrics[p.name] = None
+                run.further.append(_further(p))
+    told = [f"{_said(way, run)}{command(task, *run.models)}" for (task, way), run in runs.items()]
+    return [*told, *hopeless]
+
+
+def _hopeless(problem: Problem) -> str | None:
+    """Said of a figure that no corpus decides."""
+    further = _further(problem)
+    if problem.kind != "unclear" or problem.row is None:
+        return None
+    if further.reason is None and (further.utterances or 0) <= _TOO_MANY:
+        return None
+    at = f"{problem.name} on {problem.row.corpus}"
+    return f"no corpus decides {at}: it is almost at its limit"
+
+
+def _way(problem: Problem) -> str:
+    """How a task is to be run again; empty: as before."""
+    row = problem.row
+    if problem.kind == "unclear" and row is not None:
+        return f"like those of {row.corpus}"
+    reason = row.reason if row is not None else None
+    again = f"{problem.task} once more (before: {reason})" if reason else ""
+    return _HOW.get(problem.kind, again)
+
+
+def _said(way: str, run: _Run) -> str:
+    """What stands before the command."""
+    if not run.further:
+        return f"{way}: " if way else ""
+    utterances = max(f.utterances or 0 for f in run.further)
+    speakers = max(f.speakers or 0 for f in run.further)
+    number = f"about {utterances:,} more" if utterances else "more"
+    if speakers:
+        number = said(utterances, speakers) or number
+    return f"{number} {way} ({', '.join(run.metrics)}): "
 
 
 def near(
@@ -81,40 +137,6 @@ def near(
         f"{rival.model} by {key}: {command(mine.task, winner.model, rival.model)}"
     )
     return text, run
-
-
-def _for(model: str, problems: Sequence[Problem], command: Command) -> Sequence[str]:
-    lines: dict[str, None] = {}
-    unclear: dict[tuple[str, str], list[Problem]] = {}
-    for p in problems:
-        task = p.key[0] if p.key else ""
-        run = command(task, model)
-        if p.kind == "unclear" and p.row is not None:
-            unclear.setdefault((task, p.row.corpus), []).append(p)
-        elif p.kind in _HOW:
-            lines[f"{_HOW[p.kind]}: {run}"] = None
-        else:
-            reason = p.row.reason if p.row is not None else None
-            lines[f"{task} once more (before: {reason}): {run}" if reason else run] = None
-    for (task, corpus), found in unclear.items():
-        metrics = ", ".join(dict.fromkeys(p.key[1] for p in found if p.key))
-        further = [_further(p) for p in found]
-        hopeless = [
-            p.key[1]
-            for p, f in zip(found, further, strict=True)
-            if p.key and (f.reason or (f.utterances or 0) > _TOO_MANY)
-        ]
-        if hopeless:
-            named = ", ".join(dict.fromkeys(hopeless))
-            lines[f"no corpus decides {named} on {corpus}: it is almost at its limit"] = None
-            continue
-        utterances = max(f.utterances or 0 for f in further)
-        speakers = max(f.speakers or 0 for f in further)
-        number = f"about {utterances:,} more" if utterances else "more"
-        if speakers:
-            number = said(utterances, speakers) or number
-        lines[f"{number} like those of {corpus} ({metrics}): {command(task, model)}"] = None
-    return list(lines)
 
 
 def _further(problem: Problem) -> Further:

@@ -14,12 +14,13 @@ _RUNS = 2
 def decision_lines(card: Scorecard) -> Sequence[str]:
     """Few lines: other uses only where their answer is another, cost only where there is one."""
     first = card.recommendation
-    lines = [f"To run: {run}" for run in first.to_run[:_RUNS]]
+    runs = first.to_run[:_RUNS]
+    lines = [f"To run: {run}" for run in runs]
     for use in card.recommendations:
         if (use.use_case, use.task) == (first.use_case, first.task):
             continue
         if use.model != first.model or use.task != first.task:
-            lines.append(f"For {use.use_case}: {use.model or f'none, {_why_none(use)}'}")
+            lines.append(f"For {use.use_case}: {use.model or f'none, {_why_none(use, runs)}'}")
     records = {model.name: model for model in card.models}
     chosen = dict.fromkeys(r.model for r in (first, *card.recommendations) if r.model)
     for name in chosen:
@@ -31,9 +32,9 @@ def decision_lines(card: Scorecard) -> Sequence[str]:
     return lines
 
 
-def _why_none(use: Recommendation) -> str:
+def _why_none(use: Recommendation, named: Sequence[str]) -> str:
     if use.to_run:
-        return f"to run: {use.to_run[0]}"
+        return "to run: as above" if use.to_run[0] in named else f"to run: {use.to_run[0]}"
     best = use.candidates[0] if use.candidates else None
     return f"{best.model}: {best.rejected[0]}" if best and best.rejected else use.reason
 

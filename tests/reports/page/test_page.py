@@ -246,6 +246,20 @@ def test_the_answer_comes_first_and_says_what_to_run(tmp_path: Path) -> None:
     assert "about 250 more utterances would decide" in text
 
 
+def test_few_runs_are_named_and_none_twice(tmp_path: Path) -> None:
+    card = full_card()
+    first, second = card.recommendations
+    first = first.model_copy(update={"to_run": [f"run {i}" for i in range(60)]})
+    second = second.model_copy(update={"to_run": ["run 0", "run 99"]})
+    card = card.model_copy(update={"recommendations": [first, second]})
+    page = Page(render(card, tmp_path))
+    named = [
+        e.text for e in page.having("data-key") if "/to_run/" in (e.attributes["data-key"] or "")
+    ]
+    assert named == ["run 0", "run 1", "run 2", "run 3", "run 99"]
+    assert "scorecard.json too: 60" in page.text
+
+
 def test_runs_that_are_not_whole_say_so(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()

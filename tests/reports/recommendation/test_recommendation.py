@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -534,7 +535,32 @@ def test_a_weighed_task_that_did_not_run_is_asked_for(key: str) -> None:
     assert told.model is None
     assert [c.score for c in told.candidates] == [None, None]
     task = key.partition("/")[0]
-    assert told.to_run == [f"uv run pytest -m {task} --model {m}" for m in ("even", "sharp")]
+    assert told.to_run == [f"uv run pytest -m {task} --model even --model sharp"]
+
+
+def test_models_that_need_the_same_are_run_by_one_command() -> None:
+    """Five screens of commands told a reader what two say."""
+    names = [f"m{i}" for i in range(8)]
+    found = [
+        row
+        for i, name in enumerate(names)
+        for row in changed(rows(name), name, "wer", value=0.05, ci=(0.01, 0.11 + i / 1000))
+        if row.task == "asr"
+    ]
+    words, clip = ask(found).to_run
+    every = " ".join(f"--model {name}" for name in names)
+    assert clip == f"uv run pytest -m latency {every}"
+    # The widest decides: its half above is 0.067, the limit 0.05 away.
+    more = math.ceil(400 * ((0.067 / 0.05) ** 2 - 1))
+    assert words == f"about {more:,} more like those of c (wer): uv run pytest -m asr {every}"
+
+
+def test_the_terminal_names_a_run_once() -> None:
+    first = ask(EVEN + UNCLEAR)
+    assert (first.model, len(first.to_run)) == ("even", 1)
+    other = first.model_copy(update={"use_case": "other", "model": None})
+    lines = decision_lines(_card(first, other, licence="MIT"))
+    assert lines == [f"To run: {first.to_run[0]}", "For other: none, to run: as above"]
 
 
 def test_one_licence_of_several_is_enough() -> None:
