@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,10 @@ def test_what_is_printed_can_be_run(session: tuple[Path, list[str], str]) -> Non
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     card = card_of(folder)
-    (model,) = card["models"]
-    assert model["requested"] == words[words.index("--model") + 1]
-    assert Path(model["checkpoint"]).is_dir()
+    named = [value for flag, value in pairwise(words) if flag == "--model"]
+    assert [model["requested"] for model in card["models"]] == named
+    assert len(named) == 2
+    assert all(Path(model["checkpoint"]).is_dir() for model in card["models"])
     assert (card["provenance"]["seed"], card["provenance"]["device_requested"]) == (7, "cpu")
     assert {c["name"] for c in card["provenance"]["corpora"]} == {"toy", "my-corpus"}
     assert card["provenance"]["options"]["judge"] == ["spare"]
