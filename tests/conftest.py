@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,20 +29,47 @@ _NOT_INHERITED = (
 )
 
 
+#: A module's own marks, up to the next empty line.
+_MODULE_MARKS = re.compile(r"^pytestmark\b.*?(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def _left_out(config: pytest.Config) -> frozenset[str]:
+    """The marks of LEFT_OUT whose tests this session leaves out."""
+    if os.environ.get("MODEL_LAB_ALL_EXTRAS"):
+        return frozenset()
+    return frozenset(LEFT_OUT) - set(re.findall(r"\w+", config.option.markexpr or ""))
+
+
+def _is_named(path: Path, config: pytest.Config) -> bool:
+    return path.name in {Path(argument.partition("::")[0]).name for argument in config.args}
+
+
+@cache
+def module_marks(path: Path) -> frozenset[str]:
+    """The marks that a module gives to all of its tests, read from its text."""
+    found = _MODULE_MARKS.search(path.read_text(encoding="utf-8"))
+    return frozenset(re.findall(r"mark\.(\w+)", found[0])) if found else frozenset()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Don't import a module all of whose tests would be left out: that is half of the imports."""
+    if collection_path.suffix != ".py" or _is_named(collection_path, config):
+        return None
+    return bool(module_marks(collection_path) & _left_out(config)) or None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what has a mark of LEFT_OUT unless its file or the mark is named."""
-    if os.environ.get("MODEL_LAB_ALL_EXTRAS"):
-        return
-    named = {Path(argument.partition("::")[0]).name for argument in config.args}
-    marks = set(LEFT_OUT) - set(re.findall(r"\w+", config.option.markexpr or ""))
-    left_out = [
+    marks = _left_out(config)
+    kept = [
         item
         for item in items
-        if item.path.name not in named and any(map(item.get_closest_marker, marks))
+        if not any(map(item.get_closest_marker, marks)) or _is_named(item.path, config)
     ]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+    if len(kept) < len(items):
+        chosen = set(kept)
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = kept
 
 
 class Runs:

@@ -110,6 +110,7 @@ def test_run_folder_is_as_promised(finished: Finished) -> None:
     assert card["models"][0]["device"] == "cpu"
 
 
+@pytest.mark.slow
 def test_rules_for_a_corpus_that_nothing_has_are_said(session: Session, outside: Path) -> None:
     text = (ROOT / "thresholds.yaml").read_text(encoding="utf-8")
     own = "models:\n  oracle:\n    toi: {asr: {wer: {max: 1%}}}\n    toy: {asr: {wer: {max: 1%}}}\n"
@@ -130,6 +131,7 @@ def test_terminal_is_quiet_when_piped(finished: Finished) -> None:
     assert "\x1b" not in output
 
 
+@pytest.mark.slow
 @looks_at("production")
 def test_production_gate_names_each_broken_limit(finished: Finished) -> None:
     assert finished.result.ret == 1
@@ -137,6 +139,7 @@ def test_production_gate_names_each_broken_limit(finished: Finished) -> None:
     finished.result.stdout.fnmatch_lines(["*cer * % *at most 3 % allowed by tier production*"])
 
 
+@pytest.mark.slow
 @looks_at("faulty")
 def test_faulty_models_fail_alone_and_say_why(finished: Finished) -> None:
     """A bad utterance costs one utterance, a bad load one model; the others' figures stand."""
@@ -182,6 +185,7 @@ def test_faulty_models_fail_alone_and_say_why(finished: Finished) -> None:
     assert (grades["unloadable"], grades["oracle"]) == (None, "C")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("finished", ["comparison -n 2"], indirect=True)
 def test_xdist_gives_the_same_accuracy_and_no_speed(finished: Finished, sessions: Runs) -> None:
     serial, parallel = sessions["comparison"].result().card, finished.card
@@ -207,6 +211,7 @@ def test_xdist_gives_the_same_accuracy_and_no_speed(finished: Finished, sessions
     finished.result.stdout.fnmatch_lines(["*not measured*"])
 
 
+@pytest.mark.slow
 @looks_at("crash -n 2")
 def test_crash_of_an_xdist_worker_is_an_error_row(finished: Finished) -> None:
     assert finished.result.ret == 1
@@ -215,6 +220,7 @@ def test_crash_of_an_xdist_worker_is_an_error_row(finished: Finished) -> None:
     assert "crashed" in row["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -234,12 +240,14 @@ def test_wrong_options_are_usage_errors(
     assert not (outside / "runs").exists()
 
 
+@pytest.mark.slow
 def test_model_that_no_selected_test_evaluates_fails(session: Session) -> None:
     result = session("-m", "asr", "--model", "espeak")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["ERROR: espeak: no selected test evaluates it (it does: tts)"])
 
 
+@pytest.mark.slow
 @looks_at("globs")
 def test_engine_that_is_not_installed(finished: Finished) -> None:
     """Met through a glob it is skipped, and shown; named, it fails (see the faulty models)."""
@@ -249,6 +257,7 @@ def test_engine_that_is_not_installed(finished: Finished) -> None:
     assert (row["value"], row["verdict"]) == (None, "not_measured")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("finished", "verdict"),
     [("absent", "error"), ("absent glob", "not_measured")],
@@ -289,6 +298,7 @@ def test_package_that_no_extra_brings_is_named_with_a_command(tmp_path: Path) ->
     assert "uv pip install 'not-there>=1'. Or give it an environment of its own with" in missing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
 def test_run_in_which_nothing_is_evaluated_leaves_no_folder(
     session: Session, outside: Path, workers: Sequence[str]
@@ -299,6 +309,7 @@ def test_run_in_which_nothing_is_evaluated_leaves_no_folder(
     assert [path for path in outside.glob("runs/*") if path.is_dir()] == []
 
 
+@pytest.mark.slow
 def test_limit_of_a_model_that_is_not_there_is_refused(session: Session, outside: Path) -> None:
     text = (
         (ROOT / "thresholds.yaml").read_text().replace("  faster-whisper-micro:", "  fast-wisper:")
@@ -309,6 +320,7 @@ def test_limit_of_a_model_that_is_not_there_is_refused(session: Session, outside
     result.stderr.fnmatch_lines(["*typo.yaml:*: models.fast-wisper: no model of that name*"])
 
 
+@pytest.mark.slow
 @looks_at("stopped")
 def test_stopped_session_is_marked_incomplete(finished: Finished) -> None:
     assert finished.result.ret == 1
@@ -316,6 +328,7 @@ def test_stopped_session_is_marked_incomplete(finished: Finished) -> None:
     assert [m["name"] for m in finished.card["models"]] == ["always-silent"]
 
 
+@pytest.mark.slow
 @looks_at("bad audio")
 def test_bad_audio_is_an_error_of_its_corpus(finished: Finished) -> None:
     assert finished.result.ret == 1
@@ -325,6 +338,7 @@ def test_bad_audio_is_an_error_of_its_corpus(finished: Finished) -> None:
     assert {m["corpus"]: m["verdict"] for m in rows} == {"toy": "pass", "bad": "error"}
 
 
+@pytest.mark.slow
 @looks_at("no benchmark")
 def test_latency_turned_off_by_hand_breaks_its_gate(finished: Finished) -> None:
     assert finished.result.ret == 1
@@ -333,6 +347,7 @@ def test_latency_turned_off_by_hand_breaks_its_gate(finished: Finished) -> None:
     )
 
 
+@pytest.mark.slow
 @looks_at("smoke")
 def test_smoke(finished: Finished) -> None:
     assert finished.result.ret == 0
@@ -341,6 +356,7 @@ def test_smoke(finished: Finished) -> None:
     assert finished.card["recommendation"]["model"] is None
 
 
+@pytest.mark.slow
 @looks_at("two corpora")
 def test_models_load_once_each_over_two_corpora(finished: Finished) -> None:
     """Reordering by fixture must not load a model twice."""

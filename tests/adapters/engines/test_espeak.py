@@ -108,6 +108,7 @@ def test_bad_options_are_refused(options: dict[str, object], message: str) -> No
         Espeak().load(LoadSpec("espeak-ng", options=options))
 
 
+@pytest.mark.slow
 def test_two_processes_speak_alike() -> None:
     code = (
         "import hashlib\n"

@@ -225,6 +225,7 @@ def _burning(cpu: int, count: int) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @linux
 def test_a_worker_beside_three_others_on_one_cpu() -> None:
     """It gets about a quarter of the CPU, and says that it waited for the rest."""

@@ -62,6 +62,7 @@ def test_the_limit_grows_with_the_audio(call: str, seconds: float, minutes: floa
     assert caught.value.args == (call, pytest.approx(120.0 * minutes))
 
 
+@pytest.mark.slow
 def test_one_that_takes_longer_than_the_limit_for_a_minute_is_heard_out(tmp_path: Path) -> None:
     options = {**toy_engine.Toy.options, "sleep": 1.5}
     process = ModelProcess(

@@ -86,6 +86,7 @@ def test_ten_per_cent_is_ten_per_cent(tmp_path: Path, written: str) -> None:
     assert [(m.value, type(m.value)) for m in limits["wer"]] == [(0.1, float)]
 
 
+@pytest.mark.slow
 @given(st.decimals(0, 100, places=3))
 def test_any_percentage_is_its_part_of_1(
     tmp_path_factory: pytest.TempPathFactory, share: Decimal
@@ -135,6 +136,7 @@ def test_broken_yaml(tmp_path: Path, text: str, says: str) -> None:
     assert says in str(caught.value)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_any_text_gives_an_error_or_a_result(
     tmp_path_factory: pytest.TempPathFactory, text: str

@@ -49,6 +49,7 @@ def test_lines_are_not_read_where_all_have_an_answer() -> None:
     assert why_unanswered(iter(lines, None), 0, 3) is None
 
 
+@pytest.mark.slow
 def test_a_session_prints_the_error(tmp_path: Path) -> None:
     toy_corpus(tmp_path / "toy", ["yes", "no", "stop", "go"])
     write_toys(tmp_path, {"deaf": {"mode": "raises", "on": "stop"}}, tier="production")

@@ -95,6 +95,7 @@ def test_a_judge_that_failed_on_a_sentence_costs_that_sentence() -> None:
     assert intelligibility(good, "judge", "whisper-english")["wer"].value == pytest.approx(1 / 4)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=2, max_size=12).filter(any))
 def test_what_a_judge_failed_on_is_never_better_than_what_it_heard(answered: list[bool]) -> None:

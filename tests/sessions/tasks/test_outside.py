@@ -18,6 +18,8 @@ import pytest
 from tests.support.sessions import CONTESTANTS, ROOT, TEXTS, prepare, shared_arguments
 from tests.support.toy_engine import toy_corpus
 
+pytestmark = pytest.mark.slow
+
 OWN = ("wake_word_miss_rate", "empty_rate")
 
 

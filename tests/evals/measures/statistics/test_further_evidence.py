@@ -27,6 +27,7 @@ def at_most(value: float) -> Limit:
     return Limit("max", value, "made up")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wrong", "n", "limit"), [(3, 40, 0.05), (0, 20, 0.02), (30, 300, 0.013)])
 def test_what_is_said_to_decide_decides_and_less_does_not(wrong: int, n: int, limit: float) -> None:
     figure = wer(*[1] * wrong, *[0] * (n - wrong))

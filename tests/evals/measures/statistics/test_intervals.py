@@ -97,6 +97,7 @@ utterances = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(utterances, st.booleans())
 def test_ends_are_finite_possible_and_around_the_rate(
@@ -114,6 +115,7 @@ def test_ends_are_finite_possible_and_around_the_rate(
     assert math.isfinite(high)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(utterances, st.data())
 def test_more_errors_never_lower_an_end(rows: list[tuple[int, int]], data: st.DataObject) -> None:
@@ -129,6 +131,7 @@ def test_more_errors_never_lower_an_end(rows: list[tuple[int, int]], data: st.Da
     assert after[1] >= before[1] - DIGIT
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(utterances)
 def test_error_free_utterances_bring_the_upper_end_down(rows: list[tuple[int, int]]) -> None:
@@ -141,6 +144,7 @@ def test_error_free_utterances_bring_the_upper_end_down(rows: list[tuple[int, in
     assert after[1] <= before[1] + DIGIT
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(utterances)
 def test_like_utterances_bring_both_ends_nearer(rows: list[tuple[int, int]]) -> None:
@@ -152,6 +156,7 @@ def test_like_utterances_bring_both_ends_nearer(rows: list[tuple[int, int]]) -> 
     assert twice[1] <= once[1] + DIGIT
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(utterances, st.randoms(use_true_random=False), st.floats(0.001, 1_000))
 def test_order_and_scale_change_nothing(
@@ -223,6 +228,7 @@ def test_errors_of_one_utterance_are_not_many() -> None:
     assert wide[1] - wide[0] > 1.2 * (narrow[1] - narrow[0])
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 40), st.integers(60, 400), st.floats(0.002, 0.2))
 def test_chance_and_lower_end_agree(k: int, n: int, limit: float) -> None:

@@ -51,6 +51,7 @@ def test_agrees_with_sign_flips() -> None:
         assert interval(change, 40, confidence=1 - p / 3)[0] < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [40, 200, 2_000])
 @pytest.mark.parametrize("contrary", range(6))
 def test_changes_of_one_size_are_shown_where_the_sign_test_shows_them(
@@ -267,6 +268,7 @@ def test_more_confidence_is_wider(
     assert more[0] <= less[0] < less[1] <= more[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-5, 5), st.integers(1, 12)), min_size=12, max_size=40),

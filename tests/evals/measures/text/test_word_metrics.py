@@ -53,6 +53,7 @@ def test_by_hand(said: str, heard: str, mer: float, wil: float, ratio: float) ->
     assert value(pairs, "length_ratio") == pytest.approx(ratio)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(WORDS, st.one_of(st.just(""), WORDS)), min_size=1, max_size=8))
 def test_as_jiwer_has_them(pairs: list[tuple[str, str]]) -> None:
