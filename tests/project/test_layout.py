@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -29,18 +30,42 @@ HEAVY = ("torch", "transformers", "ctranslate2", "faster_whisper", "matplotlib",
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+@dataclass(frozen=True)
+class Imported:
+    """What an import statement names: a module, and perhaps what is taken from it."""
+
+    module: str
+    names: tuple[str, ...]
+    at_top: bool
+    #: Read by a type checker alone.
+    typing_only: bool
+
+
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _statements(path: Path) -> tuple[Imported, ...]:
+    """The import statements of a file, wherever in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: list[Imported] = []
+
+    def visit(node: ast.AST, at_top: bool, typing_only: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend(Imported(a.name, (), at_top, typing_only) for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = tuple(alias.name for alias in node.names)
+            found.append(Imported(node.module, names, at_top, typing_only))
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            hidden = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+                for inner in getattr(node, block, ()):
+                    visit(inner, False, typing_only or hidden)
+
+    for node in tree.body:
+        visit(node, True, False)
+    return tuple(found)
 
 
 def _imports(path: Path, *, top_only: bool = False) -> Iterator[str]:
-    tree = _tree(path)
-    for node in tree.body if top_only else ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
+    return (i.module for i in _statements(path) if i.at_top or not top_only)
 
 
 def may_import_pytest(path: Path) -> bool:
@@ -144,6 +169,7 @@ MOST_LINES = 400
 LONG: Mapping[str, int] = {}
 
 
+@cache
 def _module_file(module: str) -> str | None:
     """The file of a module of the four packages, as a path below the root."""
     path = module.replace(".", "/")
@@ -155,25 +181,14 @@ def _module_file(module: str) -> str | None:
 
 def _needed_by(path: Path) -> Iterator[str]:
     """The files that a module imports, wherever in it; not those that only a type checker reads."""
-    tree = _tree(path)
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
+    for imported in _statements(path):
+        if imported.typing_only:
             continue
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [
-                full if _module_file(full := f"{node.module}.{alias.name}") else node.module
-                for alias in node.names
-            ]
-        for name in names:
+        names = [
+            full if _module_file(full := f"{imported.module}.{name}") else imported.module
+            for name in imported.names
+        ]
+        for name in names or [imported.module]:
             if file := _module_file(name):
                 yield file
 
@@ -185,7 +200,7 @@ def _graph() -> dict[str, frozenset[str]]:
     empty = {
         name
         for name, path in files.items()
-        if path.name == "__init__.py" and len(_tree(path).body) <= 1
+        if path.name == "__init__.py" and len(ast.parse(path.read_text("utf-8")).body) <= 1
     }
     return {
         name: frozenset(set(_needed_by(path)) - {name} - empty)
