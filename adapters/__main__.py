@@ -65,7 +65,7 @@ def _list(models: Sequence[Model]) -> int:
         table.add_column(heading, no_wrap=True)
     for model in models:
         adapter = model.engine.adapter()
-        installed = model.engine.missing(model.options) is None
+        installed = model.engine.missing(model.resolved_options) is None
         table.add_row(
             model.name,
             model.engine.name,
@@ -124,7 +124,7 @@ def _download(models: Sequence[Model]) -> int:
             print(f"{model.name}: nothing to download, its checkpoint is shipped")
             continue
         try:
-            missing = model.engine.missing(model.options)
+            missing = model.engine.missing(model.resolved_options)
             if missing is not None:
                 raise ModelError(_command(model))
             print(

@@ -147,21 +147,6 @@ class Engine(Protocol):
     def tasks(self) -> tuple[str, ...]: ...
 
 
-class CatalogEntry(Protocol):
-    """What the catalogue says of a model, for an engine that is made of other models."""
-
-    @property
-    def engine(self) -> Engine: ...
-    @property
-    def checkpoint(self) -> str: ...
-    @property
-    def revision(self) -> str | None: ...
-    @property
-    def tasks(self) -> tuple[str, ...]: ...
-    @property
-    def options(self) -> Options: ...
-
-
 class Adapter(ABC):
     """Base of all adapters. A subclass implements one or more of the protocols below.
 
@@ -186,6 +171,10 @@ class Adapter(ABC):
     device_memory: ClassVar[str] = "torch"
     #: Options that a catalogue entry may set, with their defaults.
     options: ClassVar[Options] = {}
+    #: Options that may name another model of the catalogue, each with its words that name none.
+    #: In place of a name, `prepare` gets a mapping with the model's engine, file (None where it
+    #: is none of this package), checkpoint, revision and options. A text with a colon is no name.
+    components: ClassVar[Mapping[str, Sequence[str]]] = {}
     #: Tasks whose answer comes in pieces, so that first-token and first-audio times are real.
     streams: ClassVar[Sequence[str]] = ()
     #: Whether it can work on several windows of audio at once (its option says how many).
@@ -221,12 +210,12 @@ class Adapter(ABC):
         return
 
     @classmethod
-    def prepare(cls, options: Options, models: Mapping[str, CatalogEntry] | None = None) -> Options:
-        """The options as `load` gets them: names that only the harness can look up, replaced.
+    def prepare(cls, options: Options) -> Options:
+        """The options as `load` gets them, made by the harness where it can look things up.
 
-        `options` are complete. models: the session's catalogue; None: the built-in one.
+        `options` are complete, with mappings for the models that `components` name.
         A value "embedded:..." in the result is unpacked, in mappings at any depth. Raises
-        ModelError for a name that is none.
+        ModelError for what cannot be loaded.
         """
         return options
 

@@ -132,6 +132,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def _check_parts(model: Model, catalog: Catalog) -> None:
     """Refuse a model whose options name others that are not there, before anything runs."""
     try:
-        model.engine.adapter().prepare(model.options, catalog.models)
+        model.engine.adapter().prepare(catalog.resolved(model).resolved_options)
     except ModelError as error:
         raise ConfigError(f"--model {model.name}: options: {error}") from None

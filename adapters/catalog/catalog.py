@@ -7,6 +7,7 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +49,8 @@ class Model:
     download_mb: int | None = None
     default: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    #: What the catalogue says of the models that its options name, by option.
+    components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: The only sentences that a recognizer knows, by the name that corpora mark them with.
     vocabulary: str | None = None
     #: Named by the user: it must run, or the session fails.
@@ -59,6 +62,21 @@ class Model:
     def shipped(self) -> bool:
         """Whether repo or package bring the checkpoint, so that nothing is needed from outside."""
         return self.checkpoint == PACKAGED or self.checkpoint.startswith(EMBEDDED)
+
+    @property
+    def resolved_options(self) -> Mapping[str, Any]:
+        """The options as `Adapter.prepare` takes them: components in place of their names."""
+        return {**self.options, **self.components}
+
+    def as_component(self) -> Mapping[str, Any]:
+        """The model as an option of another one that is made of it."""
+        return {
+            "engine": self.engine.name,
+            "file": self.engine.file,
+            "checkpoint": self.checkpoint,
+            "revision": self.revision,
+            "options": dict(self.options),
+        }
 
 
 class _Entry(BaseModel):
@@ -131,6 +149,33 @@ class Catalog:
                 for member in members:
                     if member not in self.models:
                         raise ConfigError(f"{path}: sets.{name}: no model is called {member!r}")
+        # What names none is told where its model is selected.
+        self.models |= {name: self._resolved(model) for name, model in self.models.items()}
+
+    def _resolved(self, model: Model) -> Model:
+        with suppress(ModelError):
+            return self.resolved(model)
+        return model
+
+    def resolved(self, model: Model) -> Model:
+        """The model with the entries of those that its options name as its components.
+
+        Raises ModelError where the catalogue has no model of such a name.
+        """
+        components = {}
+        for option, words in model.engine.adapter().components.items():
+            value = model.options[option]
+            if not isinstance(value, str) or not value or ":" in value or value in words:
+                continue
+            if value not in self.models:
+                close = difflib.get_close_matches(value, [*self.models, *words], n=1)
+                hint = f" Did you mean {close[0]!r}?" if close else ""
+                known = "The names are in: python -m adapters list"
+                raise ModelError(
+                    f"{option}: no model is called {value!r} in the catalogue.{hint} {known}"
+                )
+            components[option] = self.models[value].as_component()
+        return replace(model, components=components)
 
     def select(self, patterns: Sequence[str] | None) -> list[Model]:
         """The models that `--model` asks for, without repeats, in the order asked for.
@@ -194,7 +239,7 @@ class Catalog:
         if not checkpoint:
             raise ConfigError(f"--model {pattern}: a checkpoint is expected after {engine}:")
         local = Path(checkpoint).expanduser()
-        return Model(
+        model = Model(
             # As in the catalogue, it starts with a letter or digit.
             name=re.sub(r"[^A-Za-z0-9._-]+", "-", pattern).rstrip("-").lstrip("-._"),
             engine=ref,
@@ -204,6 +249,7 @@ class Catalog:
             options=dict(ref.adapter().options),
             requested=pattern,
         )
+        return self._resolved(model)
 
 
 def _checkpoint(model: Model) -> tuple[str, str]:

@@ -6,13 +6,13 @@ import importlib.util
 import platform
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from adapters.catalog.load_adapter import ENGINES, load_adapter
-from adapters.interface import PROTOCOLS, Adapter, CatalogEntry, Engine, ModelError, Options
+from adapters.interface import PROTOCOLS, Adapter, Engine, ModelError, Options
 
 _DECLARES_ADAPTER = re.compile(r"^ADAPTER\b", re.MULTILINE)
 
@@ -46,20 +46,17 @@ class EngineRef:
         cls = self.adapter()
         return tuple(task for task, protocol in PROTOCOLS.items() if issubclass(cls, protocol))
 
-    def missing(
-        self, options: Options | None = None, models: Mapping[str, CatalogEntry] | None = None
-    ) -> str | None:
+    def missing(self, options: Options | None = None) -> str | None:
         """What to install before the engine can run here; None where nothing is missing.
 
-        options: complete, of a model, to ask for the engines too that it is made of.
-        models: the catalogue in which these are looked up, if not the built-in one.
+        options: a model's `resolved_options`, to ask for the engines too that it is made of.
         """
         absent = self._absent(alone=True)
         if absent is not None or options is None:
             return absent
         cls = self.adapter()
         try:
-            parts = cls.engines(cls.prepare(options, models))
+            parts = cls.engines(cls.prepare(options))
         except ModelError:
             return None  # wrong, not missing: told when the model is loaded
         # An environment is of one engine: parts can only be where the whole is.

@@ -72,7 +72,6 @@ class RayReport:
 def transcribe_on_ray(
     entry: Model,
     settings: Settings,
-    models: Mapping[str, Model],
     utterances: Iterable[Utterance],
     clip: Audio,
     append: Callable[[Prediction], None],
@@ -115,7 +114,6 @@ def transcribe_on_ray(
         job = Job(
             entry=entry,
             settings=replace(settings, device=device, worker=0, say=_unsaid),
-            models=dict(models),
             clip=clip,
             logs=logs.resolve(),
             contended=contended,

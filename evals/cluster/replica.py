@@ -45,14 +45,13 @@ class Job:
     """What a replica is to do; all of it is sent to every worker.
 
     settings: with the device as the worker has it: a GPU that Ray lent is always "cuda".
-    models: as for `running`. logs: the folder for the models' output, used where the
-    worker sees it too. code: `code_hash` of the session. fetched: of a corpus that is elsewhere,
-    what `--corpus` called it and the folder into which the session fetched it.
+    logs: the folder for the models' output, used where the worker sees it too.
+    code: `code_hash` of the session. fetched: of a corpus that is elsewhere, what `--corpus`
+    called it and the folder into which the session fetched it.
     """
 
     entry: Model
     settings: Settings
-    models: Mapping[str, Model]
     clip: Audio
     logs: Path
     contended: bool
@@ -92,7 +91,7 @@ class Replica:
                 "every host"
             )
         check_device(job.settings.device)
-        model = self._stack.enter_context(running(job.entry, job.settings, self._log(), job.models))
+        model = self._stack.enter_context(running(job.entry, job.settings, self._log()))
         model.warm_up("asr", lambda: model.transcribe(job.clip))
         model.start_peak()
         return model

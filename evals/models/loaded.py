@@ -244,12 +244,10 @@ def load_spec(
     device: str,
     settings: Settings,
     python: Path | None = None,
-    models: Mapping[str, Model] | None = None,
 ) -> LoadSpec:
     """What an adapter needs to load the entry; what the repo ships is unpacked on first use.
 
     python: of the model's environment, whose packages the unpacking may need.
-    models: where an entry made of others finds them, if not in the built-in catalogue.
     Raises ModelError for one that names none.
     """
 
@@ -264,7 +262,7 @@ def load_spec(
         device=device,
         threads=settings.threads,
         seed=settings.seed,
-        options=unpacked(entry.engine.adapter().prepare(entry.options, models)),
+        options=unpacked(entry.engine.adapter().prepare(entry.resolved_options)),
     )
 
 
@@ -272,17 +270,16 @@ def interpreter(
     engine: EngineRef,
     settings: Settings,
     options: Options | None = None,
-    models: Mapping[str, Model] | None = None,
 ) -> Path | None:
     """The Python of the environment that an engine needs; None where it runs in the harness's.
 
-    options, models: as for `EngineRef.missing`.
+    options: as for `EngineRef.missing`.
     Raises WorkerError, kind "refused", where the engine is not installed and no
     environment may be, or can be, built.
     """
     missing = engine.missing()
     if missing is None:
-        absent_part = engine.missing(options, models)
+        absent_part = engine.missing(options)
         if absent_part is not None:
             raise WorkerError("refused", absent_part)
         return None
@@ -297,13 +294,10 @@ def interpreter(
 
 
 @contextmanager
-def running(
-    entry: Model, settings: Settings, log: Path, models: Mapping[str, Model] | None = None
-) -> Iterator[LoadedModel]:
+def running(entry: Model, settings: Settings, log: Path) -> Iterator[LoadedModel]:
     """The model, loaded; its process ends with the block.
 
-    log: where the process's output goes. models: as for `load_spec`.
-    Raises WorkerError where it cannot be loaded.
+    log: where the process's output goes. Raises WorkerError where it cannot be loaded.
     """
     placement = place(
         settings.device, entry.engine.adapter().devices, entry.engine.name, settings.worker
@@ -311,9 +305,9 @@ def running(
     refusal = entry.engine.refusal(placement.device, entry.options)
     if refusal is not None:
         raise WorkerError("refused", refusal)
-    python = interpreter(entry.engine, settings, entry.options, models)
+    python = interpreter(entry.engine, settings, entry.resolved_options)
     try:
-        spec = load_spec(entry, placement.device, settings, python, models)
+        spec = load_spec(entry, placement.device, settings, python)
     except (ModelError, ValueError, OSError, ImportError) as error:
         raise WorkerError("refused", str(error)) from None
     process = ModelProcess(

@@ -11,7 +11,6 @@ import pytest
 
 from adapters.catalog.catalog import Model
 from adapters.interface import Audio, Turn
-from adapters.plugin import CATALOG
 from adapters.worker.results import Timed, WorkerError
 from evals.cluster.connect import ClusterError, connected
 from evals.judges.asr_judge import Judge
@@ -68,8 +67,7 @@ def model(
 ) -> Iterator[LazyModel]:
     """One model after another: loaded when a test needs it, and closed before the next."""
     entry: Model = request.param
-    models = pytestconfig.stash[CATALOG].models
-    missing = entry.engine.missing(entry.options, models)
+    missing = entry.engine.missing(entry.resolved_options)
     # An environment can be built for an engine, but not for the parts of one that is here.
     buildable = settings.environments and entry.engine.missing() is not None
     if missing is not None and not buildable:
@@ -77,7 +75,7 @@ def model(
             pytest.fail(f"{entry.name}: {missing}", pytrace=False)
         pytest.skip(f"{entry.name}: {missing}")
     log = run_dir(pytestconfig) / entry.name / f"worker{_worker_suffix(pytestconfig)}.log"
-    with lazy_model(entry.name, lambda: running(entry, settings, log, models)) as demand:
+    with lazy_model(entry.name, lambda: running(entry, settings, log)) as demand:
         yield demand
 
 
@@ -121,7 +119,6 @@ def recognizer(
     return RayRecognizer(
         request.node.callspec.params["model"],
         request.getfixturevalue("settings"),
-        pytestconfig.stash[CATALOG].models,
         request.getfixturevalue("clip"),
         run_dir(pytestconfig),
         address=pytestconfig.getoption("ray_address"),
@@ -194,7 +191,7 @@ def _judge(
     folder = run_dir(config) / "judges"
     log = folder / f"{entry.name}{_worker_suffix(config)}.log"
     try:
-        loaded = stack.enter_context(running(entry, settings, log, config.stash[CATALOG].models))
+        loaded = stack.enter_context(running(entry, settings, log))
         loaded.warm_up("asr", lambda: loaded.transcribe(clip))
     except WorkerError as error:
         if entry.required and config.getoption("judge"):

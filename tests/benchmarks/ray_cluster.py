@@ -142,7 +142,6 @@ def on_ray(
     report = transcribe_on_ray(
         entry,
         SETTINGS,
-        Catalog().models,
         corpus,
         sound,
         append,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,24 +13,31 @@ from adapters.engines.cascade.adapter import Cascade
 from adapters.engines.espeak import Espeak
 from adapters.interface import Adapter, Audio, LoadSpec, ModelError, Options, Reply, Turn
 
-PARTS = {"asr": "faster-whisper-micro", "responder": "assistant", "tts": "espeak"}
 FAULTS = ("none", "previous", "empty", "wrong-speech", "silent", "slow", "fails", "text-only")
 
 
 class FaultyAssistant(Adapter):
     """fault: one of FAULTS. It hands its answers over whole, not in pieces."""
 
-    options: ClassVar[Options] = {"fault": "none", "parts": PARTS}
+    options: ClassVar[Options] = {
+        "fault": "none",
+        "asr": "faster-whisper-micro",
+        "responder": "assistant",
+        "tts": "espeak",
+    }
+    components = Cascade.components
 
     @classmethod
-    def prepare(cls, options: Options, models: Mapping[str, Any] | None = None) -> Options:
-        return {**options, "parts": Cascade.prepare(options["parts"], models)}
+    def prepare(cls, options: Options) -> Options:
+        return Cascade.prepare(options)
 
     def load(self, spec: LoadSpec) -> None:
         self._fault = spec.options["fault"]
         self._before = "Good morning."
         self._cascade = Cascade()
-        self._cascade.load(replace(spec, options=spec.options["parts"]))
+        self._cascade.load(
+            replace(spec, options={name: spec.options[name] for name in Cascade.options})
+        )
         self._espeak = Espeak()
         self._espeak.load(replace(spec, checkpoint="builtin", options=Espeak.options))
 

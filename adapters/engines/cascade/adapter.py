@@ -19,7 +19,6 @@ from adapters.interface import (
     PROTOCOLS,
     Adapter,
     Audio,
-    CatalogEntry,
     LoadSpec,
     ModelError,
     Options,
@@ -83,6 +82,11 @@ class Cascade(Adapter):
     device_memory = "nvml"  # a cascade need not have torch
     streams = ("chat",)
     options: ClassVar[Options] = {"asr": NONE, "responder": ASSISTANT, "tts": NONE}
+    components: ClassVar[Mapping[str, Sequence[str]]] = {
+        "asr": (NONE,),
+        "responder": (ASSISTANT, NONE),
+        "tts": (NONE,),
+    }
 
     @classmethod
     def check(cls, options: Options) -> None:
@@ -90,14 +94,14 @@ class Cascade(Adapter):
             _check_form(name, options[name])
 
     @classmethod
-    def prepare(cls, options: Options, models: Mapping[str, CatalogEntry] | None = None) -> Options:
-        """`options` with the parts' names replaced by what the catalogue says of them.
+    def prepare(cls, options: Options) -> Options:
+        """`options` with each part as a mapping.
 
-        Raises ModelError for a name that is none, or a part that does not do its task.
+        Raises ModelError for an engine that is none, or a part that does not do its task.
         """
         prepared = dict(options)
         for name in _TASKS:
-            part = _part(name, options[name], models)
+            part = _part(name, options[name])
             prepared[name] = part.as_option() if part is not None else options[name]
         return prepared
 
@@ -237,11 +241,8 @@ def _check_form(name: str, value: object) -> None:
         raise ModelError(f"{name}: something must answer; {ASSISTANT!r} is always there")
 
 
-def _part(name: str, value: Any, models: Mapping[str, CatalogEntry] | None = None) -> Part | None:
-    """The part that an option names; None for those that are no engine. Raises ModelError.
-
-    models: where names are looked up, if not in the built-in catalogue.
-    """
+def _part(name: str, value: Any) -> Part | None:
+    """The part that an option names; None for those that are no engine. Raises ModelError."""
     _check_form(name, value)
     if value == NONE or (name == "responder" and value == ASSISTANT):
         return None
@@ -258,7 +259,11 @@ def _part(name: str, value: Any, models: Mapping[str, CatalogEntry] | None = Non
         ref = EngineRef(engine)
         part = Part(ref, checkpoint, None, dict(ref.adapter().options))
     else:
-        part = _from_catalog(name, value, models)
+        word = ASSISTANT if name == "responder" else NONE
+        raise ModelError(
+            f"{name}: no model is called {value!r} in the catalogue. ENGINE:CHECKPOINT, {word!r} "
+            f"and the models that do {_TASKS[name]!r} are possible"
+        )
     if part.engine.name == _NAME and part.engine.file is None:
         raise ModelError(f"{name}: a cascade is no part of a cascade")
     if _TASKS[name] not in part.engine.tasks():
@@ -268,28 +273,6 @@ def _part(name: str, value: Any, models: Mapping[str, CatalogEntry] | None = Non
     except ModelError as error:
         raise ModelError(f"{name}: {error}") from None
     return part
-
-
-def _from_catalog(name: str, value: str, models: Mapping[str, CatalogEntry] | None) -> Part:
-    import difflib
-
-    if models is None:
-        # Not at the top: it needs packages that an engine's own environment may lack.
-        from adapters.catalog.catalog import Catalog
-
-        models = Catalog().models
-    if value not in models:
-        able = [n for n, model in models.items() if _TASKS[name] in model.tasks]
-        words = [ASSISTANT] if name == "responder" else [NONE]
-        close = difflib.get_close_matches(value, [*able, *words], n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ModelError(
-            f"{name}: no model is called {value!r} in the catalogue.{hint} "
-            f"ENGINE:CHECKPOINT, {words[0]!r} and the models that do {_TASKS[name]!r} are possible"
-        )
-    model = models[value]
-    engine = EngineRef(model.engine.name, model.engine.file)
-    return Part(engine, model.checkpoint, model.revision, model.options)
 
 
 def _engine(name: str, engine: str) -> None:

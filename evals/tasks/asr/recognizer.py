@@ -54,7 +54,6 @@ class RayRecognizer:
         self,
         entry: Model,
         settings: Settings,
-        models: Mapping[str, Model],
         clip: Audio,
         logs: Path,
         *,
@@ -65,7 +64,6 @@ class RayRecognizer:
     ) -> None:
         self._entry = entry
         self._settings = settings
-        self._models = models
         self._clip = clip
         self._logs = logs
         self._address = address
@@ -87,7 +85,6 @@ class RayRecognizer:
         report = transcribe_on_ray(
             self._entry,
             self._settings,
-            self._models,
             (utterance for utterance in corpus if utterance.id not in file),
             self._clip,
             file.append,

@@ -32,15 +32,17 @@ from tests.support.toy_engine import toy_corpus
 
 pytestmark = pytest.mark.engine
 
+MICRO = {"engine": "faster_whisper", "checkpoint": "embedded:micro-whisper/ctranslate2"}
 HEARD_WELL = ("timer-asked", "timers-by-number", "front-door-declined")
 MISHEARD = "timers-the-second-one"
 
 
 def _entry(**parts: Any) -> Model:
     options = {**Cascade.options, **parts}
-    return Model(
+    made = Model(
         "made-of", EngineRef("cascade"), "builtin", ("chat",), "candidate", options=options
     )
+    return Catalog().resolved(made)
 
 
 def _spec(**parts: Any) -> LoadSpec:
@@ -260,14 +262,12 @@ def test_speaks_each_sentence_as_soon_as_it_is_there(cascade: Any) -> None:
 )
 def test_wrong_parts(parts: dict[str, Any], says: str) -> None:
     with pytest.raises(ModelError, match=says) as caught:
-        Cascade.prepare({**Cascade.options, **parts})
+        Cascade.prepare(_entry(**parts).resolved_options)
     assert "\n" not in str(caught.value)
 
 
 def test_wrong_parts_in_the_worker_are_one_clear_error() -> None:
-    process = ModelProcess(
-        EngineRef("cascade"), LoadSpec("builtin", options={"asr": "faster-whisper-micro"})
-    )
+    process = ModelProcess(EngineRef("cascade"), LoadSpec("builtin", options={"asr": MICRO}))
     with pytest.raises(WorkerError, match=r"asr: checkpoint .*has not been unpacked") as caught:
         process.load()
     process.close()
@@ -286,7 +286,7 @@ def test_parts_are_closed_when_a_later_one_fails(monkeypatch: pytest.MonkeyPatch
         Cascade().load(LoadSpec("builtin", options={**Cascade.options, **options}))
     assert closed == []
     adapter = Cascade()
-    adapter.load(LoadSpec("builtin", options={**Cascade.options, "tts": "espeak"}))
+    adapter.load(LoadSpec("builtin", options={**Cascade.options, "tts": "espeak:builtin"}))
     adapter.close()
     assert closed == [True]
 
@@ -300,7 +300,7 @@ def test_device_of_each_part(monkeypatch: pytest.MonkeyPatch) -> None:
             engine, "load", lambda self, spec: loaded.update({type(self).__name__: spec})
         )
         monkeypatch.setattr(engine, "modules", ())
-    parts = {"asr": "faster_whisper:/some/where", "tts": "espeak"}
+    parts = {"asr": "faster_whisper:/some/where", "tts": "espeak:builtin"}
     spec = LoadSpec("builtin", device="cuda:1", threads=3, seed=7, options=parts)
     Cascade().load(spec)
     assert {name: s.device for name, s in loaded.items()} == {
@@ -351,20 +351,18 @@ models:
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Mapping[str, Model]:
+def catalog(tmp_path: Path) -> Catalog:
     file = tmp_path / "catalog.yaml"
     file.write_text(CATALOG)
-    return Catalog([BUILTIN, file]).models
+    return Catalog([BUILTIN, file])
 
 
 @pytest.mark.parametrize("name", ["heard", "perfect"])
-def test_from_a_catalogue_to_a_spoken_answer(
-    models: Mapping[str, Model], tmp_path: Path, name: str
-) -> None:
+def test_from_a_catalogue_to_a_spoken_answer(catalog: Catalog, tmp_path: Path, name: str) -> None:
     """Parts of the user's own catalogue too, and all that is recorded of the run."""
     dialogue, spoken = _dialogue("timer-asked")
     said = dialogue.exchanges[0].user.text
-    with running(models[name], Settings("cpu"), tmp_path / "log", models) as model:
+    with running(catalog.models[name], Settings("cpu"), tmp_path / "log") as model:
         reply = model.reply([Turn("user", said if name == "perfect" else None, spoken[0])]).result
         recorded = json.loads(model.as_property()[1])
     assert succeeded(check_all(dialogue.exchanges[0].assistant.expect, reply.text))
@@ -378,24 +376,24 @@ def test_from_a_catalogue_to_a_spoken_answer(
     assert model.entry.options["tts"] == "espeak"
 
 
-def test_a_part_that_no_catalogue_names_is_refused(
-    models: Mapping[str, Model], tmp_path: Path
-) -> None:
-    entry = models["misnamed"]
-    assert entry.engine.missing(entry.options, models) is None  # wrong is not missing
+def test_a_part_that_no_catalogue_names_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    entry = catalog.models["misnamed"]
+    assert entry.engine.missing(entry.resolved_options) is None  # wrong is not missing
     with (
-        pytest.raises(WorkerError, match=r"no model is called 'my-eers'.*'my-ears'") as caught,
-        running(entry, Settings("cpu"), tmp_path / "log", models),
+        pytest.raises(WorkerError, match=r"asr: no model is called 'my-eers'") as caught,
+        running(entry, Settings("cpu"), tmp_path / "log"),
     ):
         pass
     assert caught.value.kind == "refused"
+    with pytest.raises(ModelError, match=r"no model is called 'my-eers'.*mean 'my-ears'"):
+        catalog.resolved(entry)
     with pytest.raises(ModelError, match="no model is called 'my-ears'"):
-        load_spec(models["heard"], "cpu", Settings())  # that of the built-in catalogue alone
+        Catalog().resolved(catalog.models["heard"])  # the built-in one does not know it
 
 
 def test_a_part_that_is_not_installed_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faster_whisper.ADAPTER, "modules", ("no_such_module",))
-    options = _entry(asr="faster-whisper-micro", tts="espeak").options
+    options = _entry(asr="faster-whisper-micro", tts="espeak").resolved_options
     ref = EngineRef("cascade")
     assert ref.missing() is None
     missing = ref.missing(options)
@@ -427,12 +425,10 @@ class Absent(Adapter):
 class Composed(Absent):
     modules = ()
     options = {"part": "absent"}
-    @classmethod
-    def prepare(cls, options, models=None):
-        return {"part": models[options["part"]].engine.file}
+    components = {"part": ()}
     @classmethod
     def engines(cls, options):
-        return {"ear": EngineRef("absent", options["part"])}
+        return {"ear": EngineRef("absent", options["part"]["file"])}
 """
 
 

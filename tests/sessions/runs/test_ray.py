@@ -96,7 +96,7 @@ def without_ray(entry: Model, corpus: Corpus, folder: Path) -> dict[int, Predict
 
 def job(entry: Model, logs: Path, **changes: Any) -> Job:
     values = {"settings": SETTINGS, "clip": CLIP, "code": code_hash(), **changes}
-    return Job(entry=entry, models={}, logs=logs, contended=True, **values)
+    return Job(entry=entry, logs=logs, contended=True, **values)
 
 
 def replied(
@@ -269,7 +269,7 @@ def test_a_replica_that_is_killed_half_way(cluster: None, corpus: Corpus, tmp_pa
             os.kill(killed[0], signal.SIGKILL)
 
     report = transcribe_on_ray(
-        entry, SETTINGS, {}, corpus, CLIP, append, logs=tmp_path, replicas=2, loaded=told.append
+        entry, SETTINGS, corpus, CLIP, append, logs=tmp_path, replicas=2, loaded=told.append
     )
     expected = without_ray(entry, corpus, tmp_path / "local")
     assert plain(by_index(came)) == plain(expected)
@@ -313,7 +313,7 @@ def on_ray(
     entry: Model, corpus: Corpus, logs: Path, settings: Settings = SETTINGS, **more: Any
 ) -> tuple[list[Prediction], RayReport]:
     came: list[Prediction] = []
-    report = transcribe_on_ray(entry, settings, {}, corpus, CLIP, came.append, logs=logs, **more)
+    report = transcribe_on_ray(entry, settings, corpus, CLIP, came.append, logs=logs, **more)
     return came, report
 
 
