@@ -40,6 +40,7 @@ from reports.ci.plugin import Ci
 from reports.recommendation.suggested_command import resume_command
 from reports.scorecard import cost, licences, provenance, scorecard, task_record
 from reports.scorecard.scorecard import CorpusRecord, ModelRecord, Run, Scorecard
+from reports.terminal.grid import terminal_width
 
 PRICES: pytest.StashKey[cost.Prices] = pytest.StashKey()
 
@@ -260,7 +261,7 @@ class Collector:
                 self._card,
                 self._config.stash[THRESHOLDS],
                 _shortest(self._path),
-                width=terminalreporter._tw.fullwidth,
+                width=terminal_width(is_terminal=terminalreporter.isatty()),
                 color=terminalreporter.hasmarkup,
             )
             terminalreporter.write(text)

@@ -18,6 +18,7 @@ from reports.build.rescore import NotRescored, rescore
 from reports.scorecard import cost, scorecard
 from reports.scorecard.scorecard import Scorecard
 from reports.terminal import summary
+from reports.terminal.grid import terminal_width
 from reports.text.metric_text import by_lines
 
 
@@ -106,8 +107,9 @@ def combine(make: Callable[[], Path], held: Judged) -> int:
     card = _as_its_own(card)
     path = scorecard.write(card, run)
     point_latest(run)
-    columns = shutil.get_terminal_size().columns
-    shown = summary.render(card, thresholds, path, width=columns, color=sys.stdout.isatty())
+    color = sys.stdout.isatty()
+    width = terminal_width(is_terminal=color)
+    shown = summary.render(card, thresholds, path, width=width, color=color)
     print(shown, end="")
     _write_page(run)
     for text in (*broken, *card.run.problems):

@@ -18,25 +18,38 @@ from evals.measures.run_conditions import BUSY, CONTENDED
 from reports.comparison.result import AGAINST_MARGIN
 from reports.scorecard.scorecard import Scorecard
 from reports.terminal.decision import decision_lines
+from reports.terminal.grid import fitting
 from reports.terminal.task_tables import task_tables
 from reports.text import suspicious_references
 from reports.text.dominant import dominant_line
 from reports.text.few_speakers import few_speakers
 from reports.text.metric_text import plain
 
-#: Wide enough for any table: a narrow terminal wraps its lines, which loses nothing.
-_TABLE_WIDTH = 200
+#: Of lines of text where nothing says how wide the terminal is.
 _TEXT_WIDTH = 100
+#: No terminal is taken for narrower.
+_LEAST_WIDTH = 40
+#: What a line has that is to be pasted.
+_COMMAND = "uv run "
+#: rich must not shrink a table: what does not fit was put below already.
+_ANY_WIDTH = 10_000
 _SHOWN_WORSENED = 5
 
 
-def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, color: bool) -> str:
-    """The section's text. color: whether the terminal takes escape codes."""
+def render(
+    card: Scorecard, thresholds: Thresholds, path: Path, *, width: int | None, color: bool
+) -> str:
+    """The section's text.
+
+    width: of the terminal, in columns; None for a file or a pipe, where any table fits.
+    color: whether the terminal takes escape codes.
+    """
+    width = None if width is None else max(width, _LEAST_WIDTH)
     card = _without_controls(card)
     out = io.StringIO()
     console = Console(
         file=out,
-        width=_TABLE_WIDTH,
+        width=_ANY_WIDTH,
         force_terminal=color,
         color_system="standard" if color else None,
         highlight=False,
@@ -45,11 +58,12 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
     )
 
     def say(text: str, style: str = "") -> None:
-        wrapped = textwrap.fill(text, max(width, _TEXT_WIDTH), subsequent_indent="  ")
+        wrapped = textwrap.fill(text, width or _TEXT_WIDTH, subsequent_indent="  ")
         console.print(Text(wrapped, style=style), soft_wrap=True)
 
-    for table in task_tables(card, thresholds):
-        console.print(table)
+    for grid in task_tables(card, thresholds):
+        for table in fitting(grid, width):
+            console.print(table)
     say(_legend(card), "dim")
     for line in _problems(card, thresholds):
         say(line)
@@ -63,8 +77,11 @@ def render(card: Scorecard, thresholds: Thresholds, path: Path, *, width: int, c
     say(f"Recommended for production ({best.use_case}): {best.model or 'none'}{lead}", "bold")
     say(f"  {plain(best.grounds)}")
     for line in decision_lines(card):
-        # As they are: a command that is broken in two cannot be pasted.
-        console.print(Text(f"  {plain(line)}"), soft_wrap=True)
+        if _COMMAND in line:
+            # As it is: a command that is broken in two cannot be pasted.
+            console.print(Text(f"  {plain(line)}"), soft_wrap=True)
+        else:
+            say(f"  {plain(line)}")
     console.print(Text(f"Scorecard: {path}"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 

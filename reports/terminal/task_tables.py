@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.table import Table
 from rich.text import Text
 
 from evals.gate.thresholds import Thresholds
@@ -14,13 +13,14 @@ from evals.records.measurement import Measurement
 from evals.records.metric import PER_CENT, Metric
 from evals.task import TASKS, Column, Task
 from reports.scorecard.scorecard import Scorecard
+from reports.terminal.grid import Grid, GridColumn
 
 #: What stands behind a figure whose limit is not shown to be kept.
 MARK = {"fail": " x", "inconclusive": " ?"}
 _GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
 
-def task_tables(card: Scorecard, thresholds: Thresholds) -> Iterator[Table]:
+def task_tables(card: Scorecard, thresholds: Thresholds) -> Iterator[Grid]:
     """The tables, in the order of the tasks; with no measurement at all an empty first one."""
     first = next(iter(TASKS))
     for task in TASKS.values():
@@ -38,7 +38,7 @@ def task_tables(card: Scorecard, thresholds: Thresholds) -> Iterator[Table]:
             yield _plain(task, rows)
 
 
-def _by_part(task: Task, rows: Sequence[Measurement]) -> Table:
+def _by_part(task: Task, rows: Sequence[Measurement]) -> Grid:
     """A line per part, a column per model and corpus.
 
     The last of the task's columns is the figure of each part; those before it are of what the
@@ -46,10 +46,10 @@ def _by_part(task: Task, rows: Sequence[Measurement]) -> Table:
     """
     *bases, each = task.columns_on("terminal")
     of_each = METRICS[each.metric]
-    table = _table(f"{of_each.title}, in {of_each.shown_unit}")
     runs = list(dict.fromkeys((m.model, m.corpus) for m in rows))
-    for model, corpus in runs:
-        table.add_column(f"{model}\n{corpus}", justify="right", no_wrap=True)
+    columns = [GridColumn(f"{of_each.title}, in {of_each.shown_unit}")]
+    columns += [GridColumn(f"{model}\n{corpus}") for model, corpus in runs]
+    lines = []
     found = {(m.model, m.corpus, m.metric, m.slice): m for m in rows}
     parts = dict.fromkeys(m.slice for m in rows if m.metric == each.metric)
     for base in bases:
@@ -57,40 +57,40 @@ def _by_part(task: Task, rows: Sequence[Measurement]) -> Table:
             if name not in parts:
                 cells = [found.get((*run, base.metric, name)) for run in runs]
                 title = METRICS[base.metric].title
-                table.add_row(f"{name}: {title}", *[_with_interval(m, base) for m in cells])
+                lines.append([Text(f"{name}: {title}"), *[_with_interval(m, base) for m in cells]])
     for name in parts:
         cells = [found.get((*run, each.metric, name)) for run in runs]
-        table.add_row(name, *[_with_interval(m, each) for m in cells])
-    return table
+        lines.append([Text(name), *[_with_interval(m, each) for m in cells]])
+    return Grid(1, columns, lines)
 
 
-def _plain(task: Task, rows: Sequence[Measurement]) -> Table:
+def _plain(task: Task, rows: Sequence[Measurement]) -> Grid:
     """A line per model and corpus; each figure with its interval."""
-    table = _table(task.row_name, "corpus")
     whole = [m for m in rows if m.is_whole]
     columns = _columns(task, whole)
-    for column in columns:
-        table.add_column(_heading(column), justify="right", no_wrap=True)
+    headings = [GridColumn(task.row_name), GridColumn("corpus")]
+    headings += [GridColumn(_heading(column)) for column in columns]
     found = {(m.model, m.corpus, m.metric): m for m in whole}
+    lines = []
     for model, corpus in dict.fromkeys((m.model, m.corpus) for m in rows):
         cells = [found.get((model, corpus, column.metric)) for column in columns]
-        table.add_row(
-            model, corpus, *[_with_interval(m, c) for m, c in zip(cells, columns, strict=True)]
-        )
-    return table
+        figures = [_with_interval(m, c) for m, c in zip(cells, columns, strict=True)]
+        lines.append([Text(model), Text(corpus), *figures])
+    return Grid(2, headings, lines)
 
 
 def _graded(
     task: Task, rows: Sequence[Measurement], card: Scorecard, thresholds: Thresholds
-) -> Table:
+) -> Grid:
     """A line per model and corpus, with its grade and its gate; figures with their letters."""
-    table = _table(task.row_name, "corpus", "grade")
     columns = _columns(task, [m for m in rows if m.is_whole])
+    headings = [GridColumn(task.row_name), GridColumn("corpus"), GridColumn("grade", words=True)]
     for column in columns:
-        table.add_column(_heading(column), justify="right", no_wrap=True)
+        headings.append(GridColumn(_heading(column)))
         if column.interval:
-            table.add_column("95 % interval", justify="right", no_wrap=True)
-    table.add_column("gate")
+            headings.append(GridColumn("95 % interval", with_last=True))
+    headings.append(GridColumn("gate", words=True))
+    lines = []
     for grade in card.grades:
         own = [m for m in rows if m.model == grade.model and m.is_whole]
         if not own:
@@ -104,14 +104,16 @@ def _graded(
                 cells.append(_with_letter(m, column, thresholds))
                 if column.interval:
                     cells.append(Text(_interval(m)))
-            table.add_row(
-                grade.model,
-                corpus or "-",
-                Text(letter, style=_GRADE_STYLE.get(letter, "")),
-                *cells,
-                Text(grade.gate, style="red" if grade.gate == "fail" else ""),
+            lines.append(
+                [
+                    Text(grade.model),
+                    Text(corpus or "-"),
+                    Text(letter, style=_GRADE_STYLE.get(letter, "")),
+                    *cells,
+                    Text(grade.gate, style="red" if grade.gate == "fail" else ""),
+                ]
             )
-    return table
+    return Grid(2, headings, lines)
 
 
 def _columns(task: Task, rows: Sequence[Measurement]) -> list[Column]:
@@ -142,13 +144,6 @@ def _find(
         ),
         None,
     )
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        table.add_column(heading, no_wrap=True)
-    return table
 
 
 def _with_letter(m: Measurement | None, column: Column, thresholds: Thresholds) -> Text:
