@@ -47,15 +47,21 @@ def changes(before: Scored, after: Scored) -> Mapping[str, Figure]:
     def of_counts(old: Counts, new: Counts, nothing: str) -> Figure:
         errors, before = (counts[:, 1:].sum(axis=1).astype(float) for counts in (new, old))
         whole = new[:, :3].sum(axis=1).astype(float)
-        return _difference(errors - before, whole, clusters, nothing)
+        none = f"the references hold no {nothing}"
+        figure = paired_difference(errors - before, whole, clusters, otherwise=none)
+        return of_speakers(figure, clusters) if figure.value is not None else figure
+
+    def of_shares(change: Floats) -> Figure:
+        figure = paired_difference(change, ones, clusters, otherwise="there are no utterances")
+        return of_speakers(figure, clusters)
 
     wrong, wrong_before = ((a.words[:, 1:].sum(axis=1) > 0) * 1.0 for a in (after, before))
     answered, answered_before = (a.answered.astype(float) for a in (after, before))
     figures = (
         of_counts(before.words, after.words, "words"),
         of_counts(before.characters, after.characters, "characters"),
-        _difference(wrong - wrong_before, ones, clusters, "utterances"),
-        _difference(answered - answered_before, ones, clusters, "utterances"),
+        of_shares(wrong - wrong_before),
+        of_shares(answered - answered_before),
     )
     return dict(zip(CHANGES, figures, strict=True))
 
@@ -76,12 +82,17 @@ def worsened(before: Scored, after: Scored) -> list[Worsened]:
     return [found for _, found in worse]
 
 
-def _difference(
-    change: Floats, whole: Floats, clusters: Sequence[Hashable] | None, nothing: str
+def paired_difference(
+    change: Floats, whole: Floats, clusters: Sequence[Hashable] | None, *, otherwise: str
 ) -> Figure:
+    """sum(change) / sum(whole), with its interval and what more utterances would make of it.
+
+    change, whole, clusters: shape (n,), see `difference_interval`. otherwise: the reason where the
+    whole sums to 0.
+    """
     n, total = len(whole), float(whole.sum())
     if not total:
-        return Figure(None, n, reason=f"the references hold no {nothing}")
+        return Figure(None, n, reason=otherwise)
     interval = difference_interval(change, whole, clusters, least=1.0)
     same = not np.any(change)
     figure = difference(float(change.sum()) / total, n, interval)
@@ -89,7 +100,7 @@ def _difference(
         # Without a change the interval is of changes that are too rare for so many utterances.
         low, high = interval
         figure = replace(figure, identical=True, forecast=lambda times: (low / times, high / times))
-    return of_speakers(figure, clusters)
+    return figure
 
 
 def _refuse_unpaired(before: Scored, after: Scored) -> None:

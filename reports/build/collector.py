@@ -166,17 +166,18 @@ class Collector:
         stopped = bool(session.shouldstop or session.shouldfail)
         card = self._build(int(session.exitstatus), stopped=stopped)
         # Everything that is written of the session is made from it.
-        self._card = Scorecard.model_validate_json(redact(card.model_dump_json()))
+        text = redact(scorecard.as_text(card))
+        self._card = Scorecard.model_validate_json(text)
         folder = run_dir(config)
         try:
             task_record.write(folder, self._card.models, self._seen.values())
-            self._path = scorecard.write(self._card, folder)
+            self._path = scorecard.write(self._card, folder, text)
         except OSError as error:
             # The predictions are there: resumed, the run has its scorecard without a model's work.
             self._unwritten = f"{error.filename or folder}: {error.strerror or error}"
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         else:
-            self._write_page(folder)
+            self._write_page(folder, self._card)
             point_latest(folder)
         self._ci.publish(self._card, self._path, self._seen.values(), self._unrun)
 
@@ -210,12 +211,13 @@ class Collector:
             rows.setdefault(key if m.value is None else (*key, id(m)), m)
         self._findings.measurements = [*rows.values()]
 
-    def _write_page(self, folder: Path) -> None:
+    def _write_page(self, folder: Path, card: Scorecard) -> None:
         """The page is made from what is written already: failing at it changes no verdict."""
         try:
             from reports.page.scorecard_page import write_page  # brings a template engine
 
-            self._page = write_page(folder, audio=self._config.getoption("report_audio"))
+            audio = self._config.getoption("report_audio")
+            self._page = write_page(folder, card, audio=audio)
         except Exception as error:
             self._page_failed = f"{type(error).__name__}: {error}"
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from evals.gate.paired_change import changes
-from evals.measures.statistics.paired_interval import Floats, difference_interval
-from evals.measures.statistics.rates import difference
+from evals.gate.paired_change import changes, paired_difference
+from evals.measures.statistics.paired_interval import Floats
 from evals.measures.text.alignment import align
 from evals.records.measurement import Figure
 from evals.records.predictions import Prediction
@@ -257,10 +256,8 @@ def _add_shares(
     after: Floats,
     clusters: Sequence[Hashable] | None,
 ) -> None:
-    n = len(after)
-    change = after - before
-    ci = difference_interval(change, np.ones(n), clusters, least=1.0)
-    figure = replace(difference(float(change.sum()) / n, n, ci), identical=not np.any(change))
+    ones = np.ones(len(after))
+    figure = paired_difference(after - before, ones, clusters, otherwise="there is no pair")
     rates = (float(before.mean()), float(after.mean()))
     cell.add(of, metric, rates, figure, normalizer=None)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from evals.gate.paired_change import NotComparable, changes
+from evals.gate.paired_change import NotComparable, changes, paired_difference
 from evals.gate.thresholds import Thresholds
 from evals.gate.verdict import decide
 from evals.measures.statistics.further_evidence import further_evidence
-from evals.measures.statistics.paired_interval import Floats, difference_interval
+from evals.measures.statistics.paired_interval import Floats
 from evals.measures.text.alignment import Aligned
 from evals.measures.text.normalizers import NORMALIZERS
 from evals.metrics import metric_of
@@ -148,15 +148,11 @@ class Cell:
 
         clusters: whose utterance each is, where they hang together.
         """
+        none = "there is no audio to compare by"
+        figure = paired_difference(tops[1] - tops[0], bottom, clusters, otherwise=none)
+        old, new = (float(top.sum()) for top in tops)
         total = float(bottom.sum())
-        if total <= 0:
-            figure = Figure(None, len(bottom), reason="there is no audio to compare by")
-            self.add(self.of, metric, (None, None), figure, normalizer=normalizer)
-            return
-        change = tops[1] - tops[0]
-        ci = difference_interval(change, bottom, clusters, least=1.0)
-        figure = Figure(float(change.sum()) / total, len(bottom), ci, identical=not np.any(change))
-        rates = (float(tops[0].sum()) / total, float(tops[1].sum()) / total)
+        rates = (old / total, new / total) if total else (None, None)
         self.add(self.of, metric, rates, figure, normalizer=normalizer)
 
     def add_texts(

@@ -63,25 +63,33 @@ def compare(
     pairs = _paired_models(before, after, renamed or {}, found, only_renamed)
     found.differences = differences(before.card, after.card, pairs)
     known = dialogues or {}
+    tasks: dict[str, None] = {}
     for old, new in pairs:
-        cells = before.cells(old)
-        for task, corpus in cells:
-            of = Of(old, new, task, corpus)
-            if (task, corpus) not in after.cells(new):
-                found.only.append(f"{before.name} alone has {old} on {corpus} ({task})")
-                continue
-            _compare_cell(of, before, after, thresholds, known, found)
-        found.only += [
-            f"{after.name} alone has {new} on {corpus} ({task})"
-            for task, corpus in after.cells(new)
-            if (task, corpus) not in cells
-        ]
+        both = [cell for cell in before.cells(old) if cell in after.cells(new)]
+        tasks |= dict.fromkeys(task for task, _ in both)
+        for task, corpus in both:
+            _compare_cell(Of(old, new, task, corpus), before, after, thresholds, known, found)
+        for side, model in ((before, old), (after, new)):
+            found.only += [
+                f"{side.name} alone has {model} on {corpus} ({task})"
+                for task, corpus in side.cells(model)
+                if (task, corpus) not in both
+            ]
+    found.notes += [_side_by_side(task) for task in tasks if pairing_of(task) is None]
     found.notes += explanations(found.paired)
     # What got worse first: past its margin, then shown to be worse, then everything else.
     found.paired.sort(key=lambda c: (c.verdict != "fail", c.direction != "worse"))
     found.worse.sort(key=lambda m: (-m.added, m.id, m.of.model, m.of.task, m.of.slice))
     found.better.sort(key=lambda m: (m.added, m.id, m.of.model, m.of.task, m.of.slice))
     return found
+
+
+def _side_by_side(task: str) -> str:
+    """Said of a task that nothing pairs."""
+    if task in TASKS:
+        return f"{task}: put side by side, not paired"
+    hint = "--plugin-file before `compare` names the file that has it"
+    return f"{task}: put side by side, not paired, since no such task is known here; {hint}"
 
 
 def differences(

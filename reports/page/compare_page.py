@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evals.measures.metric_text import interval, point_interval, points, value
 from evals.records.measurement import ALL
+from evals.task import TASKS
 from reports.comparison.result import Change, Comparison, SideBySide
 from reports.comparison.utterance_changes import Moved
 from reports.page.render import render
@@ -120,7 +121,8 @@ def _charts(paired: Sequence[Change]) -> list[Any]:
             reason=p.reason,
         )
         for p in paired
-        if p.of.task != "robustness"  # too many conditions to look at: they are in the table
+        # Of too many parts to look at: they are in the table.
+        if p.of.task not in TASKS or not TASKS[p.of.task].parts
     ]
     # One drawing for each metric: the rows of a drawing share its scale.
     by_metric = {row.metric: [r for r in rows if r.metric == row.metric] for row in rows}

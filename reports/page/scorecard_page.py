@@ -49,6 +49,7 @@ _ESCAPED = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 def write_page(
     run: Path,
+    card: Scorecard | None = None,
     *,
     audio: bool = False,
     audio_mb: float = DEFAULT_MB,
@@ -59,6 +60,7 @@ def write_page(
 ) -> Path:
     """Write the page of a run beside its scorecard.json, whole or not at all; its path.
 
+    card: what is in scorecard.json, where that is known.
     audio: put the sound of the errors shown into it, at most audio_mb MB. audio_roots: the folders
     that it may be in beside the run's; None: anywhere, for a run of this session's own.
     output: another place.
@@ -66,7 +68,7 @@ def write_page(
     not given. seed: of the sample, where there are too many errors to show all.
     Raises ValueError where scorecard.json is missing or breaks its contract; OSError.
     """
-    card = scorecard.read(run / scorecard.FILE_NAME)
+    card = card or scorecard.read(run / scorecard.FILE_NAME)
     path = output or run / FILE_NAME
     text = render(
         card,

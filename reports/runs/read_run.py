@@ -28,7 +28,10 @@ def read_run(folder: Path) -> Scorecard:
     for index, m in enumerate(card.measurements):
         at = f"{path}: measurements.{index}"
         if m.metric not in METRICS:
-            raise RunError(f"{at}.metric: unknown metric {m.metric!r}")
+            raise RunError(
+                f"{at}.metric: unknown metric {m.metric!r}; if it is your own, name its file: "
+                "python -m reports --plugin-file FILE ..."
+            )
         if m.model not in models:
             raise RunError(f"{at}.model: {m.model!r} is not among the scorecard's models")
         for key, values in (("value", [m.value]), ("ci", m.ci or ())):

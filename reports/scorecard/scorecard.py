@@ -351,12 +351,17 @@ def _as_of_version_2(row: Any) -> Any:
     return row
 
 
-def write(card: Scorecard, folder: Path) -> Path:
-    """Write `scorecard.json`, whole or not at all."""
+def as_text(card: Scorecard) -> str:
+    """What is in the file."""
+    content = card.model_dump(mode="json")
+    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def write(card: Scorecard, folder: Path, text: str | None = None) -> Path:
+    """Write `scorecard.json`, whole or not at all. text: that of `as_text`, where it is known."""
     path = folder / FILE_NAME
-    text = json.dumps(card.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False)
     scratch = path.with_suffix(".tmp")
-    scratch.write_text(text + "\n", encoding="utf-8")
+    scratch.write_text(as_text(card) if text is None else text, encoding="utf-8")
     scratch.replace(path)
     return path
 

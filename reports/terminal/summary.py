@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
@@ -15,6 +17,8 @@ from evals.gate.evaluation import ANSWERED, describe
 from evals.gate.thresholds import Thresholds
 from evals.gate.verdict import concern
 from evals.measures.run_conditions import BUSY, CONTENDED
+from evals.metrics import metric_of
+from evals.task import TASKS
 from reports.comparison.result import AGAINST_MARGIN
 from reports.scorecard.scorecard import Scorecard
 from reports.terminal.decision import decision_lines
@@ -45,7 +49,7 @@ def render(
     color: whether the terminal takes escape codes.
     """
     width = None if width is None else max(width, _LEAST_WIDTH)
-    card = _without_controls(card)
+    card = _cleaned(card)
     out = io.StringIO()
     console = Console(
         file=out,
@@ -125,17 +129,19 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
 
 
 def _since_baseline(card: Scorecard) -> list[str]:
-    """How each model's WER changed, and the utterances that got worse."""
+    """How the essential metric of each model changed, and the utterances that got worse."""
     lines = []
     for m in card.measurements:
-        if m.metric != "wer_change" or m.value is None:
+        change = metric_of(m.metric)
+        essential = TASKS[m.task].essential if m.task in TASKS else None
+        if m.value is None or essential is None or change.change_of != essential:
             continue
-        ci = f" [{100 * m.ci[0]:+.2f}, {100 * m.ci[1]:+.2f}]" if m.ci else ""
+        ci = f" [{', '.join(map(change.number, m.ci))}]" if m.ci else ""
         verdict = AGAINST_MARGIN[m.verdict]
-        margin = f" (margin {100 * m.limit:.2f})" if m.limit is not None else ""
+        margin = f" (margin {change.number(m.limit).lstrip('+')})" if m.limit is not None else ""
         lines.append(
-            f"{m.model} on {m.corpus} against {card.baseline}: WER {100 * m.value:+.2f} points"
-            f"{ci}: {verdict}{margin}"
+            f"{m.model} on {m.corpus} against {card.baseline}: {metric_of(essential).title} "
+            f"{change.number(m.value)} {change.shown_unit}{ci}: {verdict}{margin}"
         )
         rows = [
             r for w in card.worsened if (w.model, w.corpus) == (m.model, m.corpus) for r in w.rows
@@ -150,18 +156,26 @@ def _since_baseline(card: Scorecard) -> list[str]:
     return lines
 
 
-def _without_controls(card: Scorecard) -> Scorecard:
-    """Its texts without what a terminal would obey: any of them may be from outside."""
-    written = card.model_dump()
-    cleaned = _cleaned(written)
-    return card if cleaned == written else Scorecard.model_validate(cleaned)
-
-
 def _cleaned(value: Any) -> Any:
+    """A scorecard, or a part of it, without what a terminal would obey in its texts.
+
+    Any of them may be from outside. A part without such texts is returned as it is.
+    """
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, Mapping):
         return {_cleaned(key): _cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_cleaned(item) for item in value)
+    if isinstance(value, BaseModel):
+        return value.model_copy(update=_changed(value, value.__dict__))
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = _changed(value, [field.name for field in fields(value)])
+        return replace(value, **changed) if changed else value
     return value
+
+
+def _changed(owner: Any, names: Iterable[str]) -> dict[str, Any]:
+    """The fields of an object whose texts have to be cleaned, cleaned."""
+    found = ((name, getattr(owner, name)) for name in names)
+    return {name: clean for name, old in found if (clean := _cleaned(old)) != old}

@@ -31,6 +31,7 @@ from reports.commands.compare import as_json, read_report
 from reports.comparison.result import Change, Comparison, Report, direction
 from reports.comparison.terminal import render
 from reports.comparison.utterance_changes import columns
+from reports.page.compare_page import page
 from reports.runs.read_run import RunError
 from tests.support.written_runs import (
     CORPUS,
@@ -395,6 +396,25 @@ def test_another_task_is_said(tmp_path: Path) -> None:
     ]
 
 
+def test_a_task_that_nothing_pairs_is_said(tmp_path: Path) -> None:
+    """In the terminal, the JSON and the page; of one that is not known here, what would help."""
+    runs = []
+    for number, name in enumerate("ab", start=1):
+        rows = [row("m", "latency_p50", 0.1, task=task, unit="s") for task in ("latency", "wake")]
+        runs.append(write_run(tmp_path / name, document(number, rows)))
+    report = read_report([str(run) for run in runs], THRESHOLDS)
+    for text in (render(report), json.dumps(as_json(report)), page(report)):
+        assert text.count("latency: put side by side, not paired") == 1
+        assert text.count("wake: put side by side, not paired") == 1
+        assert "--plugin-file before" in text
+
+
+def test_a_metric_that_is_not_known_here_comes_with_a_hint(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a", document(1, [{**row("m", "wer", 0.1), "metric": "purr_rate"}]))
+    with pytest.raises(RunError, match=r"unknown metric 'purr_rate'; .* --plugin-file FILE"):
+        read_report([str(run), str(run)], THRESHOLDS)
+
+
 def test_a_model_that_did_not_run_is_no_pass(tmp_path: Path) -> None:
     a = asr_run(tmp_path / "a", 1, {MODEL: heard([SAID] * 4)})
     missing = row(MODEL, "wer", None, verdict="error", reason="it could not be loaded")
@@ -521,6 +541,25 @@ def test_margins_hold_for_the_first_judge(tmp_path: Path) -> None:
     (c,) = read_report([str(tmp_path / "a"), str(tmp_path / "b")], strict).comparisons
     verdicts = {p.of.slice: p.verdict for p in c.paired if p.metric == "wer"}
     assert verdicts == {"judge=first": "fail", "judge=second": None}
+
+
+def test_without_a_change_what_more_would_show_goes_with_the_size(tmp_path: Path) -> None:
+    """The interval of no change is of what is too rare to be seen, so that twice as many halve it."""
+    rules = thresholds_file.BaselineRules(
+        inconclusive="pass", margins={"tts": {"success_rate": 0.01}}
+    )
+    strict = THRESHOLDS.model_copy(update={"baseline": rules})
+    for name, number in (("a", 1), ("b", 2)):
+        rows = [row("voice", "wer", 0.1, task="tts", normalizer="none")]
+        write_run(tmp_path / name, document(number, rows))
+        lines = [spoken(i, "a b", "a b") for i in range(40)]
+        write_lines(tmp_path / name / "voice" / "tts" / f"{CORPUS}.jsonl", lines)
+    (c,) = read_report([str(tmp_path / "a"), str(tmp_path / "b")], strict).comparisons
+    answered = change(c, "success_rate", model="voice")
+    assert (answered.verdict, answered.direction) == ("inconclusive", "same")
+    assert answered.ci is not None
+    assert answered.further_utterances is not None
+    assert 40 + answered.further_utterances == pytest.approx(40 * answered.ci[1] / 0.01, abs=1)
 
 
 def test_a_judge_that_failed_leaves_no_figure(tmp_path: Path) -> None:
