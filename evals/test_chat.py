@@ -17,7 +17,7 @@ from evals.run.audio_files import hear_again
 from evals.run.case_store import Stored
 from evals.tasks.chat.converse import converse
 from evals.tasks.chat.task import TASK, verdict_file
-from evals.tasks.tts.clips import clips
+from evals.tasks.tts.clips import stored_clips
 from evals.tasks.tts.scores import ratings
 from fixtures.dialogues.dialogues import Dialogues
 
@@ -63,7 +63,7 @@ def test_dialogues(
                 judge_answers(llm_judge, spoken, dialogues, verdicts, advance=advance)
         expected = stored.path().with_suffix(f".dialogues{dialogues.path.suffix}")
         expected.write_bytes(dialogues.path.read_bytes())
-        sounds = clips([line.as_spoken() for line in spoken], stored.run)
+        sounds = stored_clips(stored, [line.as_spoken() for line in spoken])
         stored.keep(
             normalizer=dialogue_scoring,
             content_hash=dialogues.content_hash,

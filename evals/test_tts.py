@@ -12,7 +12,7 @@ from evals.models.loaded import LoadedModel
 from evals.records.spoken import Spoken
 from evals.run.audio_files import hear_again
 from evals.run.case_store import Stored
-from evals.tasks.tts.clips import clips
+from evals.tasks.tts.clips import stored_clips
 from evals.tasks.tts.scores import (
     Listeners,
     intonation,
@@ -56,7 +56,7 @@ def test_sentences(
                 advance=progress(len(sentences)),
             )
         observed = {**tts_model.cold_figures(), **tts_model.memory_figures()}
-        sounds = clips([*stored.read(Spoken)], stored.run)
+        sounds = stored_clips(stored, [*stored.read(Spoken)])
         stored.keep(
             normalizer=text_scoring,
             content_hash=sentences.content_hash,

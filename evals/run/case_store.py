@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 C = TypeVar("C", bound="_Shardable")
+R = TypeVar("R")
 
 #: The name under which what is kept travels in a test's user_properties.
 PROPERTY = "model_lab.stored"
@@ -88,6 +89,8 @@ class Stored:
     was_finished: bool = field(default=False, init=False)
     #: What belongs in the test's user_properties, from the session that made the lines.
     properties: Sequence[tuple[str, str]] = field(default=(), init=False)
+    #: What was computed of its lines, by name.
+    _computed: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     #: The files of lines that were begun, of the whole.
     _begun: list[Path] = field(default_factory=list, init=False, repr=False)
     #: How many lines each of them has to have, where that is known.
@@ -224,6 +227,13 @@ class Stored:
         written = self.facts.get("lines", {}).get(self._name(path))
         if written is not None and len(found) != written:
             raise ValueError(f"{path}: {len(found)} lines, where {written} were written")
+        return found
+
+    def once(self, name: str, compute: Callable[[], R]) -> R:
+        """What `compute` makes of its lines, made the first time that it is wanted."""
+        if name not in self._computed:
+            self._computed[name] = compute()
+        found: R = self._computed[name]
         return found
 
     def keep(self, **facts: Any) -> None:

@@ -26,7 +26,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
         spoken_answers,
         success,
     )
-    from evals.tasks.tts.clips import clips
+    from evals.tasks.tts.clips import stored_clips
     from fixtures.dialogues.files import read_dialogues
 
     replies = [*stored.read(Replied)]
@@ -40,7 +40,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
         propagation(lines, typed, dialogues, stored.normalizer), normalizer=stored.normalizer
     )
     evaluation.record(answer_length(lines))
-    sounds = clips([line.as_spoken() for line in lines], stored.run)
+    sounds = stored_clips(stored, [line.as_spoken() for line in lines])
     for number, judge in enumerate(stored.facts["judges"]):
         agreement = spoken_answers(lines, sounds, judge, stored.normalizer)
         if number:

@@ -10,6 +10,7 @@ import soundfile
 
 from evals.measures.sound.signal_quality import SignalQuality, signal_quality
 from evals.records.spoken import Spoken
+from evals.run.case_store import Stored
 from fixtures.audio.read import Samples
 
 #: Even noise is at 0.56 by its definition, voiced speech far below; see `signal_quality.flatness`.
@@ -40,6 +41,11 @@ def clips(lines: Sequence[Spoken], run: Path) -> list[Clip]:
         quality = signal_quality(samples, rate, line.text)
         found.append(Clip(line, samples, rate, quality))
     return found
+
+
+def stored_clips(stored: Stored, lines: Sequence[Spoken]) -> list[Clip]:
+    """The clips of a case's lines, analysed once, whether they are rated first or only scored."""
+    return stored.once("clips", lambda: clips(lines, stored.run))
 
 
 def problem(clip: Clip) -> str | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From what was said, and what recognizers heard of it, to figures."""
     from evals.tasks.asr.dominant import name_dominant
-    from evals.tasks.tts.clips import clips
+    from evals.tasks.tts.clips import stored_clips
     from evals.tasks.tts.intelligibility import by_part, heard_by, intelligibility
     from evals.tasks.tts.scores import answers, signal, tts_speed
 
@@ -33,7 +33,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
             name_dominant(evaluation, heard_by(lines, judge, stored.normalizer), part)
     for name, figure in by_part(lines, judges[0], stored.normalizer).items():
         evaluation.record({"wer": figure}, normalizer=stored.normalizer, slice_name=name)
-    sounds = clips(lines, stored.run)
+    sounds = stored_clips(stored, lines)
     evaluation.record(answers(lines, sounds))
     evaluation.record(signal(sounds))
     evaluation.record(stored.figures("listened"))

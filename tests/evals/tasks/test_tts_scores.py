@@ -15,11 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.catalog.yaml_file import ConfigError
+from evals.gate.case import Case
+from evals.gate.evaluation import Evaluation
 from evals.gate.thresholds import DEFAULT, load
 from evals.judges.asr_judge import Judge
+from evals.measures.sound.signal_quality import SignalQuality, signal_quality
+from evals.records.measurement import Measurement
 from evals.records.spoken import Spoken
+from evals.run.case_store import Stored
 from evals.session.limits import _listeners
-from evals.tasks.tts.clips import Clip, clips, problem
+from evals.tasks.tts.clips import Clip, clips, problem, stored_clips
 from evals.tasks.tts.intelligibility import by_part, intelligibility
 from evals.tasks.tts.scores import (
     Listeners,
@@ -30,6 +35,7 @@ from evals.tasks.tts.scores import (
     similarity,
     tts_speed,
 )
+from evals.tasks.tts.task import TASK
 from fixtures.corpora.sentences import Sentence, read_sentences
 from tests.support.speech_faults import human, need_libraries, noisy
 
@@ -53,6 +59,28 @@ def clip(tmp_path: Path, text: str, samples: np.ndarray) -> Clip:
     soundfile.write(tmp_path / "x.wav", samples, RATE, subtype="FLOAT")
     (found,) = clips([replace(BLANK, text=text)], tmp_path)
     return found
+
+
+def test_clips_of_a_case_are_analysed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the test that rates them; the task's figures are of the same clips."""
+    analysed: list[str] = []
+
+    def counting(samples: np.ndarray, rate: int, text: str) -> SignalQuality:
+        analysed.append(text)
+        return signal_quality(samples, rate, text)
+
+    monkeypatch.setattr("evals.tasks.tts.clips.signal_quality", counting)
+    case = Case("voice", "candidate", "tts", "few")
+    stored = Stored(tmp_path, case)
+    soundfile.write(tmp_path / "x.wav", speech(1.0), RATE, subtype="FLOAT")
+    with stored.lines(Spoken) as file:
+        file.append(line("turn on the light", "turn on the light"))
+    stored_clips(stored, [*stored.read(Spoken)])
+    stored.keep(normalizer="whisper-english", judges=["judge"], observed={}, listened={})
+    recorded: list[Measurement] = []
+    TASK.score(Evaluation(case, load(), "off", emit=recorded.append), stored)
+    assert {m.metric: m.value for m in recorded}["usable_rate"] == 1.0
+    assert analysed == ["turn on the light"]
 
 
 def test_intelligibility_by_hand() -> None:
