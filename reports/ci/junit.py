@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from evals.gate import case as cases
+from evals.metrics import metric_of
 from evals.records import measurement as measurements
 from evals.records.measurement import Measurement
 from reports.scorecard.scorecard import Scorecard
@@ -78,7 +79,7 @@ def _figure(m: Measurement) -> Iterator[Property]:
     """A measurement's properties; none of a part of the corpus that nothing limits."""
     if not m.is_whole and m.limit is None and not m.gated:
         return
-    by = f"/{m.normalizer}" if m.metric == "wer_by_normalizer" else ""
+    by = f"/{m.normalizer}" if not metric_of(m.metric).may_be_limited else ""
     name = f"{m.key}{by}[{m.corpus}]"
     if m.value is not None:
         yield name, _number(m.value)

@@ -10,7 +10,8 @@ from itertools import islice
 from evals.gate.thresholds import Thresholds
 from evals.measures import metric_text
 from evals.measures.run_conditions import BUSY, CONTENDED, ungated
-from evals.records.measurement import Measurement
+from evals.metrics import metric_of
+from evals.records.measurement import Measurement, limit_key
 from evals.task import TASKS
 from reports.ci.findings import Finding, findings
 from reports.comparison.result import AGAINST_MARGIN
@@ -206,20 +207,20 @@ def _references(card: Scorecard) -> Iterator[str]:
 def _since_baseline(card: Scorecard) -> Iterator[str]:
     if card.baseline is None:
         return
-    changes = [m for m in card.measurements if m.metric.endswith("_change") and m.value is not None]
+    known = [m for m in card.measurements if m.value is not None]
+    changes = [(m, of) for m in known if (of := metric_of(m.metric).change_of) is not None]
     yield from (f"### Against the baseline {escaped(card.baseline)}", "")
     if not changes:
         yield from ("No figure could be compared.", "")
         return
     # What got worse comes first.
     order = {"fail": 0, "inconclusive": 1}
-    changes.sort(key=lambda m: order.get(m.verdict, 2))
+    changes.sort(key=lambda change: order.get(change[0].verdict, 2))
     yield from _row(["model", "task", "corpus", "figure", "change", "95 % interval", "verdict"])
     yield from _row(["---"] * 7)
     words = {**AGAINST_MARGIN, "fail": "**worse**"}
-    for m in changes:
-        metric = m.metric.removesuffix("_change")
-        cells = [m.model, m.task, m.corpus, m.key.removesuffix("_change")]
+    for m, metric in changes:
+        cells = [m.model, m.task, m.corpus, limit_key(metric, m.slice)]
         change = [metric_text.points(metric, m.value), metric_text.point_interval(metric, m.ci)]
         yield from _row([*map(escaped, cells), *change, words[m.verdict]])
     yield ""

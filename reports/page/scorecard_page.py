@@ -11,7 +11,7 @@ from evals.measures.run_conditions import is_unfair
 from evals.metrics import METRICS, metric_of
 from evals.records.measurement import Measurement
 from evals.records.metric import Metric
-from evals.task import title_of
+from evals.task import TASKS, title_of
 from fixtures.dialogues.dialogues import Dialogues
 from reports.page import render as frame
 from reports.page.errors.audio_clips import DEFAULT_MB, Sounds
@@ -138,6 +138,7 @@ def _shown(card: Scorecard) -> dict[str, Any]:
         "is_unfair": is_unfair,
         "is_named_by_part": is_named_by_part,
         "exits": _EXITS,
+        "of_turns": [task.name for task in TASKS.values() if task.corpus == "dialogues"],
         "grades": {g.model: g for g in card.grades},
         "figures": Figures(card),
         "answers": list(answers(card)),

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from evals.metrics import metric_of
 from evals.records.measurement import Measurement
 from evals.run.options import DECLARED, OPTIONS
+from evals.task import TASKS, CorpusKind
 from reports.scorecard.scorecard import CorpusRecord, ModelRecord
 
-#: A task whose corpora no other task can use: with one of them, pytest refuses the others.
-_CHAT = "chat"
+#: Corpora of this kind are of no use to other tasks: with one of them, pytest refuses these.
+_DIALOGUES: CorpusKind = "dialogues"
 
 
 class Command(Protocol):
@@ -27,7 +29,7 @@ class SuggestedCommand:
     """A task again, with the options of a session.
 
     options: by name, those not at their default. requested: model to ENGINE:CHECKPOINT, where it is
-    no catalogue entry. conversations: corpora that only chat can use, as `--corpus` named them.
+    no catalogue entry. conversations: corpora of dialogues, as `--corpus` named them.
     compared: task and model of what was compared with the baseline.
     """
 
@@ -54,9 +56,10 @@ class SuggestedCommand:
             frozenset(
                 c.requested
                 for c in corpora
-                if c.requested is not None and used.get(c.name) == {_CHAT}
+                if c.requested is not None
+                and all(_is_of_dialogues(task) for task in used.get(c.name, ("",)))
             ),
-            frozenset((r.task, r.model) for r in rows if r.metric.endswith("_change")),
+            frozenset((r.task, r.model) for r in rows if metric_of(r.metric).change_of),
         )
 
     def __call__(self, task: str, *models: str) -> str:
@@ -70,10 +73,14 @@ class SuggestedCommand:
                 continue
             if option.name == "baseline" and not any((task, m) in self.compared for m in models):
                 continue
-            if option.name == "corpus" and task != _CHAT:
+            if option.name == "corpus" and not _is_of_dialogues(task):
                 value = [one for one in value if one not in self.conversations]
             words += option.words(value)
         return shlex.join(words)
+
+
+def _is_of_dialogues(task: str) -> bool:
+    return task in TASKS and TASKS[task].corpus == _DIALOGUES
 
 
 def resume_command(run: Path, options: Mapping[str, Any] | None = None) -> str:

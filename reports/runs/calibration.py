@@ -17,7 +17,7 @@ from typing import Any
 
 from evals.gate.thresholds import Thresholds
 from evals.measures.statistics.student_t import student_quantile, student_tail
-from evals.metrics import METRICS
+from evals.metrics import METRICS, metric_of
 from evals.records.measurement import Bound, Limit, Measurement
 from reports.scorecard.scorecard import ModelRecord, Scorecard
 
@@ -164,7 +164,8 @@ def _is(m: Measurement, key: Key) -> bool:
 
 
 def _is_calibrated(m: Measurement) -> bool:
-    return m.is_whole and not m.metric.endswith("_change") and m.metric != "wer_by_normalizer"
+    metric = metric_of(m.metric)
+    return m.is_whole and metric.change_of is None and metric.may_be_limited
 
 
 def _calibrated(

@@ -20,8 +20,6 @@ from reports.runs.read_run import RunError, read_run
 from reports.scorecard import scorecard
 from reports.scorecard.scorecard import Scorecard
 
-#: Has a row for each normalizer under one name, so it is no series.
-_NO_SERIES = ("wer_by_normalizer",)
 #: Packages that turn texts into counts.
 _SCORING = ("jiwer", "whisper-normalizer")
 
@@ -184,7 +182,8 @@ def _series(cards: Sequence[Scorecard], wanted: Callable[[Measurement], bool]) -
     for number, card in enumerate(cards):
         corpora = {c.name: c.content_hash for c in card.provenance.corpora}
         for index, m in enumerate(card.measurements):
-            if m.metric in _NO_SERIES or not wanted(m):
+            # What has several rows under one name, one for each normalizer, is no series.
+            if not metric_of(m.metric).may_be_limited or not wanted(m):
                 continue
             key = (m.model, m.task, m.corpus, m.key)
             before = points.setdefault(key, [])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from evals.measures.run_conditions import ungated
 from evals.records.measurement import Measurement
+from evals.task import TASKS
 from reports.scorecard.scorecard import Scorecard
 
 CPU = "cpu"
@@ -16,7 +17,7 @@ CPU = "cpu"
 class DeviceRow:
     """One model on one device, as one run found it.
 
-    load_time, clip: in s (`load_time`; the median of the latency task's rounds); None where they
+    load_time, clip: in s (`load_time`; the median of the fixed clip's rounds); None where they
     were not measured. speed_up: how many times as fast as the same model's CPU row; None without
     one. marks: what the times were taken under, such as "busy".
     """
@@ -43,7 +44,8 @@ def device_rows(cards: Iterable[Scorecard]) -> list[DeviceRow]:
         for model in card.models:
             own = [m for m in card.measurements if m.model == model.name]
             load = _first(own, "load_time")
-            clip = _first([m for m in own if m.task == "latency"], "latency_p50")
+            of_clip = [m for m in own if m.task in TASKS and TASKS[m.task].corpus == "clip"]
+            clip = _first(of_clip, "latency_p50")
             marks = {mark for m in (load, clip) if m is not None for mark in m.conditions}
             found.setdefault(model.name, []).append(
                 DeviceRow(

@@ -64,6 +64,7 @@
   const list = byId("list");
   if (!data || !list) return;
   const { groups, errors, audio } = JSON.parse(data.textContent);
+  const ofTurns = new Set(data.dataset.turns.split(" "));
   const [G, LINE, ID, CATEGORY, SPEAKER, KINDS, WRONG, WORDS, LABELS, PIECES, FACTS, CLIPPED, AUDIO] =
     Array(13).keys();
   const [MODEL, TASK, CORPUS, FILE] = Array(4).keys();
@@ -133,7 +134,7 @@
     if (error[CATEGORY] !== null) head.append(make("bdi", "", error[CATEGORY]));
     if (error[SPEAKER] !== null) head.append(make("bdi", "", error[SPEAKER]));
     for (const kind of error[KINDS]) head.append(make("span", "kind", kind));
-    if (group[TASK] !== "chat" && error[PIECES].length) {
+    if (!ofTurns.has(group[TASK]) && error[PIECES].length) {
       const words = error[WORDS] === 1 ? "word" : "words";
       head.append(make("span", "n", `${error[WRONG]} wrong of ${error[WORDS]} ${words}`));
     }

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from evals.task import TASKS
 from tests.support.sessions import CONTESTANTS, ROOT, TEXTS, prepare, shared_arguments
 from tests.support.toy_engine import toy_corpus
 
@@ -190,6 +191,21 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     done = run(tmp_path, "reports", "--plugin-file=nowhere.py", "metrics")
     assert done.returncode == 2
     assert "--plugin-file nowhere.py: no such Python file" in done.stderr
+
+
+def test_no_report_decides_by_the_name_of_a_task() -> None:
+    """They ask the `Task`. What a scorecard of before is taken for is its contract's."""
+    contract = "reports/scorecard/scorecard.py"
+    # The references of recognition alone are looked at.
+    recognition = "reports/build/suspicious_references.py"
+    names = "|".join(TASKS)
+    found = {
+        str(path.relative_to(ROOT))
+        for suffix in ("*.py", "*.jinja", "*.js")
+        for path in (ROOT / "reports").rglob(suffix)
+        if re.search(rf"""["']({names})["']""", path.read_text(encoding="utf-8"))
+    }
+    assert found == {contract, recognition}
 
 
 def test_nothing_but_a_tasks_own_files_names_it() -> None:
