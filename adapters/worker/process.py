@@ -17,6 +17,7 @@ from adapters import redaction
 from adapters.worker import parent_watch
 from adapters.worker.connection import Wire, listening
 from adapters.worker.messages import Message
+from adapters.worker.one_line import raised
 from adapters.worker.results import WorkerError
 from adapters.worker.server import Worker
 
@@ -110,11 +111,10 @@ class Gateway:
                 self._process = psutil.Process(self._receive(_START_SECONDS)["pid"])
                 self._wire = listener.accept(_START_SECONDS)
         except (execnet.TimeoutError, execnet.RemoteError, EOFError, OSError) as error:
-            self._kill()
             what = "hung" if isinstance(error, execnet.TimeoutError) else "exited"
-            raise WorkerError(
-                what, f"the worker did not start: {type(error).__name__}: {error}"
-            ) from None
+            said = self._in_one_line(error)
+            self._kill()
+            raise WorkerError(what, f"the worker did not start: {said}") from None
         except BaseException:
             self._kill()
             raise
@@ -169,8 +169,26 @@ class Gateway:
 
     def _gave_up(self, error: Exception) -> WorkerError:
         """It could not send an answer, say."""
+        said = self._in_one_line(error)
         self._kill()
-        return WorkerError("exited", f"the worker gave up: {error}")
+        return WorkerError("exited", f"the worker gave up: {said}")
+
+    def _in_one_line(self, error: Exception) -> str:
+        """What an error comes to; a traceback goes to the log, and what it says is where to look.
+
+        To be called before `_kill`, which takes the secrets out of the log.
+        """
+        text = str(error).strip()
+        if not isinstance(error, execnet.RemoteError):
+            return f"{type(error).__name__}: {raised(text)}" if text else type(error).__name__
+        said = raised(text)
+        if said.startswith("ModuleNotFoundError"):
+            said += " (install it in the Python that the model runs in)"
+        if self._log is None:
+            return said
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+        return f"{said}; where it was raised is in {self._log}"
 
     def _kill(self) -> None:
         try:
