@@ -111,6 +111,10 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in _NOT_INHERITED:
             patch.delenv(name, raising=False)
+        for name in ("COLUMNS", "LINES"):
+            # pytest imports readline, which sets them behind Python's back.
+            patch.delenv(name, raising=False)
+            os.unsetenv(name)
         if kept_nowhere:
             patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
         yield

@@ -16,7 +16,6 @@ from adapters.redaction import redact
 from evals.gate import case as cases
 from evals.gate.baseline import WORSENED
 from evals.gate.case import Case, missing_measurements
-from evals.gate.unheld import unheld
 from evals.measures.run_conditions import UNGATED
 from evals.models.loaded import MODEL_PROPERTY
 from evals.plugin import FAILURE_PROPERTY, case_of_nodeid, is_evaluation
@@ -30,12 +29,11 @@ from evals.session.limits import BASELINE, THRESHOLDS
 from evals.session.run import SESSION, discard_run, run_dir, suggested
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
-from fixtures.builtin.synthesize import CLIP
 from fixtures.fetch.download import without_secrets
 from fixtures.plugin import CORPORA
 from fixtures.safe_text import one_line
-from fixtures.source import known_names
 from reports.build.assemble import Findings, assemble
+from reports.build.notes import notes
 from reports.ci.plugin import Ci
 from reports.recommendation.suggested_command import resume_command
 from reports.scorecard import cost, licences, provenance, scorecard, task_record
@@ -279,7 +277,7 @@ class Collector:
             said = f"Shard {self._card.run.shard}: held to no limit until all are put together by"
             terminalreporter.write_line(f"{said} python -m reports merge RUN RUN...")
         if self._card is not None:
-            for line in self._unheld(self._card):
+            for line in self._card.run.notes:
                 terminalreporter.write_line(one_line(f"Note: {line}"), yellow=True)
         if self._unwritten is not None:
             terminalreporter.write_line(f"ERROR: no scorecard: {self._unwritten}", red=True)
@@ -287,13 +285,6 @@ class Collector:
             run = _shortest(run_dir(self._config))
             terminalreporter.write_line("The run is partial. To go on with it:")
             terminalreporter.write_line(f"  {resume_command(run, self._card.provenance.options)}")
-
-    def _unheld(self, card: Scorecard) -> Sequence[str]:
-        """What thresholds.yaml has for corpora that there are not."""
-        given = {source.name for source in self._config.stash[CORPORA]}
-        there = {m.corpus for m in card.measurements} | given | {*known_names(), CLIP}
-        file = Path(self._config.getoption("thresholds"))
-        return unheld(self._config.stash[THRESHOLDS], file, there)
 
     def _build(self, exit_status: int, *, stopped: bool) -> Scorecard:
         config = self._config
@@ -319,6 +310,11 @@ class Collector:
                     *self._unrun,
                     *(f"{test} failed" for test in sorted(self._others_failed)),
                 ],
+                notes=notes(
+                    config.stash[THRESHOLDS],
+                    Path(config.getoption("thresholds")),
+                    {*corpora, *(source.name for source in config.stash[CORPORA])},
+                ),
             ),
             provenance=provenance.gather(
                 modules={x for name in ran for x in engines[name].adapter().modules},

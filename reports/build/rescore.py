@@ -17,6 +17,7 @@ from evals.records.measurement import Verdict
 from evals.run.case_store import Stored
 from evals.task import TASKS
 from reports.build.assemble import Findings, assemble
+from reports.build.notes import notes
 from reports.scorecard import cost, provenance, scorecard, task_record
 from reports.scorecard.cost import Prices
 from reports.scorecard.scorecard import Rescored, Scorecard
@@ -89,7 +90,17 @@ def rescore(
         status = 1 if broken or before.run.problems else 0
     card = assemble(
         findings,
-        run=before.run.model_copy(update={"gate": held_by, "exit_status": status}),
+        run=before.run.model_copy(
+            update={
+                "gate": held_by,
+                "exit_status": status,
+                "notes": notes(
+                    thresholds,
+                    thresholds_file,
+                    {*corpora, *(corpus.name for corpus in before.provenance.corpora)},
+                ),
+            }
+        ),
         provenance=before.provenance,
         models=before.models,
         corpora=corpora,

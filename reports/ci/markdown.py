@@ -56,6 +56,7 @@ def summary(
         *_since_baseline(card),
         *_list("Not decided, or not measured", [f for f in found if f.level == "warning"]),
         *_not_measured(card, thresholds),
+        *_held_nothing(card),
     ]
     return _fitted(body, _again(card), limit)
 
@@ -106,6 +107,16 @@ def _list(heading: str, found: Sequence[Finding]) -> Iterator[str]:
         yield f"- {escaped(f.title)}: {escaped(_short(f.message))}"
     if len(found) > _FINDINGS:
         yield f"- and {len(found) - _FINDINGS} more: see `scorecard.json`"
+    yield ""
+
+
+def _held_nothing(card: Scorecard) -> Iterator[str]:
+    if not card.run.notes:
+        return
+    yield from ("### Limits that held nothing", "")
+    yield from (f"- {escaped(_short(note))}" for note in card.run.notes[:_FINDINGS])
+    if len(card.run.notes) > _FINDINGS:
+        yield f"- and {len(card.run.notes) - _FINDINGS} more: see `scorecard.json`"
     yield ""
 
 

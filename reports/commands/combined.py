@@ -112,7 +112,7 @@ def combine(make: Callable[[], Path], held: Judged) -> int:
     shown = summary.render(card, thresholds, path, width=width, color=color)
     print(shown, end="")
     _write_page(run)
-    for text in (*broken, *card.run.problems):
+    for text in (*broken, *card.run.problems, *(f"Note: {note}" for note in card.run.notes)):
         print(by_lines(text))
     return 1 if card.run.exit_status else 0
 

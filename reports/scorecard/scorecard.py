@@ -50,6 +50,9 @@ class Run(Part):
     problems: list[str] = Field(
         default_factory=list, description="what failed the session beside its evaluations"
     )
+    notes: list[str] = Field(
+        default_factory=list, description="limits that held nothing, each with its file and line"
+    )
 
 
 class CorpusRecord(Part):

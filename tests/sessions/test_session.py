@@ -18,6 +18,7 @@ from tests.support.sessions import (
     TEXTS,
     WORDS,
     Finished,
+    card_of,
     prepare,
     row_of,
     shared_arguments,
@@ -122,6 +123,7 @@ def test_rules_for_a_corpus_that_nothing_has_are_said(session: Session, outside:
     assert "models.oracle.toi: no corpus of that name" in said[0]
     assert said[0].endswith("(the nearest is toy)")
     assert result.ret == 0
+    assert [f"Note: {note}" for note in card_of(outside)["run"]["notes"]] == said
 
 
 @looks_at("comparison")

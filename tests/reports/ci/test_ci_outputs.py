@@ -220,6 +220,14 @@ def test_summary_never_says_passed_of_another(change: dict[str, Any], verdict: s
     assert markdown.summary(card, SHIPPED).splitlines()[0] == f"## Model Lab: {verdict}"
 
 
+def test_summary_says_what_limits_held_nothing() -> None:
+    card = card_of({("a", "toy"): 0.01})
+    assert "held nothing" not in markdown.summary(card, SHIPPED)
+    card.run = card.run.model_copy(update={"notes": ["own.yaml:3: corpora.[toi](a): no corpus"]})
+    text = markdown.summary(card, SHIPPED)
+    assert "### Limits that held nothing\n\n- own.yaml:3: corpora.\\[toi\\](a): no corpus\n" in text
+
+
 def test_summary_tells_how_to_do_it_again() -> None:
     card = card_of({("a", "toy"): 0.01})
     card.provenance.command_line = ["-m", "asr and not latency", "--model=a\n```\n# b"]
