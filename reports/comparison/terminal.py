@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from evals.measures.metric_text import interval, point_interval, points, value
 from reports.comparison.result import Change, Comparison, Report, SideBySide
 from reports.comparison.utterance_changes import Moved
 from reports.comparison.wording import (
+    beside_by_case,
     beside_said,
     described,
     direction_said,
     headline,
+    lacking,
     lines_of,
-    missing,
+    margin_said,
     verdict_said,
 )
 from reports.text.metric_text import plain
@@ -75,10 +76,8 @@ def _print_paired(console: Console, c: Comparison) -> None:
         line(f"  note: {text}")
     for r in c.refused:
         line(f"  NOT COMPARED: {r.of}: {r.reason}")
-    for p in c.pairings:
-        if p.only_before or p.only_after:
-            lacks = missing(p.only_before, p.only_after)
-            line(f"  note: {p.of}: compared on the {p.n:,} utterances of both; {lacks}")
+    for text in lacking(c):
+        line(f"  note: {text}")
     if c.paired:
         console.print("\nPaired differences")
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -99,7 +98,7 @@ def _print_beside(console: Console, c: Comparison) -> None:
     if not c.beside:
         return
     console.print("\nSide by side: nothing is claimed of these (~: busy or shared machine)")
-    for of, group in groupby(c.beside, key=lambda b: (b.of.model, b.of.corpus, b.of.task)):
+    for of, group in beside_by_case(c):
         console.print(plain("{} on {} ({})".format(*of)), soft_wrap=True)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), header_style="")
         table.add_column("metric", no_wrap=True)
@@ -123,7 +122,7 @@ def _cells(c: Change) -> list[str]:
         points(c.metric, c.change),
         point_interval(c.metric, c.ci),
         direction_said(c),
-        "" if c.margin is None else points(c.metric, c.margin).lstrip("+"),
+        margin_said(c),
         verdict_said(c),
     ]
 

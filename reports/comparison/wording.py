@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from evals.measures.metric_text import value
-from reports.comparison.result import Change, RunInfo
+from evals.measures.metric_text import points, value
+from reports.comparison.result import Change, Comparison, RunInfo, SideBySide
 from reports.comparison.utterance_changes import Moved
 from reports.text.metric_text import plain, stacked, when
+
+__all__ = [
+    "beside_by_case",
+    "beside_said",
+    "described",
+    "direction_said",
+    "headline",
+    "lacking",
+    "lines_of",
+    "margin_said",
+    "verdict_said",
+]
 
 _TEXT_WIDTH = 100
 _UNCHANGED = "no utterance differs"
@@ -27,7 +40,7 @@ def described(run: RunInfo) -> str:
     return "".join(words)
 
 
-def missing(only_before: Sequence[str], only_after: Sequence[str]) -> str:
+def _missing(only_before: Sequence[str], only_after: Sequence[str]) -> str:
     """What only one run has, in words; nothing where both have the same."""
     said = [
         f"{len(ids):,} {where} ({', '.join(ids[:5])}{', ...' if len(ids) > 5 else ''})"
@@ -35,6 +48,29 @@ def missing(only_before: Sequence[str], only_after: Sequence[str]) -> str:
         if ids
     ]
     return ", ".join(said)
+
+
+def lacking(c: Comparison) -> list[str]:
+    """Of what was compared on fewer utterances than a run has, on how many, and what is missing."""
+    return [
+        f"{p.of}: compared on the {p.n:,} utterances of both; "
+        f"{_missing(p.only_before, p.only_after)}"
+        for p in c.pairings
+        if p.only_before or p.only_after
+    ]
+
+
+def beside_by_case(
+    c: Comparison,
+) -> list[tuple[tuple[str, str, str], list[SideBySide]]]:
+    """What was not compared in pairs, by model, corpus and task."""
+    groups = groupby(c.beside, key=lambda b: (b.of.model, b.of.corpus, b.of.task))
+    return [(case, list(rows)) for case, rows in groups]
+
+
+def margin_said(c: Change) -> str:
+    """How much worse a metric may become."""
+    return "" if c.margin is None else points(c.metric, c.margin).lstrip("+")
 
 
 def direction_said(c: Change) -> str:

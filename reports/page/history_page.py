@@ -18,6 +18,8 @@ from reports.runs import history
 
 def page(found: history.History) -> str:
     """The page's HTML."""
+    from reports.runs.history_wording import cells, headline
+
     names = _unique([run.id for run in found.runs])
     models = list(dict.fromkeys(s.model for s in found.series))
     # One drawing for each metric, with a line for each model.
@@ -28,16 +30,13 @@ def page(found: history.History) -> str:
     return render(
         "history.html.jinja",
         styles=["runs.css"],
-        runs=len(found.runs),
-        unread=found.unread,
+        found=found,
         groups=[
-            {
-                "name": f"{metric} on {corpus} ({task})",
-                "chart": _chart(own, found.runs, names, models),
-                "series": [_table(series, found.runs) for series in own],
-            }
+            (f"{metric} on {corpus} ({task})", _chart(own, found.runs, names, models), own)
             for (task, corpus, metric), own in groups.items()
         ],
+        cells=cells,
+        headline=headline,
     )
 
 
@@ -84,32 +83,6 @@ def _mark(point: history.Point, names: Sequence[str]) -> Mark:
         state=point.verdict.replace("_", " "),
         unfair=is_unfair(point.conditions),
     )
-
-
-def _table(series: history.Series, runs: Sequence[history.RunOf]) -> dict[str, Any]:
-    from reports.runs.history_wording import cells, headline
-
-    rows = []
-    for point in series.points:
-        run = runs[point.run]
-        when, code, n, value, ci, verdict, marks = cells(series, point, run)
-        limited = point.value is None or point.limit is not None
-        rows.append(
-            {
-                "when": when,
-                "id": run.id,
-                "code": code,
-                "n": n,
-                "value": value,
-                "ci": "" if point.ci is None else ci,
-                "verdict": point.verdict if limited else "",
-                "said": verdict,
-                "marks": marks,
-                "breaks": point.breaks,
-                "baseline": bool(run.baselines),
-            }
-        )
-    return {"name": headline(series), "rows": rows}
 
 
 def _unique(ids: Sequence[str]) -> list[str]:
