@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evals.measures import metric_text
 from evals.measures.statistics.further_evidence import Further, further_evidence, said
 from evals.records.measurement import Figure, Measurement
 from reports.recommendation.eligibility import Contest, Problem, Standing
 from reports.recommendation.suggested_command import Command
-from reports.recommendation.what_if import failed_by, share_of_lead, would_win
+from reports.recommendation.what_if import failed_by, would_win
 
 #: Kinds of problem that more or fairer evidence may take away.
 SHORT = frozenset({"unclear", "missing", "contended", "pieces", "busy"})
@@ -99,44 +97,6 @@ def _said(way: str, run: _Run) -> str:
     if speakers:
         number = said(utterances, speakers) or number
     return f"{number} {way} ({', '.join(run.metrics)}): "
-
-
-def near(
-    winner: Standing, rival: Standing, held: Contest, command: Command
-) -> tuple[str, str | None] | None:
-    """Said of two whose intervals overlap on what decided: that, and what would part them.
-
-    A model's interval knows nothing of the other's, so that overlapping ones say little of a
-    difference on the same utterances, which may be plain: this warns too often, never too
-    seldom. About n * (sum of the halves / distance)^2 utterances leave no overlap.
-    """
-    key, share = share_of_lead(winner, rival, held)[0]
-    mine, theirs = winner.values[key], rival.values[key]
-    if share <= 0 or mine.ci is None or theirs.ci is None:
-        return None
-    if mine.value is None or theirs.value is None:
-        return None
-    (low, high) = sorted((mine, theirs), key=lambda m: m.value or 0.0)
-    low_end, high_end = (low.ci or (0.0, 0.0))[1], (high.ci or (0.0, 0.0))[0]
-    if low_end < high_end:
-        return None
-    intervals = " and ".join(
-        f"{s.model} {metric_text.figure(m.metric, m.value, m.ci)}"
-        for s, m in ((winner, mine), (rival, theirs))
-        if m.value is not None
-    )
-    text = f"more evidence: their intervals of {key} overlap ({intervals})"
-    distance = abs(mine.value - theirs.value)
-    halves = (low_end - (low.value or 0.0)) + ((high.value or 0.0) - high_end)
-    if not distance:
-        return text, None
-    n = min(mine.n, theirs.n)
-    more = max(1, math.ceil(n * ((halves / distance) ** 2 - 1)))
-    run = (
-        f"at most about {more:,} more like those of {mine.corpus} would part {winner.model} and "
-        f"{rival.model} by {key}: {command(mine.task, winner.model, rival.model)}"
-    )
-    return text, run
 
 
 def _further(problem: Problem) -> Further:

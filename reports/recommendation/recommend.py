@@ -18,7 +18,7 @@ from reports.recommendation.eligibility import (
     ranked,
     said,
 )
-from reports.recommendation.next_runs import near, to_run
+from reports.recommendation.next_runs import to_run
 from reports.recommendation.suggested_command import Command, plain_command
 from reports.recommendation.what_if import (
     Brink,
@@ -57,20 +57,17 @@ def recommend(
     fit = [s for s in standings if not s.problems]
     winner = best(fit) if fit else None
     rival = next((s for s in order if s is not winner), None) if winner else None
-    close = near(winner, rival, held, command) if winner and rival and not rival.problems else None
     changes = [_told_weight(f, fit, held) for f in weight_flips(fit, held)[:_SHOWN]]
     changes += [
         _told_limit(f)
         for f in limit_flips(standings, held)[:_SHOWN]
         if f.winner != (winner.model if winner else None) or (rival and f.lets_in == rival.model)
     ]
-    runs = [*to_run(standings, winner, held, command)]
     edge = brink(winner, held) if winner else None
     if winner and edge:
         changes.append(_told_brink(edge, winner))
-    if close:
-        changes.append(close[0])
-        runs += [close[1]] if close[1] else []
+    if winner and rival and not rival.problems:
+        changes += _told_overlap(winner, rival, held)
     asked = [winner.model] if winner else held.models
     found = Recommendation(
         use_case=use_case,
@@ -83,7 +80,7 @@ def recommend(
         runner_up=rival.model if rival else None,
         decided_by=_decided_by(winner, rival, held) if winner and rival else [],
         would_change=changes,
-        to_run=runs,
+        to_run=[*to_run(standings, winner, held, command)],
         not_run=not_run(asked, measurements, held.case.task, thresholds),
     )
     lead = f"{found.lead}; " if found.lead else ""
@@ -197,6 +194,25 @@ def _told_brink(found: Brink, winner: Standing) -> str:
     now = f"{found.present.source} has {_limit(name, found.present.value)}"
     out = f"would put {winner.model} out: {then}"
     return f"a limit {side} {_limit(name, found.value)} for {task} {name} ({now}) {out}"
+
+
+def _told_overlap(winner: Standing, rival: Standing, held: Contest) -> list[str]:
+    """Said of two whose intervals overlap on what decided.
+
+    The interval of a model knows nothing of the other's, so that overlapping ones say little of a
+    difference on the same utterances: this warns too often, never too seldom.
+    """
+    key, share = share_of_lead(winner, rival, held)[0]
+    mine, theirs = winner.values[key], rival.values[key]
+    if share <= 0 or mine.ci is None or theirs.ci is None:
+        return []
+    if mine.ci[1] < theirs.ci[0] or theirs.ci[1] < mine.ci[0]:
+        return []
+    intervals = " and ".join(
+        f"{s.model} {metric_text.figure(m.metric, m.value or 0.0, m.ci)}"
+        for s, m in ((winner, mine), (rival, theirs))
+    )
+    return [f"more evidence: their intervals of {key} overlap ({intervals})"]
 
 
 def _limit(name: str, value: float) -> str:

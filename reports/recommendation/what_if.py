@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
-from itertools import pairwise
+from itertools import islice
 
 from evals.gate.verdict import breaks, decide
 from evals.records.measurement import Bound, Figure, Limit, Measurement
@@ -16,6 +16,8 @@ from reports.recommendation.eligibility import TIE, Contest, Key, Standing, best
 FURTHEST = 100.0
 #: A model that more limits than these keep out is not nearly in.
 MOST_LIMITS = 3
+#: So near to a weight, as a part of it, no other one is looked for.
+_PAST = 1e-7
 _IDEAL = {"max": 0.0, "min": 1.0}
 
 
@@ -66,29 +68,20 @@ def weight_flips(fit: Sequence[Standing], held: Contest) -> list[WeightFlip]:
 
     fit: in the catalogue's order. A score is a weighted mean, so that one model is TIE ahead of
     another where sum(w * (d - TIE)) = 0 over the metrics, d being the difference of their
-    parts: linear in each weight, hence solved exactly. The winner can change at such a
-    weight only, of any two models; it is asked for in the middle of each stretch between.
+    parts. That is linear in each weight, hence solved exactly. The winner can change at such a
+    weight only, of any two models; it is tried just past each.
     """
     if len(fit) < 2:
         return []
     present = best(fit).model
     flips = []
     for key, weight in held.weights.items():
-        edges = sorted(set(_edges(fit, held, key)))
-        up = [e for e in edges if e > weight]
-        down = [e for e in reversed(edges) if e < weight]
+        near = [e for e in _edges(fit, held, key) if 1 / FURTHEST <= e / weight <= FURTHEST]
+        up = sorted(e for e in near if e > weight)
+        down = sorted((e for e in near if e < weight), reverse=True)
         for above, side in ((True, up), (False, down)):
-            for edge, after in pairwise([*side, None]):
-                if edge is None or not weight / FURTHEST <= edge <= weight * FURTHEST:
-                    break
-                if after is not None:
-                    inside = (edge + after) / 2
-                else:
-                    inside = edge * 2 if above else edge / 2
-                winner = best(fit, {**held.weights, key: inside}).model
-                if winner != present:
-                    flips.append(WeightFlip(key, edge, above, winner))
-                    break
+            found = (WeightFlip(key, e, above, _past(fit, held, key, e, above)) for e in side)
+            flips += [*islice((flip for flip in found if flip.winner != present), 1)]
     return sorted(flips, key=lambda f: abs(math.log(f.weight / held.weights[f.key])))
 
 
@@ -168,11 +161,15 @@ def told_weight(flip: WeightFlip, fit: Sequence[Standing], held: Contest) -> str
     """The weight in as few digits as still make the same model win."""
     for digits in (2, 3, 4, 6, 9):
         weight = outward(flip.weight, up=flip.above, digits=digits)
-        # The edge itself may be either's, so the claim is of what is past the figure.
-        past = weight * (1 + 1e-9) if flip.above else weight * (1 - 1e-9)
-        if best(fit, {**held.weights, flip.key: past}).model == flip.winner:
+        if _past(fit, held, flip.key, weight, flip.above) == flip.winner:
             return f"{weight:.{digits}g}"
     return repr(flip.weight)
+
+
+def _past(fit: Sequence[Standing], held: Contest, key: str, weight: float, above: bool) -> str:
+    """Who wins just past a weight: at it, either may."""
+    past = weight * (1 + _PAST if above else 1 - _PAST)
+    return best(fit, {**held.weights, key: past}).model
 
 
 def _edges(fit: Sequence[Standing], held: Contest, key: str) -> list[float]:

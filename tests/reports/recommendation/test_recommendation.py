@@ -306,14 +306,6 @@ def test_overlapping_intervals_are_told() -> None:
     assert told.would_change[-1] == (
         "more evidence: their intervals of wer overlap (sharp 2 % [1, 6] and even 5 % [3, 8])"
     )
-    (run,) = told.to_run
-    number = re.search(r"about ([\d,]+) more", run)
-    assert number is not None
-    # The halves that face each other, 0.04 and 0.02, against a distance of 0.03.
-    more = int(number[1].replace(",", ""))
-    assert more == pytest.approx(400 * ((0.06 / 0.03) ** 2 - 1), abs=1)
-    shrunk = (400 / (400 + more)) ** 0.5
-    assert 0.02 + 0.04 * shrunk <= 0.05 - 0.02 * shrunk + 1e-12
     apart = changed(found, "even", "wer", ci=(0.061, 0.080))
     assert not [line for line in ask(apart).would_change if "overlap" in line]
 
