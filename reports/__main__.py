@@ -22,7 +22,7 @@ from reports.commands import (
 )
 from reports.runs.promote import NotPromoted, promote
 from reports.scorecard import scorecard
-from reports.text.metric_text import by_lines
+from reports.text.safe_terminal import by_lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from evals.gate.thresholds import Thresholds
 from reports.ci.findings import Level, findings
 from reports.scorecard.scorecard import Scorecard
 from reports.scorecard.task_record import Seen
+from reports.text.safe_terminal import plain
 
 #: So many of each kind GitHub shows of a step, and drops the rest without a word.
 SHOWN = 10
@@ -41,8 +42,7 @@ def command(level: Level, title: str, message: str) -> str:
 
 
 def _data(text: str) -> str:
-    seen = "".join(c if c.isprintable() or c in "\r\n" else " " for c in text)
-    return seen.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return plain(text, keep="\r\n").replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

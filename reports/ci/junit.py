@@ -17,6 +17,7 @@ from evals.metrics import metric_of
 from evals.records import measurement as measurements
 from evals.records.measurement import Measurement
 from reports.scorecard.scorecard import Scorecard
+from reports.text.safe_terminal import plain
 
 _OWN = "model_lab."
 Property: TypeAlias = tuple[str, str]
@@ -40,7 +41,7 @@ def readable(properties: Iterable[tuple[str, object]]) -> list[tuple[str, object
             figures += _figure(measurements.from_property(str(value)))
         elif not name.startswith(_OWN):
             kept.append((name, value))
-    return [*kept, *((_plain(n), _plain(v)) for n, v in (*about, *figures))]
+    return [*kept, *((plain(n), plain(v)) for n, v in (*about, *figures))]
 
 
 def without_figures(properties: Iterable[tuple[str, object]]) -> list[tuple[str, object]]:
@@ -72,7 +73,7 @@ def suite_properties(card: Scorecard, path: Path, *, figures: bool) -> list[Prop
     if figures:
         for m in card.measurements:
             found += ((f"{m.model}/{m.task}/{name}", value) for name, value in _figure(m))
-    return [(_plain(name), _plain(value)) for name, value in found]
+    return [(plain(name), plain(value)) for name, value in found]
 
 
 def _figure(m: Measurement) -> Iterator[Property]:
@@ -96,8 +97,3 @@ def _figure(m: Measurement) -> Iterator[Property]:
 
 def _number(value: float) -> str:
     return f"{value:.6g}"
-
-
-def _plain(text: str) -> str:
-    """XML has no way to say most control characters, and pytest escapes values only."""
-    return "".join(c if c.isprintable() else " " for c in text)

@@ -19,10 +19,11 @@ from reports.comparison.run_differences import run_terms
 from reports.scorecard.scorecard import Scorecard
 from reports.scorecard.task_record import Seen
 from reports.terminal.decision import decision_lines
-from reports.text import metric_text as as_text
 from reports.text import suspicious_references
 from reports.text.dominant import dominant_line
 from reports.text.few_speakers import few_speakers
+from reports.text.metric_text import when
+from reports.text.safe_terminal import plain
 
 #: Bytes that GitHub takes of a step; all of a longer summary is refused.
 LIMIT = 1024 * 1024
@@ -68,7 +69,7 @@ def nothing_ran(problems: Sequence[str]) -> str:
 
 def escaped(text: str) -> str:
     """Text from outside as itself: no markup, table cell, HTML, link, mention or formula of it."""
-    text = _MARKS.sub(r"\\\1", as_text.plain(text))
+    text = _MARKS.sub(r"\\\1", plain(text))
     text = re.sub("[&<>]", lambda found: _ENTITIES[found[0]], text)
     return re.sub(r"(?i)\bwww\.", lambda found: found[0][:-1] + "\\.", text)
 
@@ -278,13 +279,13 @@ def _again(card: Scorecard) -> list[str]:
     return [
         "### To do it again",
         "",
-        f"- run: {escaped(card.run.id)}, begun {escaped(as_text.when(card.run.started))} UTC",
+        f"- run: {escaped(card.run.id)}, begun {escaped(when(card.run.started))} UTC",
         *lines,
         f"- thresholds: {p.thresholds_sha256[:12]}",
         f"- corpora (utterances): {escaped(_short(', '.join(hashes)))}",
         "",
         "```",
-        _short(as_text.plain(_command(card))),
+        _short(plain(_command(card))),
         "```",
         "",
     ]

@@ -23,7 +23,7 @@ from evals.task import TASKS
 from reports.runs.calibration import FLAKE_TARGET, Calibrated, NotComparable, calibrate
 from reports.runs.read_run import RunError, read_run
 from reports.scorecard.scorecard import Scorecard
-from reports.text.metric_text import plain
+from reports.text.safe_terminal import plain
 
 _WIDTH = 200
 #: Names that YAML reads as text without quotes.

@@ -19,7 +19,7 @@ from reports.scorecard import cost, scorecard
 from reports.scorecard.scorecard import Scorecard
 from reports.terminal import summary
 from reports.terminal.grid import terminal_width
-from reports.text.metric_text import by_lines
+from reports.text.safe_terminal import by_lines
 
 
 @dataclass(frozen=True)

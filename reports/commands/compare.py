@@ -22,7 +22,8 @@ from reports.page.errors.expected import dialogues_of
 from reports.runs.read_run import RunError, read_run
 from reports.scorecard import scorecard
 from reports.scorecard.scorecard import Scorecard
-from reports.text.metric_text import plain, say
+from reports.text.metric_text import say
+from reports.text.safe_terminal import plain
 
 _EPILOG = """\
 The first RUN is the reference. A RUN is a run's folder, its scorecard.json, or the name of a

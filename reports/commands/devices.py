@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reports.scorecard import scorecard
 from reports.terminal.device_table import as_markdown, device_rows
-from reports.text.metric_text import by_lines
+from reports.text.safe_terminal import by_lines
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -19,7 +19,8 @@ from evals.metrics import METRICS
 from reports.runs.history import History, read_history
 from reports.runs.history_wording import cells, headline
 from reports.runs.read_run import RunError
-from reports.text.metric_text import plain, say
+from reports.text.metric_text import say
+from reports.text.safe_terminal import plain
 
 #: Wide enough for any table: a narrow terminal wraps its lines, which loses nothing.
 _WIDTH = 1000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fixtures.corpora.audio_paths import OPTION
 from reports.page.errors.audio_clips import DEFAULT_MB, near
-from reports.text.metric_text import by_lines
+from reports.text.safe_terminal import by_lines
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

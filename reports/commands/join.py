@@ -11,7 +11,7 @@ from evals.gate import thresholds as thresholds_file
 from evals.records.atomic_json import sha256_of
 from reports.commands.combined import Judged, add_options, combine, judged
 from reports.runs.join import Joined, NotJoined, join, read
-from reports.text.metric_text import by_lines
+from reports.text.safe_terminal import by_lines
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -15,7 +15,7 @@ from evals.records.measurement import Measurement
 from reports.build.rescore import NotRescored, rescore
 from reports.scorecard import cost, scorecard
 from reports.scorecard.scorecard import Cost, Scorecard
-from reports.text.metric_text import by_lines
+from reports.text.safe_terminal import by_lines
 
 
 def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

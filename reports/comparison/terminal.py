@@ -20,7 +20,7 @@ from reports.comparison.wording import (
     margin_said,
     verdict_said,
 )
-from reports.text.metric_text import plain
+from reports.text.safe_terminal import plain
 
 if TYPE_CHECKING:
     from rich.console import Console

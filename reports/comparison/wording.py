@@ -8,7 +8,8 @@ from itertools import groupby
 from evals.measures.metric_text import points, value
 from reports.comparison.result import Change, Comparison, RunInfo, SideBySide
 from reports.comparison.utterance_changes import Moved
-from reports.text.metric_text import plain, stacked, when
+from reports.text.metric_text import stacked, when
+from reports.text.safe_terminal import plain
 
 __all__ = [
     "beside_by_case",

@@ -27,7 +27,7 @@ from reports.terminal.task_tables import task_tables
 from reports.text import suspicious_references
 from reports.text.dominant import dominant_line
 from reports.text.few_speakers import few_speakers
-from reports.text.metric_text import plain
+from reports.text.safe_terminal import plain
 
 #: Of lines of text where nothing says how wide the terminal is.
 _TEXT_WIDTH = 100

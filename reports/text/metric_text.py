@@ -1,4 +1,4 @@
-"""Outside text as a terminal shows it."""
+"""Times and words as a terminal shows them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
-from fixtures.safe_text import printable
+from reports.text.safe_terminal import plain
 
 _MISSING = "*"
-
-
-def plain(text: str) -> str:
-    """Text from outside without control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
-def by_lines(text: str) -> str:
-    r"""Text of several lines, with what does not print as its escape, such as \x1b."""
-    return printable(text, keep="\n")
 
 
 def when(started: str) -> str:

@@ -12,35 +12,18 @@ from markupsafe import Markup
 from evals.metrics import METRICS
 from evals.records.metric import Metric
 from evals.task import TASKS, Task
+from reports.page.charts import svg
 from reports.page.charts.labels import Row, missing, named, rows, said, ticker
 from reports.page.charts.markers import colour, legend, marker, parted, whisker
 from reports.page.charts.row import past, start_of
 from reports.page.charts.scales import Scale, bottom_axis, left_axis, linear, within_reach
-from reports.page.charts.svg import (
-    BAD,
-    LINE,
-    MUTED,
-    TEXT,
-    WIDTH,
-    figure,
-    grid,
-    join,
-    keyed,
-    line,
-    number,
-    picture,
-    rect,
-    shorten,
-    tag,
-    text,
-)
 from reports.scorecard.scorecard import Scorecard
 
 #: "white-20db": noise of that level below the speech. "gain-12db" alone is no curve.
 _LEVEL = re.compile(r"(.+?)-(\d+(?:\.\d+)?)db")
 #: Lines on one chart.
 _MOST_MODELS = 6
-_LEFT, _RIGHT = 46.0, WIDTH - 16.0
+_LEFT, _RIGHT = 46.0, svg.WIDTH - 16.0
 _TOP, _BOTTOM = 22.0, 200.0
 
 
@@ -80,7 +63,7 @@ def conditions(card: Scorecard) -> Markup | None:
             for corpus in dict.fromkeys(row.measurement.corpus for row in own):
                 here = [row for row in own if row.measurement.corpus == corpus]
                 drawn += _of_corpus(card, task, corpus, here)
-    return grid(drawn)
+    return svg.grid(drawn)
 
 
 def _of_corpus(card: Scorecard, task: Task, corpus: str, here: Sequence[Row]) -> list[Markup]:
@@ -148,12 +131,14 @@ def _curve(
     for level in levels:
         x = place(level)
         label = f"{level:g} dB"
-        drawn.append(line(x, _BOTTOM, x, _BOTTOM + 4))
+        drawn.append(svg.line(x, _BOTTOM, x, _BOTTOM + 4))
         if x - 20 >= free_from:
-            drawn.append(text(x, _BOTTOM + 17, label, anchor="middle", fill=MUTED, class_="level"))
+            drawn.append(
+                svg.text(x, _BOTTOM + 17, label, anchor="middle", fill=svg.MUTED, class_="level")
+            )
             free_from = x + 22
-    drawn.append(text(0, 13, drifts.metric.shown_unit, fill=MUTED))
-    drawn.append(text(_RIGHT, _BOTTOM + 33, "louder noise →", anchor="end", fill=MUTED))
+    drawn.append(svg.text(0, 13, drifts.metric.shown_unit, fill=svg.MUTED))
+    drawn.append(svg.text(_RIGHT, _BOTTOM + 33, "louder noise →", anchor="end", fill=svg.MUTED))
     spoken: list[str] = []
     for order, (index, model) in enumerate(models):
         aside = (order - (len(models) - 1) / 2) * 3.0
@@ -167,19 +152,19 @@ def _curve(
             drawn += _limit_upright(row, x, y)
             if m.value is not None:
                 drawn.append(
-                    keyed(
+                    svg.keyed(
                         row.key,
                         row.title,
                         *whisker(y, m.ci, x, colour(index), upright=True),
                         marker(x, y(m.value), index),
                     )
                 )
-    more, height = legend(models, _BOTTOM + 40, WIDTH)
+    more, height = legend(models, _BOTTOM + 40, svg.WIDTH)
     remark = drifts.remark(which)
     label = f"{drifts.metric.capitalized} in {noise} noise, {remark}. " + ". ".join(spoken)
     caption = f"{noise.capitalize()} noise"
-    drawing = picture(height, label, *drawn, *more)
-    return figure(caption, remark, drawing, *_notes(models, [*levels.values()], drifts))
+    drawing = svg.picture(height, label, *drawn, *more)
+    return svg.figure(caption, remark, drawing, *_notes(models, [*levels.values()], drifts))
 
 
 def _dots(
@@ -199,10 +184,12 @@ def _dots(
     for i, condition in enumerate(conditions):
         y = 4 + height * i
         if i:
-            drawn.append(line(0, y, _RIGHT, y, stroke=LINE, stroke_dasharray="1 3"))
-        short = shorten(condition, x.start - 8, TEXT)
+            drawn.append(svg.line(0, y, _RIGHT, y, stroke=svg.LINE, stroke_dasharray="1 3"))
+        short = svg.shorten(condition, x.start - 8, svg.TEXT)
         name_at = y + height / 2 + 4
-        drawn.append(tag("g", tag("title", condition), text(0, name_at, short, size=TEXT)))
+        drawn.append(
+            svg.tag("g", svg.tag("title", condition), svg.text(0, name_at, short, size=svg.TEXT))
+        )
         for order, (index, model) in enumerate(models):
             row = drifts.found.get((condition, model))
             if row is None:
@@ -212,13 +199,13 @@ def _dots(
             top = y + 3 + lane * order + (height - 6 - lane * len(models)) / 2
             middle = top + lane / 2
             if m.limit is not None and (limit := past(x, m.limit, m.bound or "max", top, lane)):
-                drawn.append(keyed(row.limit_key, row.limit_title, *limit))
+                drawn.append(svg.keyed(row.limit_key, row.limit_title, *limit))
             if m.value is not None:
                 drawn.append(
-                    keyed(
+                    svg.keyed(
                         row.key,
                         row.title,
-                        rect(
+                        svg.rect(
                             x.start, top, x.end - x.start, lane,
                             fill="none", pointer_events="all",
                         ),
@@ -226,11 +213,11 @@ def _dots(
                         marker(x(m.value), middle, index),
                     )
                 )  # fmt: skip
-    more, end = legend(models, bottom + 24, WIDTH)
+    more, end = legend(models, bottom + 24, svg.WIDTH)
     remark = drifts.remark(which)
     label = f"{drifts.metric.capitalized}, {remark}. " + ". ".join(spoken)
-    drawing = picture(end, label, *drawn, *more)
-    return figure(caption, remark, drawing, *_notes(models, conditions, drifts))
+    drawing = svg.picture(end, label, *drawn, *more)
+    return svg.figure(caption, remark, drawing, *_notes(models, conditions, drifts))
 
 
 def _line(known: Sequence[tuple[float, Row | None]], y: Scale, ink: str) -> Markup:
@@ -240,9 +227,9 @@ def _line(known: Sequence[tuple[float, Row | None]], y: Scale, ink: str) -> Mark
     for x, row in known:
         value = row.measurement.value if row is not None else None
         if value is not None:
-            path += f"{'L' if pen_down else 'M'}{number(x)} {number(y(value))}"
+            path += f"{'L' if pen_down else 'M'}{svg.number(x)} {svg.number(y(value))}"
         pen_down = value is not None
-    return tag("path", d=path or "M0 0", fill="none", stroke=ink, stroke_width=1.6)
+    return svg.tag("path", d=path or "M0 0", fill="none", stroke=ink, stroke_width=1.6)
 
 
 def _limit_upright(row: Row, x: float, y: Scale) -> list[Markup]:
@@ -251,8 +238,8 @@ def _limit_upright(row: Row, x: float, y: Scale) -> list[Markup]:
     if limit is None or not y.holds(limit):
         return []
     at = y(limit)
-    bar = line(x - 7, at, x + 7, at, stroke=BAD, stroke_width=1.6, stroke_dasharray="4 2")
-    return [keyed(row.limit_key, row.limit_title, bar)]
+    bar = svg.line(x - 7, at, x + 7, at, stroke=svg.BAD, stroke_width=1.6, stroke_dasharray="4 2")
+    return [svg.keyed(row.limit_key, row.limit_title, bar)]
 
 
 def _scale(own: Sequence[Row], start: float, end: float, *, most: int) -> Scale:
@@ -272,26 +259,26 @@ def _notes(
     for row in drifts.base:
         m = row.measurement
         if m.value is not None and m.model in names:
-            whose = tag("bdi", m.model)
+            whose = svg.tag("bdi", m.model)
             value = f" {said(m.value, m.metric)}"
-            told = tag("span", whose, value, data_key=row.key, title=row.title)
+            told = svg.tag("span", whose, value, data_key=row.key, title=row.title)
             base.setdefault(f"{m.slice.capitalize()} {named(m.metric)}: ", []).append(told)
     notes: list[Markup] = []
-    notes += [join([what, Markup(", ").join(told), "."]) for what, told in base.items()]
+    notes += [svg.join([what, Markup(", ").join(told), "."]) for what, told in base.items()]
     here = [row.measurement for row in drifts.under(conditions)]
     if any(m.limit is not None and m.model in names for m in here):
-        notes.append(join(["Red line: the most that a condition may cost."]))
+        notes.append(svg.join(["Red line: the most that a condition may cost."]))
     gaps: list[Markup] = []
     for condition in conditions:
         for _, model in models:
             gap = drifts.found.get((condition, model))
             if gap is None:
-                gaps.append(tag("span", tag("bdi", model), f" {condition} not run"))
+                gaps.append(svg.tag("span", svg.tag("bdi", model), f" {condition} not run"))
             elif gap.measurement.value is None:
                 state = f" {condition} {missing(gap.measurement)}"
                 gaps.append(
-                    tag("span", tag("bdi", model), state, data_key=gap.key, title=gap.title)
+                    svg.tag("span", svg.tag("bdi", model), state, data_key=gap.key, title=gap.title)
                 )
     if gaps:
-        notes.append(join(["Not shown: ", Markup("; ").join(gaps), "."]))
+        notes.append(svg.join(["Not shown: ", Markup("; ").join(gaps), "."]))
     return notes

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from evals.metrics import metric_of
+from reports.page.charts import svg
 from reports.page.charts.labels import (
     UNFAIR,
     interval_said,
@@ -26,27 +27,10 @@ from reports.page.charts.scales import (
     spans_decades,
     within_reach,
 )
-from reports.page.charts.svg import (
-    BAD,
-    INK,
-    MUTED,
-    SMALL,
-    WIDTH,
-    figure,
-    join,
-    keyed,
-    line,
-    number,
-    picture,
-    shorten,
-    tag,
-    text,
-    width_of,
-)
 
 #: Runs that a chart has room for; the latest are shown.
 MOST_RUNS = 24
-_LEFT, _RIGHT = 60.0, WIDTH - 12.0
+_LEFT, _RIGHT = 60.0, svg.WIDTH - 12.0
 _TOP, _BOTTOM = 24.0, 200.0
 #: A limit further off than this many times the largest value would flatten what happened.
 _NEAR = 2.0
@@ -113,7 +97,7 @@ def history(series: History) -> Markup | None:
     drawn += _run_labels(runs, places)
     if series.limit is not None and y.holds(series.limit):
         at = y(series.limit)
-        drawn.append(line(_LEFT, at, _RIGHT, at, stroke=BAD, stroke_dasharray="4 3"))
+        drawn.append(svg.line(_LEFT, at, _RIGHT, at, stroke=svg.BAD, stroke_dasharray="4 3"))
     if series.baseline in places:
         drawn += _baseline(places[series.baseline])
     spoken: list[str] = []
@@ -132,12 +116,12 @@ def history(series: History) -> Markup | None:
         remark += ", log scale"
     if len(runs) < len(series.runs):
         remark += f", the latest {len(runs)} of {len(series.runs)} runs"
-    more, height = legend([(s.index, s.model) for s in shown], _BOTTOM + 42, WIDTH)
+    more, height = legend([(s.index, s.model) for s in shown], _BOTTOM + 42, svg.WIDTH)
     name = named(series.metric)
     caption = name[0].upper() + name[1:]
     label = f"{caption} over runs, {remark}. " + ". ".join(spoken)
-    drawing = picture(height, label, *drawn, *more)
-    return figure(caption, remark, drawing, *_notes(series, shown, y))
+    drawing = svg.picture(height, label, *drawn, *more)
+    return svg.figure(caption, remark, drawing, *_notes(series, shown, y))
 
 
 def _scale(series: History, points: Sequence[Point]) -> Scale:
@@ -157,30 +141,34 @@ def _scale(series: History, points: Sequence[Point]) -> Scale:
 def _run_labels(runs: Sequence[str], places: dict[str, float]) -> list[Markup]:
     """When each run was, day over time, as far as there is room; the last one always."""
     drawn: list[Markup] = []
-    free_until = WIDTH
+    free_until = svg.WIDTH
     for run in reversed(runs):
         x = places[run]
         found = _WHEN.fullmatch(run)
-        words = (found[1], f"{found[2]}:{found[3]}") if found else (shorten(run, 70, SMALL),)
-        half = max(width_of(w, SMALL) for w in words) / 2
-        middle = min(x, WIDTH - half)
+        words = (
+            (found[1], f"{found[2]}:{found[3]}") if found else (svg.shorten(run, 70, svg.SMALL),)
+        )
+        half = max(svg.width_of(w, svg.SMALL) for w in words) / 2
+        middle = min(x, svg.WIDTH - half)
         if middle + half > free_until or middle - half < 0:
             continue
         free_until = middle - half - 6
         lines = [
-            text(middle, _BOTTOM + 19 + 13 * i, word, anchor="middle", fill=MUTED)
+            svg.text(middle, _BOTTOM + 19 + 13 * i, word, anchor="middle", fill=svg.MUTED)
             for i, word in enumerate(words)
         ]
-        drawn.append(tag("g", tag("title", run), line(x, _BOTTOM, x, _BOTTOM + 4), *lines))
+        drawn.append(
+            svg.tag("g", svg.tag("title", run), svg.line(x, _BOTTOM, x, _BOTTOM + 4), *lines)
+        )
     return drawn
 
 
 def _baseline(x: float) -> list[Markup]:
-    half = width_of("baseline", SMALL) / 2
-    middle = min(WIDTH - half, max(half, x))
+    half = svg.width_of("baseline", svg.SMALL) / 2
+    middle = min(svg.WIDTH - half, max(half, x))
     return [
-        line(x, _TOP - 6, x, _BOTTOM, stroke=INK, stroke_width=1.2, stroke_dasharray="2 3"),
-        text(middle, _TOP - 11, "baseline", anchor="middle"),
+        svg.line(x, _TOP - 6, x, _BOTTOM, stroke=svg.INK, stroke_width=1.2, stroke_dasharray="2 3"),
+        svg.text(middle, _TOP - 11, "baseline", anchor="middle"),
     ]
 
 
@@ -193,17 +181,18 @@ def _line(
     for run in runs:
         value = values.get(run)
         if value is not None:
-            path += f"{'L' if pen_down else 'M'}{number(places[run] + shift)} {number(y(value))}"
+            spot = f"{svg.number(places[run] + shift)} {svg.number(y(value))}"
+            path += f"{'L' if pen_down else 'M'}{spot}"
         pen_down = value is not None
     if not path:
         return []
-    return [tag("path", d=path, fill="none", stroke=colour(one.index), stroke_opacity=0.6)]
+    return [svg.tag("path", d=path, fill="none", stroke=colour(one.index), stroke_opacity=0.6)]
 
 
 def _mark(one: Series, point: Point, title: str, x: float, y: Scale) -> Markup:
     ends = whisker(y, point.ci, x, colour(one.index), upright=True, dashed=point.unfair)
     mark = marker(x, y(point.value or 0.0), one.index, hollow=point.unfair)
-    return keyed(point.key, title, *ends, mark, run=point.run)
+    return svg.keyed(point.key, title, *ends, mark, run=point.run)
 
 
 def _title(series: History, model: str, point: Point) -> str:
@@ -229,9 +218,9 @@ def _notes(series: History, shown: Sequence[Series], y: Scale) -> list[object]:
     if any(p.unfair and p.value is not None for s in shown for p in s.points):
         notes.append(UNFAIR.replace(", ~", ""))
     gaps = [
-        tag(
+        svg.tag(
             "span",
-            tag("bdi", s.model),
+            svg.tag("bdi", s.model),
             f" in {p.run} {p.state}",
             data_key=p.key,
             data_run=p.run,
@@ -242,5 +231,5 @@ def _notes(series: History, shown: Sequence[Series], y: Scale) -> list[object]:
         if p.value is None
     ]
     if gaps:
-        notes.append(join(["Not shown: ", Markup("; ").join(gaps), "."]))
+        notes.append(svg.join(["Not shown: ", Markup("; ").join(gaps), "."]))
     return notes

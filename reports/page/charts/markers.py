@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from reports.page.charts import svg
 from reports.page.charts.scales import Scale
-from reports.page.charts.svg import PAPER, SMALL, line, number, shorten, tag, text
 
 #: Told apart by people who see fewer colours too (after Okabe and Ito 2008); the page's own win.
 _COLOURS = (
@@ -37,12 +37,12 @@ def marker(
 ) -> Markup:
     """The model's shape around a point. hollow: the figure is not to be trusted as it is."""
     ink = fill or colour(index)
-    return tag(
+    return svg.tag(
         "path",
         d=_SHAPES[index % len(_SHAPES)],
-        transform=f"translate({number(x)} {number(y)})",
-        fill=PAPER if hollow else ink,
-        stroke=ink if hollow else PAPER,
+        transform=f"translate({svg.number(x)} {svg.number(y)})",
+        fill=svg.PAPER if hollow else ink,
+        stroke=ink if hollow else svg.PAPER,
         stroke_width=1.8 if hollow else 0.8,
         class_="mark",
     )
@@ -64,7 +64,7 @@ def whisker(
 
     def stroke(a1: float, b1: float, a2: float, b2: float, dashes: str | None = None) -> Markup:
         ends = (b1, a1, b2, a2) if upright else (a1, b1, a2, b2)
-        return line(*ends, ink, stroke_width=1.6, stroke_dasharray=dashes)
+        return svg.line(*ends, ink, stroke_width=1.6, stroke_dasharray=dashes)
 
     drawn = [stroke(low, across, high, across, "3 2" if dashed else None)]
     for end, place in ((ci[0], low), (ci[1], high)):
@@ -95,7 +95,7 @@ def legend(names: Sequence[tuple[int, str]], y: float, width: float) -> tuple[li
     drawn: list[Markup] = []
     for place, (index, name) in enumerate(names):
         x, row = each * (place % columns), y + 16 * (place // columns)
-        short = shorten(name, each - 20, SMALL)
+        short = svg.shorten(name, each - 20, svg.SMALL)
         drawn.append(marker(x + 7, row + 8, index))
-        drawn.append(tag("g", tag("title", name), text(x + 16, row + 12, short)))
+        drawn.append(svg.tag("g", svg.tag("title", name), svg.text(x + 16, row + 12, short)))
     return drawn, y + 16 * -(-len(names) // columns)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from evals.metrics import METRICS
 from evals.records.measurement import ALL
 from evals.task import TASKS
-from reports.page.charts.labels import UNFAIR, Row, described, missing, named, rows, ticker
+from reports.page.charts import labels, svg
 from reports.page.charts.markers import colour, legend, marker, whisker
 from reports.page.charts.scales import (
     Scale,
@@ -20,26 +20,9 @@ from reports.page.charts.scales import (
     logarithmic,
     spans_decades,
 )
-from reports.page.charts.svg import (
-    ACCENT,
-    INK,
-    MUTED,
-    SMALL,
-    WIDTH,
-    figure,
-    grid,
-    join,
-    keyed,
-    number,
-    picture,
-    shorten,
-    tag,
-    text,
-    width_of,
-)
 from reports.scorecard.scorecard import Scorecard
 
-_LEFT, _RIGHT = 46.0, WIDTH - 12.0
+_LEFT, _RIGHT = 46.0, svg.WIDTH - 12.0
 _TOP, _BOTTOM = 24.0, 254.0
 #: Of the name beside a mark.
 _NAME = 150.0
@@ -52,8 +35,8 @@ class _Point:
 
     index: int
     name: str
-    more: Row
-    less: Row
+    more: labels.Row
+    less: labels.Row
     beaten_by: str | None = None
 
     @property
@@ -68,13 +51,13 @@ class _Point:
     @property
     def title(self) -> str:
         where = f"beaten in both by {self.beaten_by}" if self.beaten_by else "on the front"
-        less, more = self.less.measurement, self.more.measurement
-        return f"{self.name} on {less.corpus}: {described(less)}; {described(more)}; {where}"
+        less, more = (labels.described(row.measurement) for row in (self.less, self.more))
+        return f"{self.name} on {self.less.measurement.corpus}: {less}; {more}; {where}"
 
 
 def pareto(card: Scorecard) -> Markup | None:
     """A plot for each corpus on which a model has both of its task's two; None without any."""
-    whole = [r for r in rows(card) if r.measurement.slice == ALL]
+    whole = [r for r in labels.rows(card) if r.measurement.slice == ALL]
     drawn = []
     for task in TASKS.values():
         of_task = [r for r in whole if r.measurement.task == task.name]
@@ -82,10 +65,12 @@ def pareto(card: Scorecard) -> Markup | None:
             for corpus in dict.fromkeys(r.measurement.corpus for r in of_task):
                 own = [r for r in of_task if r.measurement.corpus == corpus]
                 drawn.append(_draw(card, corpus, own, *task.front))
-    return grid(d for d in drawn if d is not None)
+    return svg.grid(d for d in drawn if d is not None)
 
 
-def _draw(card: Scorecard, corpus: str, own: Sequence[Row], across: str, up: str) -> Markup | None:
+def _draw(
+    card: Scorecard, corpus: str, own: Sequence[labels.Row], across: str, up: str
+) -> Markup | None:
     found = {(row.measurement.model, row.measurement.metric): row for row in own}
     points: list[_Point] = []
     left_out: list[Markup] = []
@@ -102,43 +87,43 @@ def _draw(card: Scorecard, corpus: str, own: Sequence[Row], across: str, up: str
         return None
     points = [_judged(p, points) for p in points]
     x, y = _scales(points)
-    drawn = bottom_axis(x, _TOP, _BOTTOM, ticker(x, across))
-    drawn += left_axis(y, _LEFT, _RIGHT, ticker(y, up))
-    drawn.append(text(0, 13, named(up), fill=MUTED))
+    drawn = bottom_axis(x, _TOP, _BOTTOM, labels.ticker(x, across))
+    drawn += left_axis(y, _LEFT, _RIGHT, labels.ticker(y, up))
+    drawn.append(svg.text(0, 13, labels.named(up), fill=svg.MUTED))
     log = ", log scale" if x.log else ""
-    better = f"{named(across)}{log}: better →"
-    drawn.append(text(_RIGHT, _BOTTOM + 30, better, anchor="end", fill=MUTED))
+    better = f"{labels.named(across)}{log}: better →"
+    drawn.append(svg.text(_RIGHT, _BOTTOM + 30, better, anchor="end", fill=svg.MUTED))
     drawn.append(_front([p for p in points if p.beaten_by is None], x, y))
     for point in sorted(points, key=lambda p: p.beaten_by is None):  # the front on top
         drawn.append(_mark(point, x, y))
     unnamed = _names(drawn, points, x, y)
     height = _BOTTOM + 36
     if unnamed:
-        names, height = legend(sorted((p.index, p.name) for p in unnamed), height + 2, WIDTH)
+        names, height = legend(sorted((p.index, p.name) for p in unnamed), height + 2, svg.WIDTH)
         drawn += names
     notes: list[object] = []
     if any(p.beaten_by for p in points):
         notes.append("Faint: another model is better in both.")
     if any(p.is_unfair for p in points):
-        notes.append(UNFAIR.replace(", ~", ""))
+        notes.append(labels.UNFAIR.replace(", ~", ""))
     if left_out:
-        notes.append(join(["Not shown: ", Markup("; ").join(left_out), "."]))
-    caption = f"{METRICS[up].capitalized} against {named(across)}"
+        notes.append(svg.join(["Not shown: ", Markup("; ").join(left_out), "."]))
+    caption = f"{METRICS[up].capitalized} against {labels.named(across)}"
     label = f"{caption} (right and down are better). " + ". ".join(p.title for p in points)
-    return figure(
+    return svg.figure(
         caption,
         f"on {corpus}, 95 % intervals, dashed: the models that no other beats in both",
-        picture(height, label, *drawn),
+        svg.picture(height, label, *drawn),
         *notes,
     )
 
 
-def _left_out(name: str, metric: str, gap: Row | None) -> Markup:
+def _left_out(name: str, metric: str, gap: labels.Row | None) -> Markup:
     if gap is None:
-        return tag("span", tag("bdi", name), f" ({named(metric)} not run)")
+        return svg.tag("span", svg.tag("bdi", name), f" ({labels.named(metric)} not run)")
     m = gap.measurement
-    state = f" ({named(m.metric)} {missing(m)})"
-    return tag("span", tag("bdi", name), state, data_key=gap.key, title=gap.title)
+    state = f" ({labels.named(m.metric)} {labels.missing(m)})"
+    return svg.tag("span", svg.tag("bdi", name), state, data_key=gap.key, title=gap.title)
 
 
 def _judged(point: _Point, points: Sequence[_Point]) -> _Point:
@@ -167,13 +152,13 @@ def _scales(points: Sequence[_Point]) -> tuple[Scale, Scale]:
 def _front(front: Sequence[_Point], x: Scale, y: Scale) -> Markup:
     """The staircase above and left of which a model is beaten, and that region tinted."""
     steps = sorted((x(p.at[0]), y(p.at[1])) for p in front)
-    path = f"M{number(_LEFT)} {number(steps[0][1])}"
+    path = f"M{svg.number(_LEFT)} {svg.number(steps[0][1])}"
     for across, up in steps:
-        path += f"V{number(up)}H{number(across)}"
-    path += f"V{number(_TOP)}"
-    area = tag("path", d=f"{path}H{number(_LEFT)}z", fill=ACCENT, fill_opacity=0.07)
-    edge = {"fill": "none", "stroke": ACCENT, "stroke_width": 1.4, "stroke_dasharray": "5 3"}
-    return join([area, tag("path", d=path, class_="front", **edge)])
+        path += f"V{svg.number(up)}H{svg.number(across)}"
+    path += f"V{svg.number(_TOP)}"
+    area = svg.tag("path", d=f"{path}H{svg.number(_LEFT)}z", fill=svg.ACCENT, fill_opacity=0.07)
+    edge = {"fill": "none", "stroke": svg.ACCENT, "stroke_width": 1.4, "stroke_dasharray": "5 3"}
+    return svg.join([area, svg.tag("path", d=path, class_="front", **edge)])
 
 
 def _mark(point: _Point, x: Scale, y: Scale) -> Markup:
@@ -183,10 +168,10 @@ def _mark(point: _Point, x: Scale, y: Scale) -> Markup:
     errors = whisker(y, point.less.measurement.ci, across, ink, upright=True)
     mark = marker(across, up, point.index, hollow=point.is_unfair)
     faded = _FADED if point.beaten_by else None
-    return tag(
+    return svg.tag(
         "g",
-        keyed(point.more.key, point.title, *speed),
-        keyed(point.less.key, point.title, *errors, mark),
+        svg.keyed(point.more.key, point.title, *speed),
+        svg.keyed(point.less.key, point.title, *errors, mark),
         opacity=faded,
     )
 
@@ -205,14 +190,16 @@ def _names(drawn: list[Markup], points: Sequence[_Point], x: Scale, y: Scale) ->
     unnamed: list[_Point] = []
     for point in sorted(points, key=lambda p: p.beaten_by is not None):  # the front first
         across, up = spots[point.index]
-        name = shorten(point.name, _NAME, SMALL)
-        wide = width_of(name, SMALL)
+        name = svg.shorten(point.name, _NAME, svg.SMALL)
+        wide = svg.width_of(name, svg.SMALL)
         places: list[tuple[int, int, _Box]] = []
         offsets = ((9, -6), (9, -15), (9, 3), (-9 - wide, -6), (-9 - wide, -15), (-9 - wide, 3),
                    (-wide / 2, -20), (-wide / 2, 9))  # fmt: skip
         for order, (dx, dy) in enumerate(offsets):
             box = (across + dx, up + dy, across + dx + wide, up + dy + 12)
-            inside = box[0] > _LEFT and box[2] < WIDTH and box[1] > _TOP - 8 and box[3] < _BOTTOM
+            inside = (
+                box[0] > _LEFT and box[2] < svg.WIDTH and box[1] > _TOP - 8 and box[3] < _BOTTOM
+            )
             if inside and not any(_touch(box, other) for other in taken):
                 places.append((sum(_touch(box, b) for b in lines), order, box))
         if not places:
@@ -220,14 +207,14 @@ def _names(drawn: list[Markup], points: Sequence[_Point], x: Scale, y: Scale) ->
             continue
         box = min(places)[2]
         taken.append((box[0], box[1] - 1, box[2], box[3] + 2))  # lines of text need some air
-        label = text(
+        label = svg.text(
             box[0],
             box[3] - 2.5,
             name,
-            fill=MUTED if point.beaten_by else INK,
+            fill=svg.MUTED if point.beaten_by else svg.INK,
             halo=True,
         )
-        drawn.append(tag("g", tag("title", point.title), label))
+        drawn.append(svg.tag("g", svg.tag("title", point.title), label))
     return unnamed
 
 

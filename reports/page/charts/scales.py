@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from reports.page.charts.svg import INK, LINE, MUTED, SMALL, line, text, width_of
+from reports.page.charts import svg
 
 #: Past these a place is that of the bound: float arithmetic has to stay finite.
 _MOST = 1e12
@@ -113,16 +113,20 @@ def bottom_axis(
     scale: Scale, top: float, bottom: float, said: Callable[[float], str]
 ) -> list[Markup]:
     """Grid lines from top to bottom, and the ticks' text below; text that would touch is left."""
-    lines = [line(scale(t), top, scale(t), bottom, stroke=_stroke(t, scale)) for t in scale.ticks]
+    lines = [
+        svg.line(scale(t), top, scale(t), bottom, stroke=_stroke(t, scale)) for t in scale.ticks
+    ]
     taken: list[tuple[float, float]] = []
     labels: list[Markup] = []
     # On a logarithmic scale powers of ten are named first, then what there is room for.
     for tick in sorted(scale.ticks, key=lambda t: scale.log and not _is_power(t)):
         x, label = scale(tick), said(tick)
-        half = width_of(label, SMALL) / 2 + 3
+        half = svg.width_of(label, svg.SMALL) / 2 + 3
         if all(x + half <= start or end <= x - half for start, end in taken):
             taken.append((x - half, x + half))
-            labels.append(text(x, bottom + 14, label, anchor="middle", fill=MUTED, class_="tick x"))
+            labels.append(
+                svg.text(x, bottom + 14, label, anchor="middle", fill=svg.MUTED, class_="tick x")
+            )
     return [*lines, *labels]
 
 
@@ -133,14 +137,16 @@ def left_axis(
     drawn: list[Markup] = []
     for tick in scale.ticks:
         y = scale(tick)
-        drawn.append(line(left, y, right, y, stroke=_stroke(tick, scale)))
-        drawn.append(text(left - 5, y + 4, said(tick), anchor="end", fill=MUTED, class_="tick y"))
+        drawn.append(svg.line(left, y, right, y, stroke=_stroke(tick, scale)))
+        drawn.append(
+            svg.text(left - 5, y + 4, said(tick), anchor="end", fill=svg.MUTED, class_="tick y")
+        )
     return drawn
 
 
 def _stroke(tick: float, scale: Scale) -> str:
     """The zero line stands out where values lie on both sides of it."""
-    return INK if tick == 0 and not scale.log and scale.low < 0 else LINE
+    return svg.INK if tick == 0 and not scale.log and scale.low < 0 else svg.LINE
 
 
 def _is_power(tick: float) -> bool:

@@ -6,23 +6,10 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from reports.page.charts import svg
 from reports.page.charts.labels import BROKEN, named
 from reports.page.charts.row import RIGHT, ROW, named_row, start_of
 from reports.page.charts.scales import Scale, bottom_axis, linear
-from reports.page.charts.svg import (
-    ACCENT,
-    INK,
-    MUTED,
-    SMALL,
-    WIDTH,
-    figure,
-    keyed,
-    line,
-    picture,
-    rect,
-    shorten,
-    text,
-)
 from reports.scorecard.scorecard import Candidate, Recommendation, Scorecard
 
 _LANE = 6.0
@@ -63,7 +50,7 @@ def _draw(key: str, use: Recommendation, order: Sequence[str]) -> Markup:
         else []
     )
     label = f"Scores ({remark}). " + ". ".join(_title(use, c) for _, c in candidates)
-    return figure("Scores", remark, picture(y + 20, label, *axis, *drawn), *notes)
+    return svg.figure("Scores", remark, svg.picture(y + 20, label, *axis, *drawn), *notes)
 
 
 def _row(
@@ -88,16 +75,16 @@ def _row(
             f"{candidate.model}, {use.use_case}: {left:.2f} of the limit of {named(metric)} left"
         )
         place = scale(left)
-        bar = rect(
+        bar = svg.rect(
             scale.start, top + lane * _LANE + 1, place - scale.start, _LANE - 2, class_="part",
             **_paint(lane, bool(candidate.rejected)),
         )  # fmt: skip
-        parts.append(keyed(f"{key}/parts/{metric}", title, bar))
+        parts.append(svg.keyed(f"{key}/parts/{metric}", title, bar))
     score = candidate.score
     if score is not None:
         x = scale(score)
         bottom = top + _LANE * len(metrics) + 1
-        parts.append(line(x, top - 1, x, bottom, stroke=INK, stroke_width=2.2))
+        parts.append(svg.line(x, top - 1, x, bottom, stroke=svg.INK, stroke_width=2.2))
     return named_row(
         f"{key}/score",
         _title(use, candidate),
@@ -108,7 +95,7 @@ def _row(
         height=height,
         value="none" if score is None else f"{score:.2f}",
         mark=BROKEN if candidate.rejected and score is not None else "",
-        fill=MUTED if score is None else INK,
+        fill=svg.MUTED if score is None else svg.INK,
         bold=chosen and score is not None,
         bold_name=chosen,
     )
@@ -117,9 +104,9 @@ def _row(
 def _lanes_legend(drawn: list[Markup], metrics: Sequence[str], left: float, y: float) -> float:
     """The lanes' names, from the top down as the lanes are; where the rows begin."""
     for lane, metric in enumerate(metrics):
-        drawn.append(rect(left, y + 5, 14, _LANE - 2, **_paint(lane, False)))
-        label = shorten(named(metric), WIDTH - left - 20, SMALL)
-        drawn.append(text(left + 19, y + 11, label, fill=MUTED))
+        drawn.append(svg.rect(left, y + 5, 14, _LANE - 2, **_paint(lane, False)))
+        label = svg.shorten(named(metric), svg.WIDTH - left - 20, svg.SMALL)
+        drawn.append(svg.text(left + 19, y + 11, label, fill=svg.MUTED))
         y += 14
     return y + 4
 
@@ -127,8 +114,13 @@ def _lanes_legend(drawn: list[Markup], metrics: Sequence[str], left: float, y: f
 def _paint(lane: int, outlined: bool) -> dict[str, object]:
     tint = _TINTS[min(lane, len(_TINTS) - 1)]
     if outlined:
-        return {"fill": ACCENT, "fill_opacity": 0.08, "stroke": ACCENT, "stroke_opacity": tint}
-    return {"fill": ACCENT, "fill_opacity": tint}
+        return {
+            "fill": svg.ACCENT,
+            "fill_opacity": 0.08,
+            "stroke": svg.ACCENT,
+            "stroke_opacity": tint,
+        }
+    return {"fill": svg.ACCENT, "fill_opacity": tint}
 
 
 def _title(use: Recommendation, candidate: Candidate) -> str:

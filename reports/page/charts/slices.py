@@ -12,27 +12,10 @@ from evals.measures.text.slices import FEWEST
 from evals.metrics import METRICS
 from evals.records.metric import Metric
 from evals.task import TASKS
+from reports.page.charts import svg
 from reports.page.charts.labels import Row, form_of, missing, rows, tick_said
 from reports.page.charts.markers import marker, parted
 from reports.page.charts.scales import linear
-from reports.page.charts.svg import (
-    ACCENT,
-    INK,
-    LINE,
-    MUTED,
-    SMALL,
-    WIDTH,
-    figure,
-    grid,
-    keyed,
-    number,
-    picture,
-    rect,
-    shorten,
-    tag,
-    text,
-    width_of,
-)
 from reports.scorecard.scorecard import Scorecard
 
 #: The narrowest cell that holds "100.0", and the widest.
@@ -72,7 +55,7 @@ def slices(card: Scorecard) -> Markup | None:
             of_kind = [r for r in here if r.measurement.slice.partition("=")[0] == kind]
             for some, which in parted(models, _MOST_MODELS):
                 drawn.append(_draw(METRICS[metric], where, kind, of_kind, some, which, most))
-    return grid(drawn)
+    return svg.grid(drawn)
 
 
 def _draw(
@@ -88,17 +71,17 @@ def _draw(
     names = _ordered(own, metric)
     shown = names[:_MOST_PARTS]
     values = [name.partition("=")[2] for name in shown]
-    room = WIDTH - _NARROWEST * len(models) - 6
-    widest = min(room, max(60.0, *(width_of(value, SMALL) for value in values)))
+    room = svg.WIDTH - _NARROWEST * len(models) - 6
+    widest = min(room, max(60.0, *(svg.width_of(value, svg.SMALL) for value in values)))
     left = widest + 6
-    cell = min(_WIDEST, (WIDTH - left) / len(models))
+    cell = min(_WIDEST, (svg.WIDTH - left) / len(models))
     drawn: list[Markup] = []
     top = _headings(drawn, models, left, cell)
     y = top
     spoken: list[str] = []
     for name, value in zip(shown, values, strict=True):
-        short = shorten(value, widest, SMALL)
-        drawn.append(tag("g", tag("title", value), text(0, y + 14, short)))
+        short = svg.shorten(value, widest, svg.SMALL)
+        drawn.append(svg.tag("g", svg.tag("title", value), svg.text(0, y + 14, short)))
         for column, (_, model) in enumerate(models):
             row = table.get((name, model))
             at = f"{model}, {value}"
@@ -118,8 +101,8 @@ def _draw(
     if len(measured) < len(cells):
         notes.append("none: not run, not measured or an error; touch or point to see which.")
     label = f"{metric.capitalized} by {kind} {said_of}. " + ". ".join(spoken)
-    return figure(
-        f"{metric.capitalized} by {kind}", said_of, picture(y + 40, label, *drawn), *notes
+    return svg.figure(
+        f"{metric.capitalized} by {kind}", said_of, svg.picture(y + 40, label, *drawn), *notes
     )
 
 
@@ -148,11 +131,11 @@ def _headings(
     would not hold it. Where the rows begin."""
     lines = [_wrapped(name, cell - 4) for _, name in models]
     fits = all(len(words) <= _LINES for words in lines)
-    fits = fits and all(width_of(w, SMALL) <= cell - 4 for words in lines for w in words)
+    fits = fits and all(svg.width_of(w, svg.SMALL) <= cell - 4 for words in lines for w in words)
     if fits:
         height = 13.0 * max(map(len, lines))
     else:
-        longest = max(width_of(name, SMALL) for _, name in models)
+        longest = max(svg.width_of(name, svg.SMALL) for _, name in models)
         height = min(_SLANTED, longest) * math.sin(_SLANT) + 8
     for column, ((index, name), words) in enumerate(zip(models, lines, strict=True)):
         middle = left + cell * (column + 0.5)
@@ -160,14 +143,16 @@ def _headings(
         if fits:
             base = height - 13 * (len(words) - 1)
             parts += [
-                text(middle, base + 13 * i, word, anchor="middle") for i, word in enumerate(words)
+                svg.text(middle, base + 13 * i, word, anchor="middle")
+                for i, word in enumerate(words)
             ]
         else:
             room = min(_SLANTED, (middle - 4) / math.cos(_SLANT))
-            turn = f"rotate({number(math.degrees(_SLANT))} {number(middle + 2)} {number(height)})"
-            short = shorten(name, room, SMALL)
-            parts.append(text(middle + 2, height, short, anchor="end", transform=turn))
-        drawn.append(tag("g", tag("title", name), *parts))
+            turned = map(svg.number, (math.degrees(_SLANT), middle + 2, height))
+            turn = f"rotate({' '.join(turned)})"
+            short = svg.shorten(name, room, svg.SMALL)
+            parts.append(svg.text(middle + 2, height, short, anchor="end", transform=turn))
+        drawn.append(svg.tag("g", svg.tag("title", name), *parts))
     return height + 19
 
 
@@ -175,7 +160,7 @@ def _wrapped(name: str, width: float) -> list[str]:
     """A name on lines, broken after a hyphen or the like; a long word has one of its own."""
     lines: list[str] = []
     for word in re.findall(r"[^-_/ .]*[-_/ .]|[^-_/ .]+", name):
-        if lines and width_of(lines[-1] + word, SMALL) <= width:
+        if lines and svg.width_of(lines[-1] + word, svg.SMALL) <= width:
             lines[-1] += word
         else:
             lines.append(word)
@@ -187,28 +172,32 @@ def _cell(
 ) -> Markup:
     """The value on a tint of it; what does not exist says so on no tint."""
     middle, base = x + width / 2, y + 14
-    edge = {"stroke": LINE, "stroke_width": 0.6}
+    edge = {"stroke": svg.LINE, "stroke_width": 0.6}
     if row is None or row.measurement.value is None:
         title = row.title if row else f"{where}: not run"
         state = missing(row.measurement) if row else "not run"
         # Narrow cells have no room for words; the title has them.
-        if width_of(state, SMALL) > width - 2:
+        if svg.width_of(state, svg.SMALL) > width - 2:
             state = "none"
-        box = rect(x, y, width, _ROW, fill="none", pointer_events="all", **edge)
-        said_so = text(middle, base, state, anchor="middle", fill=MUTED, font_style="italic")
-        return keyed(row.key if row else None, title, box, said_so)
+        box = svg.rect(x, y, width, _ROW, fill="none", pointer_events="all", **edge)
+        said_so = svg.text(
+            middle, base, state, anchor="middle", fill=svg.MUTED, font_style="italic"
+        )
+        return svg.keyed(row.key if row else None, title, box, said_so)
     m = row.measurement
     value = m.value or 0.0
     share = min(1.0, max(0.0, value / most))
-    box = rect(x, y, width, _ROW, fill=ACCENT, fill_opacity=_DARKEST * share, class_="cell", **edge)
+    box = svg.rect(
+        x, y, width, _ROW, fill=svg.ACCENT, fill_opacity=_DARKEST * share, class_="cell", **edge
+    )
     style = "italic" if m.n < FEWEST else None
     form = "percent1" if metric.is_share else form_of(metric.name)
-    label = shorten(tick_said(value, 0.001, form).removesuffix(" %"), width - 2, SMALL)
-    return keyed(
+    label = svg.shorten(tick_said(value, 0.001, form).removesuffix(" %"), width - 2, svg.SMALL)
+    return svg.keyed(
         row.key,
         row.title,
         box,
-        text(middle, base, label, anchor="middle", fill=INK, font_style=style),
+        svg.text(middle, base, label, anchor="middle", fill=svg.INK, font_style=style),
     )
 
 
@@ -216,13 +205,13 @@ def _ramp(metric: Metric, most: float, left: float, y: float) -> list[Markup]:
     """What the tints mean."""
     steps, wide = 10, 130.0
     drawn = [
-        rect(left + wide * i / steps, y, wide / steps, 8, fill=ACCENT,
+        svg.rect(left + wide * i / steps, y, wide / steps, 8, fill=svg.ACCENT,
              fill_opacity=_DARKEST * (i + 0.5) / steps)
         for i in range(steps)
     ]  # fmt: skip
     form = form_of(metric.name)
-    drawn.append(text(left, y + 21, tick_said(0.0, most, form), fill=MUTED))
+    drawn.append(svg.text(left, y + 21, tick_said(0.0, most, form), fill=svg.MUTED))
     end = tick_said(most, most, form)
     end = f"{end} and more" if metric.is_share and most >= 1 else end
-    drawn.append(text(left + wide, y + 21, end, anchor="end", fill=MUTED))
+    drawn.append(svg.text(left + wide, y + 21, end, anchor="end", fill=svg.MUTED))
     return drawn
