@@ -207,6 +207,13 @@ def block(page: str, beginning: str) -> str:
     return found
 
 
+def test_the_experts_page_is_read_in_five_minutes() -> None:
+    """Under 900 words beside its tables and commands, as issue 14 asks."""
+    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    prose = [line for line in page.splitlines() if not line.startswith(("|", "    "))]
+    assert len(" ".join(prose).split()) < 900
+
+
 def test_example_prices_can_be_read(tmp_path: Path) -> None:
     file = tmp_path / "prices.yaml"
     file.write_text(block("reports.md", "currency:"), encoding="utf-8")
