@@ -16,14 +16,14 @@ from rich.text import Text
 from evals.gate.evaluation import ANSWERED, describe
 from evals.gate.thresholds import Thresholds
 from evals.gate.verdict import concern
-from evals.measures.run_conditions import BUSY, CONTENDED
+from evals.measures.run_conditions import CONTENDED
 from evals.metrics import metric_of
 from evals.task import TASKS
 from reports.comparison.result import AGAINST_MARGIN
 from reports.scorecard.scorecard import Scorecard
 from reports.terminal.decision import decision_lines
 from reports.terminal.grid import fitting
-from reports.terminal.task_tables import task_tables
+from reports.terminal.task_tables import is_marked_unfair, task_tables
 from reports.text import suspicious_references
 from reports.text.dominant import dominant_line
 from reports.text.few_speakers import few_speakers
@@ -65,10 +65,11 @@ def render(
         wrapped = textwrap.fill(text, width or _TEXT_WIDTH, subsequent_indent="  ")
         console.print(Text(wrapped, style=style), soft_wrap=True)
 
-    for grid in task_tables(card, thresholds):
+    grids = [*task_tables(card, thresholds)]
+    for grid in grids:
         for table in fitting(grid, width):
             console.print(table)
-    say(_legend(card), "dim")
+    say(_legend(card, unfair=any(is_marked_unfair(grid) for grid in grids)), "dim")
     for line in _problems(card, thresholds):
         say(line)
     for found in card.suspicious_references:
@@ -90,13 +91,16 @@ def render(
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _legend(card: Scorecard) -> str:
+def _legend(card: Scorecard, *, unfair: bool) -> str:
+    """What the marks mean; unfair: whether a figure has that of a time that is not fair."""
     parts = ["A to D: grade", "x: limit broken", "?: not enough evidence for its limit"]
-    if CONTENDED in card.run.conditions:
+    if not unfair:
+        pass
+    elif CONTENDED in card.run.conditions:
         parts.append("~: taken on a shared machine, gates nothing")
     elif card.run.conditions:
         parts.append("~: of a run in pieces, gates nothing")
-    elif any(BUSY in m.conditions for m in card.measurements):
+    else:
         parts.append("~: the machine was busy, the model may be faster: breaks no limit")
     parts += [sentence.rstrip(".") for sentence in few_speakers(card)]
     return "; ".join(parts)

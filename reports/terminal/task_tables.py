@@ -17,6 +17,8 @@ from reports.terminal.grid import Grid, GridColumn
 
 #: What stands behind a figure whose limit is not shown to be kept.
 MARK = {"fail": " x", "inconclusive": " ?"}
+#: What stands behind a time of a machine that did something else too.
+UNFAIR = " ~"
 _GRADE_STYLE = {"A": "green", "B": "green", "C": "yellow", "D": "red"}
 
 
@@ -173,8 +175,14 @@ def _missing(m: Measurement | None) -> Text:
     return Text(m.verdict.replace("_", " "), style="red" if m.verdict == "error" else "yellow")
 
 
+def is_marked_unfair(grid: Grid) -> bool:
+    """Whether a time that was not fair is among its figures."""
+    cells = (cell.plain for row in grid.rows for cell in row[grid.names :])
+    return any(cell.endswith(UNFAIR) for cell in cells)
+
+
 def _marked(m: Measurement, shown: str) -> Text:
-    mark = " ~" if is_unfair(m.conditions) else MARK.get(m.verdict, "")
+    mark = UNFAIR if is_unfair(m.conditions) else MARK.get(m.verdict, "")
     return Text(shown + mark, style="red" if m.verdict == "fail" else "")
 
 
