@@ -256,7 +256,7 @@ def stored(
         case,
         {
             "unfair": list(evaluation.conditions),
-            "ruled": case.corpus in evaluation.thresholds.corpora,
+            "ruled": evaluation.thresholds.named_normalizer(case.corpus) is not None,
         },
         baseline=pytestconfig.stash.get(BASELINE, None),
         told=told,

@@ -106,9 +106,13 @@ class UseCase(_Strict):
 
 
 class CorpusRules(_Strict):
-    """How a corpus is scored, where not as its language has it."""
+    """How a corpus is scored, where not by the default.
 
-    normalizer: Literal["whisper-english", "whisper-basic", "lower", "none"]
+    alternatives: keys of its rows whose texts are as right as `text`, such as NeMo's text_itn.
+    """
+
+    normalizer: Literal["spoken", "whisper-english", "whisper-basic", "lower", "none"] | None = None
+    alternatives: list[str] = Field(default_factory=list)
 
 
 class BaselineRules(_Strict):
@@ -219,6 +223,11 @@ class Thresholds(_Strict):
         for key, spec in case.reject.items():
             found.setdefault(case.place(key), []).append(_limit(spec, use_case))
         return found
+
+    def named_normalizer(self, corpus: str) -> str | None:
+        """The normalizer that the file names for a corpus, None where it names none."""
+        rules = self.corpora.get(corpus)
+        return rules.normalizer if rules is not None else None
 
     def margins(self, task: str) -> Mapping[str, Limit]:
         """The limit of each change since the baseline, by the name of the change."""

@@ -216,6 +216,7 @@ def prediction_of(
         batch_size=batch_size,
         attempts=asked.attempts,
         lang=utterance.lang,
+        alternatives=list(utterance.alternatives),
     )
 
 

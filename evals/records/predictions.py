@@ -36,6 +36,7 @@ class Prediction:
     lang: of the manifest; None where it names none, and in files from before it was kept.
     alone: of some utterances of batches, what is heard where they are the only one.
     attempts: how often it was tried, where the model's process died over it.
+    alternatives: further references that are as right, raw; see `Utterance.alternatives`.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Prediction:
     attempts: int = 1
     alone: str | None = None
     lang: str | None = None
+    alternatives: Sequence[str] = ()
 
 
 PredictionFile = LineFile[Prediction]

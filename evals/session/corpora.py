@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from evals.measures.text.normalizers import normalizer_of
+from evals.measures.text.normalizers import SPOKEN, normalizer_of
+from evals.measures.text.row_rule import check_row, rows_not_english
 from evals.models.corpus_synthesizer import synthesizer
 from evals.models.loaded import Settings
 from evals.session.limits import LISTENERS, THRESHOLDS
@@ -20,12 +22,15 @@ from fixtures.builtin.non_speech import non_speech_corpus
 from fixtures.builtin.synthesize import Speaker
 from fixtures.corpora.corpus import Corpus, CorpusError
 from fixtures.corpora.sentences import Sentences
+from fixtures.corpora.text_rules import add_text_rule
 from fixtures.dialogues.dialogues import Dialogues
 from fixtures.dialogues.user_audio import spoken_turns
 from fixtures.source import CorpusSource
 
 #: The name under which a corpus's provenance travels in user_properties.
 CORPUS_PROPERTY = "model_lab.corpus"
+
+add_text_rule(check_row)
 
 
 @pytest.fixture(scope="session")
@@ -39,16 +44,30 @@ def checked_corpus(request: pytest.FixtureRequest, speaker: Speaker) -> Corpus:
     """One corpus after another, every file of it checked."""
     source: CorpusSource = request.param
     try:
-        return source.open(speaker)
+        corpus = source.open(speaker)
     except CorpusError as error:
         pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
+    if None in corpus.traits.languages and (foreign := rows_not_english(corpus)):
+        warnings.warn(
+            f"corpus {corpus.name}: {foreign:,} of {len(corpus):,} rows name no language and are "
+            "scored as English, and their text is in other letters: add the key 'lang' to them",
+            stacklevel=1,
+        )
+    return corpus
 
 
 @pytest.fixture
 def corpus(checked_corpus: Corpus, request: pytest.FixtureRequest) -> Corpus:
     """The corpus that the test runs on."""
     _tell_corpus(checked_corpus, checked_corpus.audio_seconds, request)
-    return checked_corpus
+    rules = request.config.stash[THRESHOLDS].corpora.get(checked_corpus.name)
+    if rules is None or not rules.alternatives:
+        return checked_corpus
+    try:
+        return checked_corpus.also_right(rules.alternatives)
+    except ValueError as error:
+        why = f"thresholds.yaml: corpora.{checked_corpus.name}.alternatives: {error}"
+        pytest.fail(why, pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -138,9 +157,9 @@ def text_scoring(sentences: Sentences, pytestconfig: pytest.Config) -> str:
 
 
 def _normalizer_name(corpus: Corpus | Sentences, config: pytest.Config) -> str:
-    rules = config.stash[THRESHOLDS].corpora.get(corpus.name)
+    named = config.stash[THRESHOLDS].named_normalizer(corpus.name)
     try:
-        return rules.normalizer if rules is not None else normalizer_of(corpus)
+        return named or normalizer_of(corpus)
     except ValueError as error:
         pytest.fail(f"corpus {corpus.name}: {error}", pytrace=False)
 
@@ -148,10 +167,7 @@ def _normalizer_name(corpus: Corpus | Sentences, config: pytest.Config) -> str:
 @pytest.fixture
 def dialogue_scoring(dialogues: Dialogues, pytestconfig: pytest.Config) -> str:
     """The name of the conversations' normalizer."""
-    rules = pytestconfig.stash[THRESHOLDS].corpora.get(dialogues.name)
-    if rules is not None:
-        return rules.normalizer
-    return "whisper-english" if dialogues.language == "en" else "whisper-basic"
+    return pytestconfig.stash[THRESHOLDS].named_normalizer(dialogues.name) or SPOKEN
 
 
 @pytest.fixture

@@ -197,12 +197,12 @@ def _score(
 def _renormalized(kept: CaseRecord, thresholds: Thresholds) -> dict[str, object]:
     """Its facts, with the normalizer that the thresholds name for the corpus now."""
     facts = dict(kept.facts or {})
-    rules = thresholds.corpora.get(kept.corpus)
-    if rules is None and facts.get("ruled"):
+    named = thresholds.named_normalizer(kept.corpus)
+    if named is None and facts.get("ruled"):
         raise NotRescored(
             f"{kept.corpus}: the run's thresholds named its normalizer, {facts['normalizer']}, and "
             f"these name none: add {kept.corpus} under corpora"
         )
-    if rules is not None and "normalizer" in facts:
-        facts["normalizer"] = rules.normalizer
+    if named is not None and "normalizer" in facts:
+        facts["normalizer"] = named
     return facts

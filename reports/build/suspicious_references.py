@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from evals.measures.text.error_rate import character_counts, word_counts
-from evals.measures.text.normalizers import normalizer
+from evals.measures.text.normalizers import scoring_of, words_of
+from evals.measures.text.scoring import loops
 from evals.records.atomic_json import as_folder
 from evals.records.jsonl_reader import Lines
 from evals.records.measurement import ALL, Measurement
 from evals.records.predictions import Prediction
-from evals.tasks.hallucination.scores import loops, phantoms
+from evals.tasks.hallucination.scores import phantoms
 from reports.scorecard.independence import checkpoints
 from reports.scorecard.scorecard import (
     HeardThere,
@@ -191,9 +192,11 @@ def _looked_at(
 
     A place at which it does not count is in neither: it is not good, or did not answer.
     """
-    normalize = normalizer(normalizer_name)
     texts = {
-        place: (normalize(p.reference), normalize(p.hypothesis))
+        place: (
+            " ".join(words_of(p.reference, normalizer_name, p.lang)),
+            " ".join(words_of(p.hypothesis, normalizer_name, p.lang)),
+        )
         for place, p in asked.items()
         if p.error is None and p.reference != p.hypothesis
     }
@@ -211,9 +214,11 @@ def _looked_at(
     far = {p for p, rate in zip(wide, rates.tolist(), strict=True) if rate >= FAR_CHARACTERS}
     heard = {}
     for place in far:
-        said, text = texts[place]
-        senseless = loops(said, text) or phantoms(said, text, normalizer_name)
-        kept = None if senseless else text
+        p = asked[place]
+        senseless = loops(p.reference, p.hypothesis, scoring_of(p.lang).code) or phantoms(
+            p.reference, p.hypothesis, p.lang
+        )
+        kept = None if senseless else texts[place][1]
         heard[place] = _Heard(contestant, asked[place].hypothesis, kept, errors[place])
     return heard, right.union(counted) - far
 

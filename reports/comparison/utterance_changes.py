@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from rapidfuzz.distance import Levenshtein
+
 from evals.gate.paired_change import worsened
 from evals.measures.text.alignment import Aligned, Edit
 from evals.records.measurement import ALL
@@ -106,19 +108,43 @@ def turned(row: Moved) -> Moved:
 
 
 def columns(before: Iterable[Edit], after: Iterable[Edit]) -> tuple[Column, ...]:
-    """Two alignments with one reference as one: its words in order, what was inserted between."""
+    """Two alignments with one reference as one: its words in order, what was inserted between.
+
+    Where each run's hypothesis chose another reading of the reference ("1430", "fourteen
+    thirty"), what is read in two ways stands in one column, as `after` reads it.
+    """
     gaps_before, words_before = _by_reference(before)
     gaps_after, words_after = _by_reference(after)
     found: list[Column] = []
-    for number, (old_gap, new_gap) in enumerate(zip(gaps_before, gaps_after, strict=True)):
+
+    def insert(old_gap: Sequence[str], new_gap: Sequence[str]) -> None:
         for i in range(max(len(old_gap), len(new_gap))):
             old = old_gap[i] if i < len(old_gap) else None
             new = new_gap[i] if i < len(new_gap) else None
             found.append((None, old, new))
-        if number < len(words_before):
-            said, old = words_before[number]
-            found.append((said, old, words_after[number][1]))
+
+    for block in Levenshtein.opcodes(
+        [word for word, _ in words_before], [word for word, _ in words_after]
+    ):
+        i, i_end, j, j_end = block.src_start, block.src_end, block.dest_start, block.dest_end
+        if block.tag == "equal":
+            for own, other in zip(range(i, i_end), range(j, j_end), strict=True):
+                insert(gaps_before[own], gaps_after[other])
+                found.append((words_after[other][0], words_before[own][1], words_after[other][1]))
+        else:
+            insert(gaps_before[i] if i < i_end else (), gaps_after[j] if j < j_end else ())
+            old = _read(words_before[i:i_end], gaps_before[i + 1 : i_end])
+            new = _read(words_after[j:j_end], gaps_after[j + 1 : j_end])
+            said = " ".join(word for word, _ in words_after[j:j_end] or words_before[i:i_end])
+            found.append((said, old, new))
+    insert(gaps_before[-1], gaps_after[-1])
     return tuple(found)
+
+
+def _read(words: Sequence[tuple[str, str | None]], gaps: Iterable[Sequence[str]]) -> str | None:
+    """What became of a row of reference words, with what was inserted between them."""
+    heard = [word for _, word in words if word is not None]
+    return " ".join([*heard, *(word for gap in gaps for word in gap)]) or None
 
 
 def _by_reference(

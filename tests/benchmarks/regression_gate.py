@@ -27,7 +27,7 @@ from evals.gate.case import Case
 from evals.gate.evaluation import Evaluation, GateBroken
 from evals.gate.paired_change import changes
 from evals.gate.verdict import decide
-from evals.measures.text.alignment import Aligned
+from evals.measures.text.alignment import Aligned, AlignedTexts
 from evals.measures.text.error_rate import Counts
 from evals.measures.text.slices import Part, Slices
 from evals.records.measurement import Figure, Limit
@@ -72,7 +72,7 @@ def aligned(corpus: Corpus, wrong: Floats, rng: Rng) -> Aligned:
         Prediction(str(i), "", "", 4.0, 0.1, speaker=None if speaker is None else str(speaker[i]))
         for i in range(len(wrong))
     ]
-    run = Aligned(predictions, "none", (), (), ())
+    run = AlignedTexts(predictions, "none", (), (), (), ())
     letters = (corpus.words * LETTERS_PER_WORD).astype(int)
     wrong_letters = rng.binomial((wrong * LETTERS_PER_WORD).astype(int), 0.5)
     # What `Aligned` would count in texts, had it any.

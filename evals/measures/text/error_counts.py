@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evals.measures.statistics.speaker_ids import Speakers
 from evals.measures.text.alignment import Aligned, in_batches
 from evals.measures.text.error_rate import Counts
+from evals.measures.text.sessions import Joined
 from evals.records.predictions import Prediction
 
 
@@ -55,19 +56,24 @@ class Rows:
 class Counted:
     """The word and character errors of predictions, from one pass over them.
 
-    predictions: where their texts can be read again, if they can be iterated again.
+    predictions: where their texts can be read again, if they can be iterated again; the segments
+    of a session are one (`sessions.Joined`).
     Raises ValueError for a normalizer that does not exist.
     """
 
     def __init__(self, predictions: Iterable[Prediction], normalizer_name: str) -> None:
-        self.predictions = predictions
+        self.predictions: Iterable[Prediction] = Joined(predictions)
         self.normalizer = normalizer_name
         self._words = Rows(4)
         self._characters = Rows(4)
         self._answered = Rows(1)
         self._speakers = Speakers()
-        for aligned in in_batches(predictions, normalizer_name):
+        for aligned in in_batches(Joined(self._seen(predictions)), normalizer_name):
             self._add(aligned)
+
+    def _seen(self, predictions: Iterable[Prediction]) -> Iterable[Prediction]:
+        """The predictions as they come, before segments are joined."""
+        return predictions
 
     def _add(self, aligned: Aligned) -> None:
         self._words.add(aligned.words)
@@ -83,7 +89,7 @@ class Counted:
 
     @property
     def characters(self) -> Counts:
-        """Shape (n, 4), over characters, spaces included."""
+        """Shape (n, 4), over characters."""
         return self._characters.all()
 
     @property

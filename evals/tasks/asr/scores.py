@@ -66,9 +66,12 @@ def details(table: Table) -> Mapping[str, Figure]:
 
     Of models that take several utterances at once, how often that gives another text.
     """
-    figures = {"loops": Figure(table.looping, len(table.words))}
-    if n := table.heard_twice:
-        figures["batch_change_rate"] = share(table.changed, n)
+    n = len(table.words)
+    figures = {"loops": Figure(table.looping, n), "annotations": Figure(table.annotations, n)}
+    if table.has_alternatives:
+        figures["other_references"] = Figure(table.used.total(), n, reason=_used(table))
+    if table.heard_twice:
+        figures["batch_change_rate"] = share(table.changed, table.heard_twice)
 
     def add(name: str, part: Counts, whole: Counts, otherwise: str) -> None:
         figures[name] = _share(part, whole.astype(float), table.speakers, otherwise)
@@ -85,6 +88,13 @@ def details(table: Table) -> Mapping[str, Figure]:
     if table.written.has_marks:
         add("punctuation_error_rate", punctuation, marks, _NONE_RIGHT)
     return figures
+
+
+def _used(table: Table) -> str:
+    """How often each reference was the one with the fewest errors."""
+    first = len(table.words) - table.used.total()
+    each = [(1, first), *((place + 1, count) for place, count in sorted(table.used.items()))]
+    return ", ".join(f"reference {place}: {count}" for place, count in each)
 
 
 def speed(predictions: Iterable[Prediction]) -> Mapping[str, Figure]:

@@ -49,6 +49,8 @@ TASK = Task(
         "casing_error_rate",
         "punctuation_error_rate",
         "loops",
+        "annotations",
+        "other_references",
         "batch_change_rate",
         "length_ratio",
         "hits",

@@ -6,34 +6,39 @@ so that a corpus may have any number of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evals.measures.speed.timings import Timings
-from evals.measures.text.alignment import Aligned
+from evals.measures.text.alignment import Aligned, align
 from evals.measures.text.casing_and_punctuation import Written, orthography
 from evals.measures.text.confusions import Confusions
 from evals.measures.text.entities import entities, numbers
 from evals.measures.text.error_counts import Counted, Rows
-from evals.measures.text.error_rate import ErrorRate, total, word_counts
-from evals.measures.text.normalizers import NORMALIZERS, normalizer
+from evals.measures.text.error_rate import ErrorRate, total
+from evals.measures.text.normalizers import NORMALIZERS
 from evals.measures.text.slices import Part, Parts
 from evals.records.predictions import Prediction
-from evals.tasks.hallucination.scores import loops
 
 
 class Table(Counted):
     """The errors of each utterance, and what else there is to know of it.
 
-    looping: how many hypotheses repeat themselves as their references do not.
+    looping: how many hypotheses repeat themselves as their references do not. annotations: marks
+    of non-speech in hypotheses. used: how often each reference but the first was the one that
+    counted, by its place; has_alternatives: whether any row has several.
     heard_twice: how many were heard in a batch and alone; changed: those with another text then.
     under: the sums of word errors under each other normalizer.
     """
 
     def __init__(self, predictions: Iterable[Prediction], normalizer_name: str) -> None:
         self.looping = 0
+        self.annotations = 0
+        self.has_alternatives = False
+        self.used: Counter[int] = Counter()
         self.heard_twice = 0
         self.changed = 0
         self.timings = Timings()
@@ -48,13 +53,21 @@ class Table(Counted):
         self._orthography = Rows(4)
         super().__init__(predictions, normalizer_name)
 
+    def _seen(self, predictions: Iterable[Prediction]) -> Iterable[Prediction]:
+        """The predictions as they come; what is of each segment of a session is counted here."""
+        for prediction in predictions:
+            self.timings.add((prediction,))
+            self.heard_twice += prediction.alone is not None
+            self.changed += prediction.alone not in (None, prediction.hypothesis)
+            yield prediction
+
     def _add(self, aligned: Aligned) -> None:
         super()._add(aligned)
         predictions = aligned.predictions
-        self.looping += sum(map(loops, aligned.references, aligned.hypotheses))
-        self.heard_twice += sum(p.alone is not None for p in predictions)
-        self.changed += sum(p.alone not in (None, p.hypothesis) for p in predictions)
-        self.timings.add(predictions)
+        self.looping += aligned.loops
+        self.annotations += aligned.annotations
+        self.has_alternatives |= any(p.alternatives for p in predictions)
+        self.used.update(place for place in aligned.used if place)
         self.confusions.add(aligned)
         self.written.add(p.reference for p in predictions)
         self._parts.add(predictions)
@@ -62,10 +75,7 @@ class Table(Counted):
         self._entities.add(entities(aligned))
         self._orthography.add(orthography(predictions))
         for name, sums in self.under.items():
-            normalize = normalizer(name)
-            references = [normalize(p.reference) for p in predictions]
-            hypotheses = [normalize(p.hypothesis) for p in predictions]
-            self.under[name] = sums + total(word_counts(references, hypotheses))
+            self.under[name] = sums + total(align(predictions, name).words)
 
     @property
     def parts(self) -> list[Part]:
@@ -89,5 +99,5 @@ class Table(Counted):
 
 
 def tabulate(predictions: Iterable[Prediction], normalizer_name: str) -> Table:
-    """Read the predictions once, in order. Raises ValueError for an unknown normalizer."""
+    """Read the predictions once, in order. Raises ValueError for an unknown name."""
     return Table(predictions, normalizer_name)

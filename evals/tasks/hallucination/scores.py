@@ -1,16 +1,14 @@
 """What a model says that nobody said: words in non-speech, loops, phrases off the internet.
 
-A prediction is of non-speech where its normalized reference holds no word (`words_of`).
-One that was not answered would look like one that stayed silent, so a figure over any
-such is missing.
+All is counted in the raw text, so that nothing is free because of how it is written. A prediction
+is of non-speech where its reference holds no word. One that was not answered would look like one
+that stayed silent, so a figure over any such is missing.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -20,14 +18,11 @@ from evals.measures.statistics.intervals import Floats
 from evals.measures.statistics.paired_interval import difference_interval
 from evals.measures.statistics.rates import share
 from evals.measures.text.alignment import Edit, in_batches
-from evals.measures.text.normalizers import normalizer
+from evals.measures.text.normalizers import scoring_of
+from evals.measures.text.scoring import Scoring, loops, raw_tokens, without_annotations
 from evals.records.measurement import Figure
 from evals.records.predictions import Prediction
 from fixtures.builtin.non_speech import SPEECH_ENDS
-
-#: A loop is a sequence of up to MOST_WORDS words, heard at least LEAST_REPEATS times in a
-#: row and at least LEAST_WORDS words long in all.
-MOST_WORDS, LEAST_REPEATS, LEAST_WORDS = 16, 4, 8
 
 #: What models trained on subtitles of the internet say into silence and noise, as users of
 #: Whisper report it: github.com/openai/whisper discussions 679, 928 and 2015 (English,
@@ -87,19 +82,14 @@ PHANTOM_PHRASES: Sequence[str] = (
     "请不吝点赞 订阅 转发 打赏支持明镜与点点栏目",
 )
 
-#: Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, kana, Chinese characters.
-_UNSPACED = re.compile(
-    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff])"
-)
-
 
 def hallucination(predictions: Iterable[Prediction], normalizer_name: str) -> Mapping[str, Figure]:
     """The figures of the hallucination task.
 
     hallucinated_words_per_minute: words heard per minute of non-speech; interval over clips.
     hallucination_rate: the share of non-speech clips with any word; Wilson's interval.
-    loops: utterances with a loop (`loops`) that their reference does not have.
+    loops: utterances with a loop (`scoring.loops`) that their reference does not have.
+    annotations: marks of non-speech such as [noise] in what was heard.
     phantom_phrases: how many of PHANTOM_PHRASES were heard and are not in the reference.
     leading_insertions, trailing_insertions: over rows of the category SPEECH_ENDS, words
     inserted before the first that was heard right, and after the last; where none was,
@@ -108,10 +98,9 @@ def hallucination(predictions: Iterable[Prediction], normalizer_name: str) -> Ma
     everything, silent, ends = _Heard(), _Silent(), _Ends()
     for aligned in in_batches(predictions, normalizer_name):
         for index, prediction in enumerate(aligned.predictions):
-            reference, hypothesis = aligned.references[index], aligned.hypotheses[index]
-            everything.add(prediction, reference, hypothesis, normalizer_name)
-            if not words_of(reference):
-                silent.add(prediction, hypothesis)
+            everything.add(prediction)
+            if not spoken_words(prediction.reference, prediction.lang):
+                silent.add(prediction)
             elif prediction.category == SPEECH_ENDS:
                 ends.add(prediction, list(aligned.edits(index)))
     return {**silent.figures(), **everything.figures(), **ends.figures()}
@@ -144,18 +133,23 @@ class _Rows:
 
 @dataclass
 class _Heard(_Rows):
-    """All utterances: repeated, and known."""
+    """All utterances: repeated, known, and marked as no speech."""
 
     looped: int = 0
     known: int = 0
+    marks: int = 0
 
-    def add(self, prediction: Prediction, reference: str, hypothesis: str, name: str) -> None:
+    def add(self, prediction: Prediction) -> None:
         self.count(prediction)
-        self.looped += loops(reference, hypothesis)
-        self.known += phantoms(reference, hypothesis, name)
+        reference, hypothesis, lang = prediction.reference, prediction.hypothesis, prediction.lang
+        self.looped += loops(reference, hypothesis, scoring_of(lang).code)
+        self.known += phantoms(reference, hypothesis, lang)
+        self.marks += without_annotations(hypothesis)[1]
 
     def figures(self) -> Mapping[str, Figure]:
-        return self.counts("utterances", loops=self.looped, phantom_phrases=self.known)
+        return self.counts(
+            "utterances", loops=self.looped, phantom_phrases=self.known, annotations=self.marks
+        )
 
 
 @dataclass
@@ -165,9 +159,9 @@ class _Silent(_Rows):
     words: array[float] = field(default_factory=lambda: array("d"))
     minutes: array[float] = field(default_factory=lambda: array("d"))
 
-    def add(self, prediction: Prediction, hypothesis: str) -> None:
+    def add(self, prediction: Prediction) -> None:
         self.count(prediction)
-        self.words.append(len(words_of(hypothesis)))
+        self.words.append(len(spoken_words(prediction.hypothesis, prediction.lang)))
         self.minutes.append(prediction.audio_seconds / 60)
 
     def figures(self) -> Mapping[str, Figure]:
@@ -198,44 +192,23 @@ class _Ends(_Rows):
         return self.counts(what, leading_insertions=self.leading, trailing_insertions=self.trailing)
 
 
-def loops(reference: str, hypothesis: str) -> bool:
-    """Whether the hypothesis repeats itself as the reference does not; both normalized.
-
-    A loop is a sequence of 1 to 16 words that follows itself at least LEAST_REPEATS
-    times, at least LEAST_WORDS words in all; where the reference repeats the same
-    sequence, by as many more than it does ("nine nine nine" is no loop where it was said).
-    """
-    if reference == hypothesis:
-        return False
-    said, heard = words_of(reference), words_of(hypothesis)
-    for size in range(1, min(MOST_WORDS, len(heard) // LEAST_REPEATS) + 1):
-        needed = max(LEAST_REPEATS, math.ceil(LEAST_WORDS / size))
-        for start, repeats in _runs(heard, size):
-            sequence = heard[start : start + size]
-            if repeats < needed or _repeats_itself(sequence):
-                continue
-            own = _most_repeats(said, sequence)
-            if repeats - max(0, own - 1) >= needed:
-                return True
-    return False
-
-
-def phantoms(reference: str, hypothesis: str, normalizer_name: str) -> int:
-    """How many of PHANTOM_PHRASES the hypothesis has more than the reference; both normalized.
+def phantoms(reference: str, hypothesis: str, lang: str | None) -> int:
+    """How many of PHANTOM_PHRASES the hypothesis has more than the reference; both raw.
 
     Where one phrase is part of another the longest counts, once.
     """
-    phrases = _phrases(normalizer_name)
-    return max(0, _count(phrases, words_of(hypothesis)) - _count(phrases, words_of(reference)))
+    scoring = scoring_of(lang)
+    phrases = _phrases(scoring)
+    heard, said = (_count(phrases, scoring.words(text)) for text in (hypothesis, reference))
+    return max(0, heard - said)
 
 
-def words_of(text: str) -> list[str]:
-    """What whitespace separates, and each character of a script that is written without it.
+def spoken_words(text: str, lang: str | None) -> list[str]:
+    """Every word and character of a raw text, hesitations and what stands in brackets included.
 
-    Not what holds neither letter nor digit: normalizers may leave dots, which are no word,
-    and a mark is part of its letter.
+    Not what marks non-speech (`annotations`), which says that there is nothing to hear.
     """
-    return [w for w in _UNSPACED.sub(r" \1 ", text).split() if any(c.isalnum() for c in w)]
+    return raw_tokens(without_annotations(text)[0], scoring_of(lang).code)
 
 
 def _in_non_speech(words: Floats, minutes: Floats) -> tuple[Figure, Figure]:
@@ -251,53 +224,21 @@ def _in_non_speech(words: Floats, minutes: Floats) -> tuple[Figure, Figure]:
     return Figure(float(words.sum()) / total, n, ci), rate
 
 
-def _runs(words: Sequence[str], size: int) -> Iterator[tuple[int, int]]:
-    """(start, how often) of sequences of `size` words that follow themselves, left to right."""
-    start = 0
-    while start + size < len(words):
-        end = start + size
-        while end < len(words) and words[end] == words[end - size]:
-            end += 1
-        if (repeats := (end - start) // size) > 1:
-            yield start, repeats
-        # A run that begins any earlier is part of this one.
-        start = end - size + 1
-
-
-def _repeats_itself(sequence: Sequence[str]) -> bool:
-    """Whether a shorter sequence is all that it holds, which is looked at on its own."""
-    size = len(sequence)
-    return any(size % part == 0 and sequence[part:] == sequence[:-part] for part in range(1, size))
-
-
-def _most_repeats(words: Sequence[str], sequence: Sequence[str]) -> int:
-    """How often at most the sequence stands in the words without anything between."""
-    size = len(sequence)
-    most = 0
-    for start in range(len(words) - size + 1):
-        repeats = 0
-        while words[start + repeats * size : start + (repeats + 1) * size] == sequence:
-            repeats += 1
-        most = max(most, repeats)
-    return most
-
-
 @cache
-def _phrases(normalizer_name: str) -> Mapping[str, Sequence[list[str]]]:
-    """The normalized words of each phrase by its first word, the longest first."""
-    normalize = normalizer(normalizer_name)
-    phrases: dict[str, list[list[str]]] = {}
-    for phrase in sorted((words_of(normalize(x)) for x in PHANTOM_PHRASES), key=len, reverse=True):
+def _phrases(scoring: Scoring) -> Mapping[str, Sequence[tuple[str, ...]]]:
+    """The tokens of each phrase by its first token, the longest first."""
+    phrases: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in sorted(map(scoring.words, PHANTOM_PHRASES), key=len, reverse=True):
         phrases.setdefault(phrase[0], []).append(phrase)
     return phrases
 
 
-def _count(phrases: Mapping[str, Sequence[list[str]]], words: list[str]) -> int:
+def _count(phrases: Mapping[str, Sequence[tuple[str, ...]]], words: Sequence[str]) -> int:
     """How many phrases there are, none within another."""
     count = place = 0
     while place < len(words):
         candidates = phrases.get(words[place], ())
-        found = next((p for p in candidates if words[place : place + len(p)] == p), None)
+        found = next((p for p in candidates if tuple(words[place : place + len(p)]) == p), None)
         count += found is not None
         place += len(found) if found else 1
     return count

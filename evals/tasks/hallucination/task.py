@@ -25,12 +25,12 @@ def pair(lines: Sequence[Prediction], normalizer_name: str) -> Mapping[str, Shar
     """Words by minute, and clips with any word, of the clips without speech."""
     import numpy as np
 
-    from evals.measures.text.normalizers import normalizer
-    from evals.tasks.hallucination.scores import words_of
+    from evals.tasks.hallucination.scores import spoken_words
 
-    clean = normalizer(normalizer_name)
-    silent = np.array([not words_of(clean(line.reference)) for line in lines], bool)
-    words = np.array([float(len(words_of(clean(line.hypothesis)))) for line in lines]) * silent
+    del normalizer_name  # raw texts are counted
+    silent = np.array([not spoken_words(line.reference, line.lang) for line in lines], bool)
+    counts = [float(len(spoken_words(line.hypothesis, line.lang))) for line in lines]
+    words = np.array(counts) * silent
     minutes = np.array([line.audio_seconds / 60 for line in lines]) * silent
     return {
         "hallucinated_words_per_minute": Shares(words, minutes),
@@ -50,6 +50,7 @@ TASK = Task(
         "hallucination_rate",
         "loops",
         "phantom_phrases",
+        "annotations",
         "leading_insertions",
         "trailing_insertions",
     ),

@@ -49,7 +49,7 @@ def drifts(
     base = Counted(clean, normalizer_name)
     look(CLEAN, base)
     before = base.words
-    place = {p.id: index for index, p in enumerate(clean)}
+    place = {p.id: index for index, p in enumerate(base.predictions)}
     lengths = before[:, :3].sum(axis=1).astype(float)
     clean_errors = before[:, 1:].sum(axis=1).astype(float)
     n, words = len(before), int(lengths.sum())
@@ -60,7 +60,7 @@ def drifts(
         look(condition, scored)
         counts = scored.words
         after = np.zeros_like(before)
-        after[[place[p.id] for p in predictions]] = counts
+        after[[place[p.id] for p in scored.predictions]] = counts
         errors = after[:, 1:].sum(axis=1).astype(float)
         if not words:
             empty = Figure(None, n, reason=_NO_WORDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.measures.text.alignment import Aligned, Edit, align
-from evals.measures.text.normalizers import normalizer
+from evals.measures.text.normalizers import SPOKEN, check_name
 from evals.records.predictions import Prediction
 from evals.records.replied import Replied
 from evals.records.spoken import Spoken
@@ -87,13 +87,12 @@ def _look(
 
 
 def _normalizer(card: Scorecard, task: str, model: str, corpus: str) -> str:
-    """The one that its figures were scored with; where there are none, that of the language."""
+    """The one that its figures were scored with; where there are none, the default."""
     for m in card.measurements:
         mine = (m.task, m.model, m.corpus) == (task, model, corpus)
         if mine and m.normalizer and m.metric != "wer_by_normalizer":
             return m.normalizer
-    language = next((c.language for c in card.provenance.corpora if c.name == corpus), "en")
-    return "whisper-english" if language == "en" else "whisper-basic"
+    return SPOKEN
 
 
 def _utterances(group: Group, run: Path, wrong: Sample[Wrong]) -> _Found:
@@ -116,8 +115,8 @@ def _utterance(number: int, p: Prediction, aligned: Aligned, index: int) -> Wron
     facts += [
         (name, raw)
         for name, raw, words in (
-            ("Said, as written", p.reference, aligned.references[index]),
-            ("Heard, as written", p.hypothesis, aligned.hypotheses[index]),
+            ("Said, as written", p.reference, aligned.texts(index)[0]),
+            ("Heard, as written", p.hypothesis, aligned.texts(index)[1]),
         )
         if raw != words
     ]
@@ -140,6 +139,7 @@ def _sentences(group: Group, run: Path, wrong: Sample[Wrong]) -> _Found:
                 None,
                 error=line.error,
                 category=line.category,
+                lang=line.lang,
             )
             for _, line in some
         ]
@@ -254,7 +254,7 @@ def _judged(
 def _unknown(name: str | None) -> list[str]:
     """What to say of a normalizer that this version does not have."""
     try:
-        normalizer(name or "none")
+        check_name(name or "none")
     except ValueError as error:
         return [f"the words could not be compared: {error}"]
     return []

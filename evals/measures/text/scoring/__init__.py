@@ -1,9 +1,10 @@
 """The default scoring of texts: two texts differ by what was said, not by how it is written."""
 
-from evals.measures.text.scoring.language import Language, parse_language
-from evals.measures.text.scoring.loops import loops
+from evals.measures.text.scoring.annotations import without_annotations
+from evals.measures.text.scoring.loops import loops, raw_tokens
 from evals.measures.text.scoring.scoring import Scored, Scoring, Tokens, score, scoring_for
 from evals.measures.text.scoring.wordless import missing_entities, without_words
+from fixtures.corpora.languages import Language, parse_language
 
 __all__ = [
     "Language",
@@ -13,7 +14,9 @@ __all__ = [
     "loops",
     "missing_entities",
     "parse_language",
+    "raw_tokens",
     "score",
     "scoring_for",
+    "without_annotations",
     "without_words",
 ]

@@ -49,11 +49,12 @@ def loops(reference: str, hypothesis: str, code: str = "") -> int:
     said: list[str] | None = None
     for start, size, repeats in _runs(heard):
         needed = max(LEAST_REPEATS, math.ceil(LEAST_WORDS / size))
-        if repeats < needed:
+        sequence = heard[start : start + size]
+        if repeats < needed or _repeats_itself(sequence):
             continue
         if said is None:
             said = raw_tokens(reference, code)
-        own = _most_repeats(said, heard[start : start + size])
+        own = _most_repeats(said, sequence)
         if repeats - max(0, own - 1) >= needed:
             return 1
     return int(any(_within(token, reference) for token in set(heard)))
@@ -109,6 +110,12 @@ def _runs(words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
                 yield start, size, repeats
             # A run that begins any earlier is part of this one.
             start = end - size + 1
+
+
+def _repeats_itself(sequence: Sequence[str]) -> bool:
+    """Whether a shorter sequence is all that it holds, which is looked at on its own."""
+    size = len(sequence)
+    return any(size % part == 0 and sequence[part:] == sequence[:-part] for part in range(1, size))
 
 
 def _most_repeats(words: Sequence[str], sequence: Sequence[str]) -> int:

@@ -11,7 +11,6 @@ from rapidfuzz.distance import Levenshtein
 
 from evals.measures.text.scoring.annotations import without_annotations
 from evals.measures.text.scoring.characters import standard, without_greek_accents
-from evals.measures.text.scoring.language import Language, parse_language
 from evals.measures.text.scoring.lattices.alignment import SIGN, Pair, align_tokens
 from evals.measures.text.scoring.lattices.lattice import Lattice
 from evals.measures.text.scoring.lattices.readings import align_readings
@@ -21,6 +20,7 @@ from evals.measures.text.scoring.numbers.grammars import grammar_of
 from evals.measures.text.scoring.numbers.spoken_numbers import NumberCounts, count_numbers
 from evals.measures.text.scoring.numbers.written import is_plain, pieces
 from evals.measures.text.scoring.words import plain_tokens
+from fixtures.corpora.languages import Language, parse_language
 
 #: Texts whose tokens are remembered: references come once for each model.
 _KNOWN = 8_192

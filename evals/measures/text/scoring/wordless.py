@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evals.measures.text.scoring.annotations import without_annotations
-from evals.measures.text.scoring.language import Language
 from evals.measures.text.scoring.scoring import scoring_for
+from fixtures.corpora.languages import Language
 
 #: What tools write where they have no text. In these cases only: "nan" and "null" are words.
 PLACEHOLDERS = frozenset(
@@ -32,7 +32,8 @@ def without_words(text: str, language: Language | str) -> str | None:
     """Why a text says nothing: the words of an error, or None where it holds a word.
 
     Nothing is said by an empty text, by marks alone ("-", "..."), by annotations alone
-    ([noise], <unk>), by hesitations alone, and by a placeholder such as "N/A".
+    ([noise], <unk>), and by a placeholder such as "N/A". Hesitations are said, though they
+    count as nothing.
     """
     stripped = text.strip()
     if not stripped:
@@ -40,12 +41,10 @@ def without_words(text: str, language: Language | str) -> str | None:
     if stripped in PLACEHOLDERS:
         return f"is {stripped!r}, which stands for no text"
     spoken, annotations = without_annotations(stripped)
-    if scoring_for(language).words(spoken):
+    if scoring_for(language).words(spoken) or any(map(str.isalnum, spoken)):
         return None
-    if annotations and not any(map(str.isalnum, spoken)):
+    if annotations:
         return f"holds only marks of non-speech: {stripped!r}"
-    if any(map(str.isalnum, spoken)):
-        return f"holds only hesitations: {stripped!r}"
     return f"holds no word: {stripped!r}"
 
 

@@ -180,15 +180,15 @@ def _corpus(rows: Sequence[Mapping[str, Any]], lang: str | None = None) -> Corpu
 
 
 def test_normalizer_of_a_corpus() -> None:
-    assert normalizer_of(_corpus([{}, {}])) == "whisper-english"
-    assert normalizer_of(_corpus([{}], "de")) == "whisper-basic"
+    assert normalizer_of(_corpus([{}, {}])) == "spoken"
+    assert normalizer_of(_corpus([{}], "de")) == "spoken"
     assert normalizer_of(_corpus([{"normalizer": "lower"}] * 2)) == "lower"
     for rows in ([{"normalizer": "lower"}, {}], [{"normalizer": "lower"}, {"normalizer": "none"}]):
         with pytest.raises(ValueError, match="do not agree"):
             normalizer_of(_corpus(rows))
     with pytest.raises(ValueError, match="no normalizer is called 'mine'"):
         normalizer_of(_corpus([{"normalizer": "mine"}]))
-    assert set(NORMALIZERS) == {"whisper-english", "whisper-basic", "lower", "none"}
+    assert set(NORMALIZERS) == {"spoken", "whisper-english", "whisper-basic", "lower", "none"}
 
 
 def test_loops_are_counted() -> None:

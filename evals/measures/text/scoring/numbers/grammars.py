@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from evals.measures.text.scoring.language import Language
 from evals.measures.text.scoring.numbers.grammar import Grammar
 from evals.measures.text.scoring.numbers.languages import (
     chinese,
@@ -19,6 +18,7 @@ from evals.measures.text.scoring.numbers.languages import (
     portuguese,
     spanish,
 )
+from fixtures.corpora.languages import Language
 
 #: Languages with a grammar; numbers of all others are compared as digits.
 LANGUAGES = ("de", "en", "es", "fr", "hi", "it", "ja", "nl", "pt", "yue", "zh")
