@@ -28,10 +28,13 @@ class Audio:
 
     samples: shape (n,), float32, mono, in [-1, 1].
     sample_rate: in Hz.
+    language: the BCP 47 tag of the language that is spoken, where the corpus says it. An engine
+    goes by it where its option `language` is "row", and only then.
     """
 
     samples: Samples
     sample_rate: int
+    language: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -189,6 +192,8 @@ class Adapter(ABC):
 
     #: Set by `load` where the checkpoint is only a name: the path that was really loaded.
     loaded_from: str | None = None
+    #: Set by `load` where the checkpoint tells: the codes of the languages that it recognizes.
+    languages: Sequence[str] | None = None
     #: Set by `load` where this checkpoint takes fewer utterances at once than `batch_of` says.
     most_at_once: int | None = None
 

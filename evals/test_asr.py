@@ -34,6 +34,7 @@ def test_corpus(
             normalizer=scoring,
             content_hash=corpus.content_hash,
             observed=recognizer.observed(),
+            languages=recognizer.languages,
         )
 
     if stored.is_whole:  # else other processes are at work on the rest

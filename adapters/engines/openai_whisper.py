@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters.engines.shared import hub
+from adapters.engines.shared.languages import language_for
 from adapters.engines.shared.whisper_options import (
     check_language,
     check_values,
@@ -97,6 +98,8 @@ class OpenAIWhisper(Adapter):
         _check_dims(path, model.dims)
         languages = list(LANGUAGES)[: model.num_languages]
         check_language(options["language"], languages, multilingual=model.is_multilingual)
+        self._language: str | None = options.pop("language")
+        self.languages = languages if model.is_multilingual else ["en"]
         heads = options.pop("alignment_heads")
         if heads is not None:
             _set_heads(model, heads)
@@ -126,12 +129,13 @@ class OpenAIWhisper(Adapter):
 
         if len(audio.samples) == 0:
             return Transcript("")
+        language = language_for(self._language, audio, self.languages)
         if self._samples:
             torch.manual_seed(self._seed)
         # torch warns of memory that it may not write to.
         samples = np.require(audio.samples, np.float32, ["C", "W"])
         with _bounded(on_mps=self._model.device.type == "mps"):
-            result = self._model.transcribe(samples, **self._decode)
+            result = self._model.transcribe(samples, language=language, **self._decode)
         words = tuple(
             Word(word["word"].strip(), float(word["start"]), float(word["end"]))
             for segment in result["segments"]

@@ -30,7 +30,7 @@ def audio_of(message: Message) -> Audio:
         samples = _samples_in(Path(message["file"]))
     else:
         samples = np.frombuffer(message["samples"], dtype=np.float32)
-    return Audio(samples, message["sample_rate"])
+    return Audio(samples, message["sample_rate"], message.get("language"))
 
 
 def _samples_in(file: Path) -> Samples:
@@ -46,7 +46,12 @@ def audios_of(message: Message) -> list[Audio]:
     """The sounds of a batch, which travel as one, laid end to end."""
     whole = audio_of(message)
     ends = np.cumsum(message["lengths"])
-    return [Audio(part, whole.sample_rate) for part in np.split(whole.samples, ends[:-1])]
+    parts = np.split(whole.samples, ends[:-1])
+    languages = message.get("languages") or [None] * len(parts)
+    return [
+        Audio(part, whole.sample_rate, language)
+        for part, language in zip(parts, languages, strict=True)
+    ]
 
 
 def check_length(transcriber: Adapter, audio: Audio) -> None:

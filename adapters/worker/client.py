@@ -77,6 +77,7 @@ class ModelProcess:
         self.load_waited_seconds: float | None = None
         self.device_name: str | None = None
         self.loaded_from: str | None = None
+        self.languages: list[str] | None = None
         self.batch_size = 1
         self.load_memory = MemoryPeaks(PeakMemory(0, ""))
 
@@ -109,6 +110,7 @@ class ModelProcess:
         self.load_waited_seconds = answer["waited_seconds"]
         self.load_memory = _memory(answer)
         self.loaded_from = answer["loaded_from"]
+        self.languages = answer["languages"]
         return self.load_seconds
 
     def transcribe(self, audio: Audio) -> Timed[Transcript]:
@@ -252,7 +254,11 @@ def _transcript(row: Message) -> Transcript:
 
 def _sound(audio: Audio) -> Message:
     samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
-    return {"samples": samples.tobytes(), "sample_rate": audio.sample_rate}
+    return {
+        "samples": samples.tobytes(),
+        "sample_rate": audio.sample_rate,
+        "language": audio.language,
+    }
 
 
 @contextmanager
@@ -264,6 +270,8 @@ def _sent(audios: Sequence[Audio]) -> Iterator[Message]:
     parts: Message = {
         "sample_rate": audios[0].sample_rate,
         "lengths": [len(sound) for sound in sounds],
+        "language": audios[0].language,
+        "languages": [audio.language for audio in audios],
     }
     if sum(sound.nbytes for sound in sounds) <= _INLINE_BYTES:
         yield {"samples": b"".join(sound.tobytes() for sound in sounds), **parts}

@@ -149,6 +149,7 @@ class Worker:
             "seconds": seconds,
             "waited_seconds": waited,
             "loaded_from": adapter.loaded_from,
+            "languages": list(adapter.languages) if adapter.languages is not None else None,
             "batch_size": batch_size(adapter, spec),
             "device_name": device_name(spec.device),
             **self._peak_memory({"reset": True}),

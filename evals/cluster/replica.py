@@ -125,7 +125,7 @@ class Replica:
         self, model: LoadedModel, utterances: Sequence[Utterance]
     ) -> Mapping[int | None, Prediction]:
         """The predictions by index; those of a batch come in the order of their lengths."""
-        heard = (Heard(one, Audio(self._samples(one), SAMPLE_RATE)) for one in utterances)
+        heard = (Heard(one, Audio(self._samples(one), SAMPLE_RATE, one.lang)) for one in utterances)
         made = transcribe_all(model, heard, contended=self._job.contended, asking=self._asking)
         return {prediction.index: prediction for prediction in made}
 

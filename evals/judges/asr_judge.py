@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapters.engines.shared.languages import AUTO, ROW
 from adapters.interface import Audio
 from adapters.worker.results import WorkerError
 from evals.models.loaded import LoadedModel
@@ -37,13 +38,20 @@ class Judge:
         )
 
     def speaks(self, language: str | None) -> bool:
-        """Whether it knows the language, such as "de-AT"; None is English."""
-        return self.language is None or (language or "en").lower().split("-")[0] == self.language
+        """Whether it knows the language, such as "de-AT"; None is English.
 
-    def hear(self, samples: Samples) -> str:
-        """The raw text of 16 kHz speech. Raises WorkerError."""
+        One that is told which language to hear knows no other; else those of its checkpoint.
+        """
+        code = (language or "en").lower().split("-")[0]
+        if self.language not in (None, AUTO, ROW):
+            return code == self.language
+        known = self.model.languages if self.model is not None else None
+        return known is None or code in known
+
+    def hear(self, samples: Samples, language: str | None = None) -> str:
+        """The raw text of 16 kHz speech in a language. Raises WorkerError."""
         if self.model is None:
             raise WorkerError("refused", self.missing or "there is no such judge")
         if not self.model.alive:
             self.model.restart()
-        return self.model.transcribe(Audio(samples, SAMPLE_RATE)).result.text
+        return self.model.transcribe(Audio(samples, SAMPLE_RATE, language)).result.text

@@ -107,6 +107,11 @@ class LoadedModel:
             return None
         return {"python": packages.python, "packages": dict(packages.versions)}
 
+    @property
+    def languages(self) -> Sequence[str] | None:
+        """The codes of the languages that it recognizes, None where nobody can tell."""
+        return self._process.languages
+
     @cached_property
     def revision(self) -> str | None:
         """What is pinned, else the commit of the hub's snapshot that was found."""

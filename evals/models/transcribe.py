@@ -76,7 +76,7 @@ def transcribe_corpus(
             except AudioError as error:
                 where = f"{corpus.manifest}:{utterance.line}: {utterance.path}"
                 raise CorpusError(f"{where} {error}") from None
-            yield Heard(utterance, Audio(samples, SAMPLE_RATE))
+            yield Heard(utterance, Audio(samples, SAMPLE_RATE, utterance.lang))
 
     if file.begun:
         for utterance in corpus:

@@ -39,7 +39,9 @@ def listen(audio: Audio, judges: Sequence[Judge]) -> tuple[Mapping[str, str], Ma
     for judge in judges:
         try:
             if len(audio.samples) and np.isfinite(audio.samples).all():
-                heard[judge.name] = judge.hear(to_mono_16k(audio.samples, audio.sample_rate))
+                heard[judge.name] = judge.hear(
+                    to_mono_16k(audio.samples, audio.sample_rate), audio.language
+                )
             else:
                 heard[judge.name] = ""  # of what is no sound there is nothing to hear
         except WorkerError as error:
@@ -75,13 +77,15 @@ def _heard_again(
 ) -> Line:
     failed = [judge for judge in judges if judge.name in line.unheard]
     samples, rate = soundfile.read(run / str(line.audio), dtype="float32")
-    heard, unheard = listen(Audio(samples, rate), [j for j in failed if j.name not in line.heard])
+    heard, unheard = listen(
+        Audio(samples, rate, line.lang), [j for j in failed if j.name not in line.heard]
+    )
     heard = _in_order({**line.heard, **heard}, judges)
     if isinstance(line, Replied):
         return replace(line, heard=heard, unheard=unheard)
     recorded: Mapping[str, str] = line.heard_recording
     if recording is not None:
-        audio = Audio(recording.load(), SAMPLE_RATE)
+        audio = Audio(recording.load(), SAMPLE_RATE, line.lang)
         of_person, deaf = listen(audio, [j for j in failed if j.name not in recorded])
         recorded = _in_order({**recorded, **of_person}, judges)
         unheard = {**deaf, **unheard}

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -132,8 +132,8 @@ class Stored:
         }
         if isinstance(facts, dict):
             right["facts.normalizer"] = isinstance(facts.get("normalizer", ""), str)
-            for name in ("unfair", "conditions", "judges"):
-                texts = facts.get(name, [])
+            for name in ("unfair", "conditions", "judges", "languages"):
+                texts = facts.get(name) or []
                 right[f"facts.{name}"] = isinstance(texts, list) and all(
                     isinstance(text, str) for text in texts
                 )
@@ -382,5 +382,6 @@ def _of_part(path: Path, part: Part) -> Path:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Figure):
-        return asdict(value)
+        # Of other corpora, which nobody asks of a fact: the one field that no file can hold.
+        return asdict(replace(value, forecast=None))
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -77,6 +77,8 @@ def figure_of(row: Mapping[str, Any]) -> Figure:
         ci=(ci[0], ci[1]) if ci is not None else None,
         reason=row["reason"],
         conditions=tuple(row["conditions"]),
+        identical=bool(row.get("identical", False)),
+        speakers=row.get("speakers"),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from evals.gate.paired_change import changes, paired_difference
 from evals.measures.statistics.paired_interval import Floats
 from evals.measures.text.alignment import align
+from evals.measures.text.sessions import Joined
 from evals.records.measurement import Figure
 from evals.records.predictions import Prediction
 from evals.records.replied import Replied
@@ -40,9 +41,8 @@ def _recognition(cell: Cell) -> frozenset[str]:
     before, after = cell.lines(Prediction)
     paired = pair(before, after, lambda p: p.reference, lambda p: p.id, _files(cell))
     cell.note_pairing(cell.of, paired)
-    cell.add_texts(
-        cell.of, align(paired.before, normalizer), align(paired.after, normalizer), metrics
-    )
+    first, second = (align(Joined(side), normalizer) for side in (paired.before, paired.after))
+    cell.add_texts(cell.of, first, second, metrics)
     return frozenset(metrics)
 
 
@@ -63,9 +63,8 @@ def _robustness(cell: Cell) -> frozenset[str]:
         paired = pair(before, after, lambda p: p.reference, lambda p: p.id, _files(cell, part))
         here = replace(of, slice=part)
         cell.note_pairing(here, paired)
-        cell.add_texts(
-            here, align(paired.before, normalizer), align(paired.after, normalizer), ("wer",)
-        )
+        first, second = (align(Joined(side), normalizer) for side in (paired.before, paired.after))
+        cell.add_texts(here, first, second, ("wer",))
     return frozenset({"wer"})
 
 
@@ -263,9 +262,13 @@ def _add_shares(
 
 
 def _heard(line: Spoken, judge: str) -> Prediction:
-    return Prediction(line.id, line.text, line.heard.get(judge, ""), 0.0, None, line.error)
+    heard = line.heard.get(judge, "")
+    return Prediction(line.id, line.text, heard, 0.0, None, line.error, lang=line.lang)
 
 
 def _understood(line: Replied) -> Prediction:
     # Turns of a dialogue hang together, so they are drawn together.
-    return Prediction(line.id, line.user, line.understood or "", 0.0, None, speaker=line.dialogue)
+    understood = line.understood or ""
+    return Prediction(
+        line.id, line.user, understood, 0.0, None, speaker=line.dialogue, lang=line.lang
+    )

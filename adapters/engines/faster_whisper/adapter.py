@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from adapters.engines.faster_whisper.features import MelInPieces, voice_in_pieces
 from adapters.engines.faster_whisper.windows import RATE, Batches, Stretch, joined, windows
 from adapters.engines.shared import hub
+from adapters.engines.shared.languages import language_for
 from adapters.engines.shared.whisper_options import (
     check_language,
     check_values,
@@ -142,6 +143,8 @@ class FasterWhisper(Adapter):
         check_language(
             options["language"], languages, multilingual=bool(model.model.is_multilingual)
         )
+        self._language: str | None = options.pop("language")
+        self.languages = languages if model.model.is_multilingual else ["en"]
         model.model = _Limited(model.model, options.pop("max_new_tokens"))
         model.feature_extractor = MelInPieces(model.feature_extractor)
         self._batch_size: int = options.pop("batch_size")
@@ -161,11 +164,13 @@ class FasterWhisper(Adapter):
 
         if len(audio.samples) == 0:
             return Transcript("")
+        told = language_for(self._language, audio, self.languages)
         ctranslate2.set_random_seed(self._seed)
         if self._batch_size > 1:
-            heard, language = self._batches.of_one(audio.samples, self._windows(audio.samples))
+            windows = self._windows(audio.samples)
+            heard, language = self._batches.of_one(audio.samples, windows, told)
         else:
-            heard, language = self._in_turn(audio.samples)
+            heard, language = self._in_turn(audio.samples, told)
         words = tuple(
             Word(w.word.strip(), float(w.start), float(w.end))
             for segment in heard
@@ -177,14 +182,17 @@ class FasterWhisper(Adapter):
         heard = [Transcript("") for _ in audios]
         places: list[int] = []
         sounds: list[Samples] = []
+        told: list[str | None] = []
         for place, audio in enumerate(audios):
             found = self._windows(audio.samples) if len(audio.samples) else []
             if len(found) == 1:
                 places.append(place)
                 sounds.append(joined(audio.samples, found[0]))
+                told.append(language_for(self._language, audio, self.languages))
             elif len(audio.samples):
                 heard[place] = self.transcribe(audio)
-        for place, (text, language) in zip(places, self._batches.of_each(sounds), strict=True):
+        each = self._batches.of_each(sounds, told)
+        for place, (text, language) in zip(places, each, strict=True):
             heard[place] = Transcript(text, language)
         return heard
 
@@ -236,8 +244,8 @@ class FasterWhisper(Adapter):
         stretches = self._speech(samples) if self._vad else None
         return windows(len(samples), stretches, (self._chunk_seconds or 30) * RATE)
 
-    def _in_turn(self, samples: Samples) -> tuple[list[Any], str | None]:
-        """The segments, window by window, and the language.
+    def _in_turn(self, samples: Samples, told: str | None) -> tuple[list[Any], str | None]:
+        """The segments, window by window, and the language, found out where none is told.
 
         Speech is cut out and laid end to end as vad_filter of the library does, which takes
         three copies of the audio for it.
@@ -247,10 +255,10 @@ class FasterWhisper(Adapter):
         stretches = self._speech(samples) if self._vad else None
         if stretches is not None:
             if not stretches:
-                return [], self._decode["language"]
+                return [], told
             samples = joined(samples, stretches)
         segments, info = self._model.transcribe(
-            samples, chunk_length=self._chunk_seconds, **self._decode
+            samples, chunk_length=self._chunk_seconds, language=told, **self._decode
         )
         if stretches is not None:
             segments = restore_speech_timestamps(segments, stretches, RATE)

@@ -33,9 +33,9 @@ class Batches:
         self._known: dict[str, tuple[Any, Any]] = {}
 
     def of_one(
-        self, samples: Samples, windows: Sequence[Sequence[Stretch]]
+        self, samples: Samples, windows: Sequence[Sequence[Stretch]], language: str | None
     ) -> tuple[list[Any], str | None]:
-        """The segments of all windows of one audio, and its language.
+        """The segments of all windows of one audio, and its language, None to find it out.
 
         The library would compute the features of all windows first; handed over a few batches
         at a time they take no more memory for a day than for a quarter of an hour.
@@ -43,7 +43,6 @@ class Batches:
         from faster_whisper.transcribe import restore_speech_timestamps
 
         heard: list[Any] = []
-        decode = dict(self._decode)
         step = max(self._size, _PREPARED // self._size * self._size)
         for first in range(0, len(windows), step):
             batch = windows[first : first + step]
@@ -53,21 +52,27 @@ class Batches:
                 batch_size=self._size,
                 vad_filter=False,
                 clip_timestamps=_clips(batch),
-                **decode,
+                language=language,
+                **self._decode,
             )
             heard += restore_speech_timestamps(segments, inside, RATE)
-            decode["language"] = info.language
-        return heard, decode["language"]
+            language = info.language
+        return heard, language
 
-    def of_each(self, windows: Sequence[Samples]) -> Iterator[tuple[str, str]]:
+    def of_each(
+        self, windows: Sequence[Samples], languages: Sequence[str | None]
+    ) -> Iterator[tuple[str, str]]:
         """The text and language of utterances that are one window each.
 
-        Where no language is asked for, each has its own: that of its one window.
+        languages: of each, None to find it out: then it is that of its one window.
         """
         for first in range(0, len(windows), self._size):
-            yield from self._together(windows[first : first + self._size])
+            some = slice(first, first + self._size)
+            yield from self._together(windows[some], languages[some])
 
-    def _together(self, windows: Sequence[Samples]) -> list[tuple[str, str]]:
+    def _together(
+        self, windows: Sequence[Samples], told: Sequence[str | None]
+    ) -> list[tuple[str, str]]:
         from faster_whisper import BatchedInferencePipeline
         from faster_whisper.audio import pad_or_trim
 
@@ -76,7 +81,7 @@ class Batches:
             [pad_or_trim(self._model.feature_extractor(sound)[..., :-1]) for sound in windows]
         )
         encoded = self._model.encode(features)
-        languages = self._languages(encoded, len(windows))
+        languages = self._languages(encoded, told)
         texts = [""] * len(windows)
         for language in dict.fromkeys(languages):
             places = [place for place, spoken in enumerate(languages) if spoken == language]
@@ -94,13 +99,14 @@ class Batches:
                 texts[place] = "".join(segment["text"] for segment in segments).strip()
         return list(zip(texts, languages, strict=True))
 
-    def _languages(self, encoded: Any, count: int) -> list[str]:
+    def _languages(self, encoded: Any, told: Sequence[str | None]) -> list[str]:
         if not self._model.model.is_multilingual:
-            return ["en"] * count
-        asked = self._decode["language"]
-        if asked is not None:
-            return [asked] * count
-        return [best[0][0][2:-2] for best in self._model.model.detect_language(encoded)]
+            return ["en"] * len(told)
+        known = [language for language in told if language is not None]
+        if len(known) == len(told):
+            return known
+        found = [best[0][0][2:-2] for best in self._model.model.detect_language(encoded)]
+        return [own or other for own, other in zip(told, found, strict=True)]
 
     def _how(self, language: str) -> tuple[Any, Any]:
         """The library's tokenizer for a language, and its own reading of the decode options."""
@@ -118,7 +124,8 @@ class Batches:
                 np.zeros(RATE // 10, np.float32),
                 vad_filter=False,
                 clip_timestamps=[{"start": 0.0, "end": 0.1}],
-                **{**self._decode, "language": language},
+                language=language,
+                **self._decode,
             )
             self._known[language] = tokenizer, info.transcription_options
         return self._known[language]

@@ -18,6 +18,7 @@ from adapters.engines.openai_api.audio_formats import PcmDecoder, SoundDecoder, 
 from adapters.engines.openai_api.http import OPENAI, HttpClient
 from adapters.engines.openai_api.key import key_in
 from adapters.engines.openai_api.options import ENGINE, check_options
+from adapters.engines.shared.languages import language_for
 from adapters.interface import (
     Adapter,
     Audio,
@@ -146,7 +147,7 @@ class OpenAIApi(HttpClient, Adapter):
             model=self._model,
             file=("audio.wav", wav_file(audio), "audio/wav"),
             response_format=form,
-            language=self._options["language"],
+            language=language_for(self._options["language"], audio, None),
             prompt=self._options["prompt"],
             temperature=self._options["temperature"],
             timestamp_granularities=["word"] if words else None,

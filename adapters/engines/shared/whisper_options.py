@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from adapters.engines.shared.languages import fixed
 from adapters.interface import Adapter, LoadSpec, ModelError, Options
 
 #: Tokens that one window may give: half of Whisper's context, the rest is the prompt's.
@@ -33,7 +34,7 @@ def _flag(value: Any) -> bool:
 _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "language": (
         lambda v: isinstance(v, str) and bool(v),
-        "a language code such as en, or null to detect it",
+        "a language code such as en, row for that of each row, or auto (or null) to detect it",
     ),
     "beam_size": (lambda v: _whole(v) and v >= 1, "a whole number from 1"),
     "best_of": (lambda v: _whole(v) and v >= 1, "a whole number from 1"),
@@ -108,8 +109,9 @@ def check_values(defaults: Options, options: Options, compute_types: Iterable[st
             raise ModelError(f"option {name}: {value!r} is not {expected}")
 
 
-def check_language(language: str | None, known: Iterable[str], *, multilingual: bool) -> None:
+def check_language(option: str | None, known: Iterable[str], *, multilingual: bool) -> None:
     """Raise ModelError where the loaded model does not know the language asked for."""
+    language = fixed(option)
     if language is None:
         return
     if not multilingual:

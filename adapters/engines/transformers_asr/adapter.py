@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adapters.engines.shared import hub
+from adapters.engines.shared.languages import ROW
 from adapters.engines.shared.transformers_checkpoint import check_weights, has_any, is_number, told
 from adapters.engines.transformers_asr.ctc import Ctc
 from adapters.engines.transformers_asr.recognizer import RATE, SHORTEST, Parts, Recognizer
@@ -50,7 +51,8 @@ class TransformersAsr(Adapter):
 
     An option that the checkpoint's kind does not know is refused, unless it has its default.
 
-    language: Whisper's code or name of a language; None lets it find out.
+    language: Whisper's code or name of a language; "row" is each row's own, "auto" and None let
+    it find out.
     task: "transcribe", or "translate" into English (Whisper).
     beam_size: 1 is greedy. CTC models and transducers are always greedy, without a language model.
     temperature: above 0 samples, seeded anew for every utterance. A list is Whisper's
@@ -117,20 +119,32 @@ class TransformersAsr(Adapter):
         import torch
 
         torch.set_num_threads(spec.threads)
+        self._by_row = options["language"] == ROW
         self._recognizer = _load(folder, spec, options)
         self.most_at_once = self._recognizer.most_at_once()
+        self.languages = self._recognizer.languages
 
     def transcribe(self, audio: Audio) -> Transcript:
         if len(audio.samples) == 0:
             return Transcript("")
+        self._recognizer.expect(audio)
         return self._recognizer.hear(_long_enough(audio))
 
     def transcribe_batch(self, audios: Sequence[Audio]) -> list[Transcript]:
         heard = [Transcript("") for _ in audios]
-        places = [place for place, audio in enumerate(audios) if len(audio.samples)]
-        sounds = [_long_enough(audios[place]) for place in places]
-        for place, transcript in zip(places, self._recognizer.hear_each(sounds), strict=True):
-            heard[place] = transcript
+        # In one call all are in one language.
+        spoken = {audio.language for audio in audios}
+        for language in spoken if self._by_row else (None,):
+            places = [
+                place
+                for place, audio in enumerate(audios)
+                if len(audio.samples) and (not self._by_row or audio.language == language)
+            ]
+            if places:
+                self._recognizer.expect(audios[places[0]])
+            sounds = [_long_enough(audios[place]) for place in places]
+            for place, transcript in zip(places, self._recognizer.hear_each(sounds), strict=True):
+                heard[place] = transcript
         return heard
 
     def close(self) -> None:

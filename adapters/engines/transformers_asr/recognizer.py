@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.interface import Options, Samples, Transcript
+from adapters.interface import Audio, Options, Samples, Transcript
 
 RATE = 16_000
 #: Convolutional front ends need some frames, so shorter sounds are followed by silence.
@@ -47,6 +47,15 @@ class Recognizer(ABC):
     @abstractmethod
     def hear(self, samples: Samples) -> Transcript:
         """The words in 16 kHz audio of any length that is not 0."""
+
+    @property
+    def languages(self) -> list[str] | None:
+        """The codes of the languages that it knows, None where the checkpoint does not tell."""
+        return None
+
+    def expect(self, audio: Audio) -> None:
+        """Go by what is known of the audio that is heard next; most kinds know one language."""
+        del audio
 
     def most_at_once(self) -> int:
         """How many utterances may be heard at once without hearing anything else for it."""

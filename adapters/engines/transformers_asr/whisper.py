@@ -6,9 +6,10 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from adapters.engines.shared.languages import fixed, language_for
 from adapters.engines.shared.transformers_checkpoint import seed_torch
 from adapters.engines.transformers_asr.recognizer import RATE, SHORTEST, Parts, Recognizer
-from adapters.interface import ModelError, Options, Samples, Transcript, Word
+from adapters.interface import Audio, ModelError, Options, Samples, Transcript, Word
 
 _HOP = 160  # samples per frame of Whisper's spectrogram
 #: Audio longer than this goes through Whisper in blocks, and nothing of a block is kept but text.
@@ -33,6 +34,7 @@ class Whisper(Recognizer):
             for text, token in (getattr(settings, "lang_to_id", None) or {}).items()
         }
         self._check(options)
+        self._language = fixed(options["language"])
         heat = options["temperature"]
         self._sampled = max(heat) > 0 if isinstance(heat, list | tuple) else heat > 0
         self._generate: dict[str, Any] = {
@@ -69,7 +71,7 @@ class Whisper(Recognizer):
 
     def _check(self, options: Options) -> None:
         name, settings = self.parts.name, self._settings
-        language, task = options["language"], options["task"]
+        language, task = fixed(options["language"]), options["task"]
         if self._multilingual:
             if language is not None and _language_code(language) not in self._languages.values():
                 raise ModelError(f"option language: {name} does not know {language!r}")
@@ -102,6 +104,17 @@ class Whisper(Recognizer):
                 f"option chunk_seconds: {name} hears {longest:g} s at once, not {chunk:g}"
             )
 
+    @property
+    def languages(self) -> list[str] | None:
+        if not self._multilingual:
+            # Of a checkpoint that names no languages nobody knows whether it is an English one.
+            return ["en"] if getattr(self._settings, "is_multilingual", None) is False else None
+        return list(self._languages.values())
+
+    def expect(self, audio: Audio) -> None:
+        known = self.languages or ["en"]
+        self._language = language_for(self.options["language"], audio, known)
+
     def hear(self, samples: Samples) -> Transcript:
         if self._sampled:
             seed_torch(self.parts.seed)
@@ -119,12 +132,12 @@ class Whisper(Recognizer):
         out = self.model.generate(
             **self.features(sounds, return_attention_mask=True),
             **self._generate,
-            **self._spoken(self.options["language"]),
+            **self._spoken(self._language),
             return_timestamps=not self.options["without_timestamps"],
             return_segments=True,
         )
         for segments in out["segments"]:
-            language = self.options["language"]
+            language = self._language
             if language is None and segments:
                 language = self._language_of(segments[0])
             text = "".join(
@@ -153,7 +166,7 @@ class Whisper(Recognizer):
             )
         heavy = options["word_timestamps"] or options["logprob_threshold"] is not None
         size = (_HEAVY_BLOCK_SECONDS if heavy else _BLOCK_SECONDS) * RATE
-        language = options["language"]
+        language = self._language
         texts: list[str] = []
         words: list[Word] = []
         said: list[int] = []
@@ -232,7 +245,7 @@ class Whisper(Recognizer):
 
     def _overlapping(self, samples: Samples) -> Transcript:
         options = self.options
-        language = options["language"]
+        language = self._language
         if language is None and self._multilingual:
             # Once for all windows, as in the other way.
             made = self.features([samples[: self._window]])

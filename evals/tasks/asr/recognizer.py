@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +26,10 @@ class Recognizer(Protocol):
     def observed(self) -> Mapping[str, Figure]:
         """Cold times and peaks of memory since `predict` began."""
 
+    @property
+    def languages(self) -> Sequence[str] | None:
+        """The codes of the languages that it recognizes, None where nobody can tell."""
+
 
 class LocalRecognizer:
     """A model that is loaded and warm on this machine."""
@@ -41,6 +45,10 @@ class LocalRecognizer:
 
     def observed(self) -> Mapping[str, Figure]:
         return {**self._model.cold_figures(), **self._model.memory_figures()}
+
+    @property
+    def languages(self) -> Sequence[str] | None:
+        return self._model.languages
 
 
 class RayRecognizer:
@@ -103,3 +111,7 @@ class RayRecognizer:
             return self._figures
         nothing = Figure(None, 0, reason="nothing was left to do when the run was resumed")
         return {"load_time": nothing, "first_inference": nothing, "peak_memory": nothing}
+
+    @property
+    def languages(self) -> Sequence[str] | None:
+        return None  # replicas do not tell

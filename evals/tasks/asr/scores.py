@@ -97,6 +97,20 @@ def _used(table: Table) -> str:
     return ", ".join(f"reference {place}: {count}" for place, count in each)
 
 
+def in_unknown_languages(table: Table, known: Sequence[str] | None) -> str | None:
+    """Which rows are in languages that the model does not have, in words; None for none.
+
+    known: codes; None where nobody can tell.
+    """
+    foreign = {code: n for code, n in table.languages.items() if known and code not in known}
+    if not foreign:
+        return None
+    rows, every = sum(foreign.values()), table.languages.total()
+    return f"{rows} of {every} rows are in a language that the model does not know: " + ", ".join(
+        sorted(foreign)
+    )
+
+
 def speed(predictions: Iterable[Prediction]) -> Mapping[str, Figure]:
     """`speed_of` the predictions."""
     return speed_of(Timings(predictions))

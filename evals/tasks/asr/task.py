@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evals.metrics import MACHINE, SPEED
@@ -17,11 +18,15 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the predictions to figures."""
     from evals.gate.baseline import held_to_baseline
     from evals.tasks.asr.breakdown import explain
-    from evals.tasks.asr.scores import accuracy_of, details, speed_of
+    from evals.tasks.asr.scores import accuracy_of, details, in_unknown_languages, speed_of
     from evals.tasks.asr.utterance_table import tabulate
 
     table = tabulate(stored.read(Prediction), stored.normalizer)
-    evaluation.record(accuracy_of(table), normalizer=stored.normalizer)
+    figures = dict(accuracy_of(table))
+    if unknown := in_unknown_languages(table, stored.facts.get("languages")):
+        wer = figures["wer"]
+        figures["wer"] = replace(wer, reason="; ".join(filter(None, (wer.reason, unknown))))
+    evaluation.record(figures, normalizer=stored.normalizer)
     evaluation.record(details(table), normalizer=stored.normalizer)
     evaluation.record(speed_of(table.timings))
     evaluation.record(stored.figures())

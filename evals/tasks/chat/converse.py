@@ -125,7 +125,9 @@ def _line(
     unheard: Mapping[str, str] = {}
     if audio is not None and path is not None:
         keep(audio, path)
-        heard, unheard = listen(audio, [j for j in judges if j.speaks(dialogue.lang)])
+        heard, unheard = listen(
+            replace(audio, language=dialogue.lang), [j for j in judges if j.speaks(dialogue.lang)]
+        )
     kept = path if audio is not None else None
     return Replied(
         id=_id(dialogue, one.number, typed),

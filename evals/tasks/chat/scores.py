@@ -289,7 +289,7 @@ def _first_error(lines: Sequence[Replied]) -> str:
 
 
 def _understood(line: Replied) -> Prediction:
-    return Prediction(line.id, line.user, line.understood or "", 0.0, None)
+    return Prediction(line.id, line.user, line.understood or "", 0.0, None, lang=line.lang)
 
 
 def _with_heard(line: Replied, heard: Mapping[str, str]) -> Replied:

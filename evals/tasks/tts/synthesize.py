@@ -70,10 +70,10 @@ def _line(
     audio = answer.result.audio
     keep(audio, path)
     able = [judge for judge in judges if judge.understands(sentence)]
-    heard, unheard = listen(audio, able)
+    heard, unheard = listen(replace(audio, language=sentence.lang), able)
     recorded: Mapping[str, str] = {}
     if sentence.recording is not None:
-        recording = Audio(sentence.recording.load(), SAMPLE_RATE)
+        recording = Audio(sentence.recording.load(), SAMPLE_RATE, sentence.lang)
         recorded, deaf = listen(recording, able)
         unheard = {**deaf, **unheard}
     return Spoken(

@@ -190,7 +190,15 @@ def _turns(group: Group, run: Path, dialogues: Dialogues | None, wrong: Sample[W
     if _unknown(group.normalizer):
         return _found(group, wrong, lines, len(spoken), problem, told=False)
     heard = [
-        Prediction(line.id, line.user, line.understood or "", 0.0, None, category=line.category)
+        Prediction(
+            line.id,
+            line.user,
+            line.understood or "",
+            0.0,
+            None,
+            category=line.category,
+            lang=line.lang,
+        )
         for _, line in spoken
     ]
     aligned = align(heard, group.normalizer or "none")
