@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from evals.measures.text.normalizers import normalizer
+from evals.measures.text.normalizers import normalizer, scoring_of
+from evals.measures.text.scoring import Scoring, is_unspaced, raw_tokens
+from evals.measures.text.scoring.characters import standard
 
 #: Abbreviations whose full stop ends no sentence.
 _ABBREVIATIONS: Sequence[str] = (
@@ -30,11 +32,23 @@ _TOKEN = re.compile(
     r"-?\d+(?:\.\d+)?(?:st|nd|rd|th|s)?(?![^\W_])|-?\.\d+|[^\W_]+(?:'[^\W_]+)?|[%$£€]"
 )
 
+#: A number in digits, or a sign that is a token of its own.
+_NUMERAL = re.compile(
+    r"(?P<sign>[%$£€])|(?:(?<=\s)|^)[-\u2212]?\d+(?:[.,'\u00a0]\d+)*|\d+(?:[.,'\u00a0]\d+)*"
+)
+#: Languages without a grammar here whose decimal mark is a comma (Unicode's CLDR).
+_DECIMAL_COMMAS = frozenset((
+    "af", "az", "be", "bg", "bs", "ca", "cs", "da", "el", "et", "eu", "fi", "gl", "hr", "hu",
+    "hy", "id", "is", "ka", "kk", "lt", "lv", "mk", "nb", "nn", "no", "pl", "ro", "ru", "sk",
+    "sl", "sq", "sr", "sv", "tr", "uk", "uz", "vi",
+))  # fmt: skip
+
 
 def numbers(text: str, lang: str = "en", unit: str | None = None) -> list[float]:
     """The numbers in a text, in their order: digits, and in English words too.
 
     Ordinals are no numbers. unit: only numbers right before this word; its plural counts.
+    Decimal commas and marks between thousands are read in the language's way.
     """
     words = tokens(text, lang)
     wanted = tokens(unit, lang) if unit is not None else None
@@ -73,18 +87,55 @@ def sentences(text: str) -> list[str]:
     return [s.strip() for s in found if any(c.isalnum() for c in s)]
 
 
-def tokens(text: str, lang: str) -> tuple[str, ...]:
-    """Normalized words, numbers and signs.
+def count_words(text: str) -> int:
+    """The words of a text, and the characters where a script has no spaces between words."""
+    if is_unspaced(text):
+        return len(raw_tokens(text))
+    return sum(any(c.isalnum() for c in word) for word in text.split())
 
-    What the normalizer would drop though somebody hears it is kept: text in brackets,
+
+def is_english(lang: str) -> bool:
+    """Whether a language, such as "en-GB", is English."""
+    return scoring_of(lang).code == "en"
+
+
+def tokens(text: str, lang: str) -> tuple[str, ...]:
+    """Words, numbers and signs: English by Whisper's normalizer, others by the default scoring.
+
+    What a normalizer would drop though somebody hears it is kept: text in brackets,
     a minus before digits. A time is one number, said or written.
     """
     text = text.replace("\u2019", "'").translate(_BRACKETS)
-    english = lang.lower().partition("-")[0] == "en"
-    normalize = _english if english else normalizer("whisper-basic")
     # One by one: in "Which one? Five, ten." there is no hundred and ten, nor 510.
     parts = [part for sentence in sentences(text) for part in _PAUSE.split(sentence)]
-    return tuple(token for part in parts for token in _TOKEN.findall(normalize(part)))
+    if is_english(lang):
+        return tuple(token for part in parts for token in _TOKEN.findall(_english(part)))
+    return tuple(token for part in parts for token in _foreign(part, lang))
+
+
+def _foreign(text: str, lang: str) -> Iterator[str]:
+    """Tokens of the default scoring, and each number in digits as one, with a decimal point."""
+    scoring = scoring_of(lang)
+    text = standard(text, scoring.code)
+    place = 0
+    for found in _NUMERAL.finditer(text):
+        yield from scoring.words(text[place : found.start()])
+        yield found["sign"] or _numeral(found[0], scoring)
+        place = found.end()
+    yield from scoring.words(text[place:])
+
+
+def _numeral(written: str, scoring: Scoring) -> str:
+    """A number as its language writes it, in the form of 1250.5."""
+    grammar = scoring.grammar
+    decimal = grammar.decimal if grammar else "," if scoring.code in _DECIMAL_COMMAS else "."
+    text = written.replace("\u2212", "-")
+    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    whole, mark, fraction = digits.rpartition(decimal)
+    if not mark:
+        whole, fraction = digits, ""
+    whole = re.sub(r"\D", "", whole)
+    return f"{sign}{whole}.{fraction}" if fraction.isdigit() else f"{sign}{whole}{fraction}"
 
 
 def _english(text: str) -> str:

@@ -1,7 +1,7 @@
 """Whether an answer is what was expected: one rule per kind, in words in docs/chat.md.
 
-Pure functions of texts. Phrases, numbers and lengths are looked for in normalized text
-(Whisper's normalizer), so that "ten minutes", "10 minutes" and "Ten minutes!" are one.
+Pure functions of texts. Phrases, numbers and lengths are looked for in text in which writing does
+not count, so that "ten minutes", "10 minutes" and "Ten minutes!" are one.
 An empty answer passes nothing, and what cannot be told is wrong, never left to chance.
 """
 
@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from evals.tasks.chat.answer_text import numbers, sentences, tokens
+from evals.measures.text.normalizers import scoring_of
+from evals.measures.text.scoring import missing_entities
+from evals.tasks.chat.answer_text import count_words, is_english, numbers, sentences, tokens
 from fixtures.dialogues.expectations import (
     Choice,
     Contains,
@@ -83,7 +85,12 @@ class _Answer:
     lang: str
 
     def has(self, phrase: str) -> bool:
-        return _find(self.words, _words(phrase, self.lang)) is not None
+        """Whether a phrase is in it, outside English in any writing: "20" as "zwanzig" too."""
+        if _find(self.words, _words(phrase, self.lang)) is not None:
+            return True
+        if is_english(self.lang):
+            return False
+        return not missing_entities(self.raw, [phrase], scoring_of(self.lang).language)
 
 
 _Rule: TypeAlias = Callable[[Any, _Answer], tuple[bool, str]]
@@ -135,6 +142,8 @@ def _regex(expected: Regex, answer: _Answer) -> tuple[bool, str]:
 
 def _number(expected: Number, answer: _Answer) -> tuple[bool, str]:
     found = numbers(answer.raw, answer.lang, expected.unit)
+    if not found and _is_said(expected, answer):
+        found = [expected.value]
     of = f" of {expected.unit}" if expected.unit else ""
     if not found:
         return False, f"no number{of} in it"
@@ -147,6 +156,18 @@ def _number(expected: Number, answer: _Answer) -> tuple[bool, str]:
     around = f" +- {expected.tolerance:g}" if expected.tolerance else ""
     said = ", ".join(f"{x:g}" for x in taken)
     return bool(near), f"{said} where {expected.value:g}{around}{of} is expected"
+
+
+def _is_said(expected: Number, answer: _Answer) -> bool:
+    """Whether the only number of an answer, or the one of the unit, is the expected one in words.
+
+    English words are numbers already.
+    """
+    if is_english(answer.lang):
+        return False
+    alone = scoring_of(answer.lang).score(answer.raw, answer.raw).numbers.total == 1
+    in_words = f"{expected.value:g} {expected.unit or ''}".strip()
+    return (alone or expected.unit is not None) and answer.has(in_words)
 
 
 def _choice(expected: Choice, answer: _Answer) -> tuple[bool, str]:
@@ -220,7 +241,7 @@ def _refused(answer: _Answer) -> str | None:
 
 
 def _word_count(expected: WordCount, answer: _Answer) -> tuple[bool, str]:
-    count = sum(any(c.isalnum() for c in word) for word in answer.raw.split())
+    count = count_words(answer.raw)
     return _within(count, expected.least, expected.most), _counted(
         count, "words", expected.least, expected.most
     )

@@ -16,6 +16,7 @@ from evals.records.measurement import Figure
 from evals.records.predictions import Prediction
 from evals.records.replied import Replied
 from evals.tasks.asr.scores import latency
+from evals.tasks.chat.answer_text import count_words
 from evals.tasks.chat.expectations import Context, Outcome, check_all, succeeded
 from evals.tasks.tts.clips import Clip
 from evals.tasks.tts.intelligibility import intelligibility
@@ -167,7 +168,7 @@ def chat_speed(lines: Sequence[Replied]) -> Mapping[str, Figure]:
 
 def answer_length(lines: Sequence[Replied]) -> Mapping[str, Figure]:
     """answer_words: the median length of an answer."""
-    words = [len(line.answer.split()) for line in lines if line.error is None]
+    words = [count_words(line.answer) for line in lines if line.error is None]
     if not words:
         return {"answer_words": Figure(None, 0, reason="no turn was answered")}
     return {"answer_words": Figure(float(np.median(words)), len(words))}

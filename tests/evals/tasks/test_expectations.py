@@ -188,7 +188,36 @@ def test_other_languages() -> None:
     german = Context("de-AT")
     assert check(Contains(("zehn Minuten",)), "Der Timer: ZEHN Minuten!", german).passed
     assert check(Number(10, unit="Minuten"), "Noch 10 Minuten.", german).passed
-    assert not check(Number(10, unit="Minuten"), "Noch zehn Minuten.", german).passed  # digits only
+    assert check(Number(10, unit="Minuten"), "Noch zehn Minuten.", german).passed
+    assert not check(Number(10), "Zehn oder elf Minuten.", german).passed
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer", "lang", "passes"),
+    [
+        (Number(3.5), "Es sind 3,5 Grad.", "de", True),
+        (Number(1250), "Das kostet 1.250 Euro.", "de", True),
+        (Number(1250.5, unit="Euro"), "Das kostet 1.250,50 Euro.", "de", True),
+        (Number(3.5), "Jest 3,5 stopnia.", "pl", True),
+        (Number(-5), "Il fait -5 degrés.", "fr", True),
+        (Number(5), "Il fait -5 degrés.", "fr", False),
+        (Number(21), "Il fait vingt et un degrés.", "fr", True),
+        (Number(5), "Il fait 15 degrés.", "fr", False),
+        (Number(35), "気温は三十五度です。", "ja", True),
+        (Number(3.5), "気温は3.5度です。", "ja", True),
+        (Contains(("北京",)), "我想去北京。", "zh", True),
+        (Contains(("北京",)), "我想去南京。", "zh", False),
+        (Contains(("दिन",)), "आज का दिन", "hi", True),
+        (Contains(("दिन",)), "आज का दीन", "hi", False),
+        (NotContains(("กิน",)), "กันข้าว", "th", True),
+        (Contains(("20 Minuten",)), "In zwanzig Minuten.", "de", True),
+        (WordCount(7, 7), "今天天气怎么样", "zh", True),
+    ],
+)
+def test_what_is_written_otherwise_elsewhere(
+    expected: Expectation, answer: str, lang: str, passes: bool
+) -> None:
+    assert check(expected, answer, Context(lang)).passed is passes
 
 
 @pytest.mark.parametrize(

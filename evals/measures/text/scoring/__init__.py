@@ -4,6 +4,7 @@ from evals.measures.text.scoring.annotations import without_annotations
 from evals.measures.text.scoring.loops import loops, raw_tokens
 from evals.measures.text.scoring.scoring import Scored, Scoring, Tokens, score, scoring_for
 from evals.measures.text.scoring.wordless import missing_entities, without_words
+from evals.measures.text.scoring.words import is_unspaced
 from fixtures.corpora.languages import Language, parse_language
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Scored",
     "Scoring",
     "Tokens",
+    "is_unspaced",
     "loops",
     "missing_entities",
     "parse_language",

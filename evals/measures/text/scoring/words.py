@@ -192,6 +192,11 @@ FILLERS: Mapping[str, frozenset[str]] = {
 _OTHER_FILLERS = frozenset(["hm", "hmm", "hmmm", "mmm", "uhm"])
 
 
+def is_unspaced(text: str) -> bool:
+    """Whether any of a text is in a script that has no spaces between words."""
+    return _UNSPACED.search(text) is not None
+
+
 def fillers(code: str) -> frozenset[str]:
     """The hesitations of a language, folded."""
     return FILLERS.get(code, _OTHER_FILLERS)
