@@ -20,6 +20,8 @@ PROPERTY = "model_lab.measurement"
 ALL = "all"
 #: Conditions of a figure that is of a few people's utterances, and of one that is of too little.
 FEW_SPEAKERS, TOO_FEW = "few_speakers", "too_few"
+#: Condition of an error rate whose tokens are characters where a script has no spaces.
+MIXED_TOKENS = "mixed_error_rate"
 WORST_SLICE = "worst_slice_wer"
 
 
@@ -28,7 +30,8 @@ class Figure:
     """A value with its 95 % interval, from n observations. None: there is nothing to compute.
 
     conditions: what keeps it from being what it looks like: "busy" makes it worse than it would
-    be, FEW_SPEAKERS is of some people alone, TOO_FEW of so little that it decides nothing.
+    be, FEW_SPEAKERS is of some people alone, TOO_FEW of so little that it decides nothing,
+    MIXED_TOKENS is not of words alone.
     speakers: how many people it is of, 0 where that is not known; None where it is of no people.
     forecast: the interval of a corpus with these utterances that many times.
     identical: of a paired difference, that no observation differs.
@@ -101,7 +104,8 @@ class Measurement:
     gated: whether the verdict counts for the exit code.
     conditions: what the figure was taken under: "contended" (gates nothing), "busy" (looks
     slower than it is, so that it can keep a limit and not break one), "few_speakers" (of these
-    people alone) or "too_few" (decides nothing).
+    people alone), "too_few" (decides nothing) or "mixed_error_rate" (of characters where a script
+    has no spaces).
     """
 
     model: str

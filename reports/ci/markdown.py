@@ -23,6 +23,7 @@ from reports.text import suspicious_references
 from reports.text.dominant import dominant_line
 from reports.text.few_speakers import few_speakers
 from reports.text.metric_text import when
+from reports.text.mixed_rates import mixed_rates
 from reports.text.safe_terminal import plain
 
 #: Bytes that GitHub takes of a step; all of a longer summary is refused.
@@ -184,7 +185,7 @@ def _notes(card: Scorecard) -> str:
         notes.append("The session's processes shared the machine, so speed gates nothing.")
     elif any(BUSY in m.conditions for m in card.measurements):
         notes.append('"At most": the machine was busy, and the model may be faster.')
-    notes += few_speakers(card)
+    notes += [*few_speakers(card), *mixed_rates(card)]
     return " ".join(notes) if card.measurements else ""
 
 

@@ -16,6 +16,7 @@ from reports.scorecard.scorecard import (
     WorsenedUtterances,
 )
 from reports.text.few_speakers import few_speakers
+from reports.text.mixed_rates import mixed_rates
 
 _NOTICES: Mapping[str, str] = {
     CONTENDED: "Models shared the machine: times are shown, and gate nothing.",
@@ -120,7 +121,7 @@ def notices(card: Scorecard) -> Sequence[str]:
         found.append(
             "The machine was busy with other work: figures marked ~ may be better than shown."
         )
-    found += few_speakers(card)
+    found += [*few_speakers(card), *mixed_rates(card)]
     if card.rescored is not None:
         found.append("Rescored: the figures are not the session's own, see Provenance.")
     if not card.measurements:

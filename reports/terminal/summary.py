@@ -27,6 +27,7 @@ from reports.terminal.task_tables import is_marked_unfair, task_tables
 from reports.text import suspicious_references
 from reports.text.dominant import dominant_line
 from reports.text.few_speakers import few_speakers
+from reports.text.mixed_rates import mixed_rates
 from reports.text.safe_terminal import plain
 
 #: Of lines of text where nothing says how wide the terminal is.
@@ -102,7 +103,7 @@ def _legend(card: Scorecard, *, unfair: bool) -> str:
         parts.append("~: of a run in pieces, gates nothing")
     else:
         parts.append("~: the machine was busy, the model may be faster: breaks no limit")
-    parts += [sentence.rstrip(".") for sentence in few_speakers(card)]
+    parts += [sentence.rstrip(".") for sentence in (*few_speakers(card), *mixed_rates(card))]
     return "; ".join(parts)
 
 

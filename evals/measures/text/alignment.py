@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evals.measures.text.error_rate import Chunks, Counts, character_counts, counts_of, word_chunks
 from evals.measures.text.normalizers import SPOKEN, normalizer, scoring_of
-from evals.measures.text.scoring import Scored, loops, without_annotations
+from evals.measures.text.scoring import Scored, is_unspaced, loops, without_annotations
 from evals.records.predictions import Prediction
 
 if TYPE_CHECKING:
@@ -80,6 +80,11 @@ class Aligned(ABC):
     def annotations(self) -> int:
         """Marks of non-speech in the hypotheses, such as [noise]."""
         return sum(without_annotations(p.hypothesis)[1] for p in self.predictions)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether characters are among the tokens, since a script has no spaces."""
+        return self.normalizer == SPOKEN and any(is_unspaced(p.reference) for p in self.predictions)
 
     @property
     def answered(self) -> NDArray[np.bool_]:

@@ -20,13 +20,16 @@ class Scored(Protocol):
     """What `Counted` and `Aligned` have in common, one row per prediction.
 
     words, characters: shape (n, 4), see `error_rate`. answered: shape (n,). speakers: whose
-    voice each is, or None where that is not known of all.
+    voice each is, or None where that is not known of all. is_mixed: whether characters are among
+    the tokens.
     """
 
     @property
     def predictions(self) -> Iterable[Prediction]: ...
     @property
     def normalizer(self) -> str: ...
+    @property
+    def is_mixed(self) -> bool: ...
     @property
     def words(self) -> Counts: ...
     @property
@@ -64,6 +67,7 @@ class Counted:
     def __init__(self, predictions: Iterable[Prediction], normalizer_name: str) -> None:
         self.predictions: Iterable[Prediction] = Joined(predictions)
         self.normalizer = normalizer_name
+        self.is_mixed = False
         self._words = Rows(4)
         self._characters = Rows(4)
         self._answered = Rows(1)
@@ -76,6 +80,7 @@ class Counted:
         return predictions
 
     def _add(self, aligned: Aligned) -> None:
+        self.is_mixed = self.is_mixed or aligned.is_mixed
         self._words.add(aligned.words)
         self._characters.add(aligned.characters)
         self._answered.add(aligned.answered[:, None].astype(np.int32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from evals.measures.statistics.rates import of_speakers, rate, share
 from evals.measures.text.error_counts import Counted, Scored
 from evals.measures.text.error_rate import Counts, total
 from evals.measures.unanswered import why_unanswered
-from evals.records.measurement import Figure
+from evals.records.measurement import MIXED_TOKENS, Figure
 from evals.records.predictions import Prediction
 from evals.tasks.asr.utterance_table import Table
 
@@ -39,8 +40,9 @@ def accuracy_of(scored: Scored) -> Mapping[str, Figure]:
     errors, length = _errors_and_length(words)
     answered = int(np.count_nonzero(scored.answered))
     wrong = (errors > 0).astype(float)
+    wer = _rate(words, speakers, "words")
     return {
-        "wer": _rate(words, speakers, "words"),
+        "wer": replace(wer, conditions=(*wer.conditions, MIXED_TOKENS)) if scored.is_mixed else wer,
         "cer": _rate(scored.characters, speakers, "characters", letters_per_word(scored)),
         "mer": _share(
             errors,

@@ -11,7 +11,7 @@ from evals.measures.statistics.paired_interval import difference_interval
 from evals.measures.statistics.rates import difference, rate
 from evals.measures.text.alignment import Aligned, align
 from evals.measures.text.slices import FEWEST, Parts, slices
-from evals.records.measurement import Figure
+from evals.records.measurement import MIXED_TOKENS, Figure
 from evals.records.predictions import Prediction
 from evals.records.spoken import Spoken
 from evals.tasks.asr.scores import letters_per_word
@@ -44,6 +44,9 @@ def intelligibility(
         "cer": _rate(voice, voice.characters, letters_per_word(voice)),
     }
     figures = {name: replace(rate, reason=rate.reason or told) for name, rate in rates.items()}
+    if voice.is_mixed:
+        wer = figures["wer"]
+        figures["wer"] = replace(wer, conditions=(*wer.conditions, MIXED_TOKENS))
     both = [line for line in asked if judge in line.heard_recording]
     if both:
         ours = heard_by(both, judge, normalizer_name)
