@@ -18,12 +18,7 @@ _METRICS = (
     Metric("wil", "ratio", "max", "word information lost"),
     Metric("sentence_error_rate", "ratio", "max", "utterances with any word error"),
     Metric("worst_slice_wer", "ratio", "max", "WER of the worst part of the corpus"),
-    Metric(
-        "number_error_rate",
-        "ratio",
-        "max",
-        "numbers not heard as they are, or added / numbers of the references",
-    ),
+    Metric("number_error_rate", "ratio", "max", "numbers wrong or added / reference numbers"),
     Metric("entity_error_rate", "ratio", "max", "entities of the manifest, not heard"),
     Metric("casing_error_rate", "ratio", "max", "right words with a wrong capital"),
     Metric(
@@ -36,13 +31,7 @@ _METRICS = (
         "loops", "count", "max", "utterances in which the model repeats itself", heading="Loops"
     ),
     Metric("annotations", "count", "max", "marks of non-speech in hypotheses, such as [noise]"),
-    Metric(
-        "other_references",
-        "count",
-        "max",
-        "utterances scored by another of their references than the first",
-        may_be_limited=False,
-    ),
+    Metric("other_references", "count", "max", "rows scored by another right text than the first"),
     Metric(
         "batch_change_rate",
         "ratio",

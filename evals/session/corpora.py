@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evals.measures.text.normalizers import SPOKEN, normalizer_of
-from evals.measures.text.row_rule import check_row, rows_not_english
+from evals.measures.text.scoring.row_rule import check_row, rows_not_english
 from evals.models.corpus_synthesizer import synthesizer
 from evals.models.loaded import Settings
 from evals.session.limits import LISTENERS, THRESHOLDS

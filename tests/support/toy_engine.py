@@ -88,7 +88,8 @@ class Toy(Adapter):
     Modes that are wrong and answer all the same: `silent`, `constant` (SENTENCE),
     `shuffled`, `looping`, `moody` (hears something else each time in sound without text), `drops` (misses a word in `drop_every`), `wrong` (hears word number
     `first`, counted over all utterances from 1, and from there on one in `every`, with an x at
-    its end). Right at a price: `slow` (sleeps `slow_seconds` in each utterance, not in sound
+    its end), `tongue` (hears the tag of the language that it is told). `english` is right, and says
+    that it knows English alone. Right at a price: `slow` (sleeps `slow_seconds` in each utterance, not in sound
     without text), `leaking` (keeps `leak_mb` of memory more from each).
     batch_size: utterances at once. More than `room` at once (0: no bound) run out of memory, as
     torch and the interpreter say it: `memory` is "torch", "python", or "refusal" for an
@@ -120,6 +121,8 @@ class Toy(Adapter):
         self._kept: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
         if spec.options["mode"] == "unloadable":
             raise ModelError("the toy checkpoint is broken")
+        if spec.options["mode"] == "english":
+            self.languages = ["en"]
         if spec.options["mode"] == "dies-loading":
             os._exit(7)
         if spec.options["mode"] == "hangs-loading":
@@ -137,6 +140,8 @@ class Toy(Adapter):
         text = text_of(audio)
         if self._options["sleep"]:
             time.sleep(self._options["sleep"])
+        if self._options["mode"] == "tongue":
+            return Transcript(audio.language or "none")
         if self._options["mode"] == "constant":
             return Transcript(SENTENCE)
         if self._options["mode"] == "moody" and not text:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from unicodedata import name
 
-from evals.measures.text.normalizers import scoring_of
-from evals.measures.text.scoring import missing_entities, without_words
+from evals.measures.text.scoring.scoring import scoring_for
+from evals.measures.text.scoring.wordless import missing_entities, without_words
 from fixtures.corpora.corpus import Utterance
 from fixtures.safe_text import shown
 
@@ -16,7 +16,7 @@ def check_row(texts: Sequence[str], entities: Sequence[str], lang: str | None) -
 
     An empty text is of a clip without speech. Raises ValueError.
     """
-    language = scoring_of(lang).language
+    language = scoring_for(lang or "en").language
     for text in texts:
         why = without_words(text, language) if text.strip() else None
         if why is not None:
