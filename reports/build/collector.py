@@ -256,6 +256,8 @@ class Collector:
         from reports.terminal import summary  # rich is worth its import only where there is a table
 
         terminalreporter.section("Model Lab")
+        # The line of the last test's progress is over; write_line would end it once more.
+        terminalreporter.currentfspath = None
         if self._card is not None and self._path is not None:
             text = summary.render(
                 self._card,

@@ -365,6 +365,8 @@ def test_smoke(finished: Finished) -> None:
     assert row_of(finished.card, "oracle", "success_rate", "smoke")["verdict"] == "pass"
     assert finished.card["grades"][0]["grade"] is None
     assert finished.card["recommendation"]["model"] is None
+    ends = [line.partition(":")[0] for line in finished.result.outlines[-3:-1]]
+    assert ends == ["Scorecard", "Page"]
 
 
 @pytest.mark.slow
