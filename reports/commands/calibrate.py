@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import re
 import sys
@@ -24,8 +23,8 @@ from reports.runs.calibration import FLAKE_TARGET, Calibrated, NotComparable, ca
 from reports.runs.read_run import RunError, read_run
 from reports.scorecard.scorecard import Scorecard
 from reports.text.safe_terminal import plain
+from reports.text.text_table import text_table
 
-_WIDTH = 200
 #: Names that YAML reads as text without quotes.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -120,30 +119,17 @@ def read_report(
 
 def render(report: Report) -> str:
     """The tables and what has to be known to read them."""
-    from rich.console import Console
-    from rich.table import Table
-
-    out = io.StringIO()
-    console = Console(file=out, width=_WIDTH, highlight=False, emoji=False, markup=False)
+    lines: list[str] = []
     for (model, corpus, task), group in groupby(
         report.figures, key=lambda f: (f.model, f.corpus, f.task)
     ):
         figures = list(group)
-        console.print(plain(f"{model} on {corpus} ({task})"))
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
-        for heading in ("metric", "unit"):
-            table.add_column(heading, no_wrap=True)
-        for heading in ("runs", "mean", "sd", "min", "max", "sampling 95 %", "limit", "flake"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("proposed", no_wrap=True)
-        for f in figures:
-            table.add_row(*_cells(f))
-        console.print(table)
-        for line in _notes(figures, report.varying.get((model, task, corpus))):
-            console.print(plain(line), soft_wrap=True)
-        console.print()
-    console.print(_legend(report), soft_wrap=True)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+        right = ("runs", "mean", "sd", "min", "max", "sampling 95 %", "limit", "flake")
+        table = text_table(("metric", "unit"), right, ("proposed",), map(_cells, figures))
+        notes = _notes(figures, report.varying.get((model, task, corpus)))
+        lines.append(plain(f"{model} on {corpus} ({task})"))
+        lines += [*(f"  {line}" for line in table), *map(plain, notes), ""]
+    return "\n".join([*lines, _legend(report), ""])
 
 
 def snippet(report: Report, *, only_limited: bool) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Collection, Sequence
@@ -21,9 +20,8 @@ from reports.runs.history_wording import cells, headline
 from reports.runs.read_run import RunError
 from reports.text.metric_text import say
 from reports.text.safe_terminal import plain
+from reports.text.text_table import text_table
 
-#: Wide enough for any table: a narrow terminal wraps its lines, which loses nothing.
-_WIDTH = 1000
 _EPILOG = """\
 Without --metric, those that thresholds.yaml grades. Parts of a corpus and conditions are named as
 there: --metric 'wer/category=*', --metric 'wer_drift/*'.
@@ -123,29 +121,17 @@ def as_json(found: History) -> dict[str, Any]:
 
 def render(found: History) -> str:
     """The text for a terminal, plain where it is piped too."""
-    from rich.console import Console
-    from rich.table import Table
-
-    out = io.StringIO()
-    console = Console(
-        file=out, width=_WIDTH, color_system=None, highlight=False, emoji=False, markup=False
-    )
+    lines: list[str] = []
     for series in found.series:
-        console.print(plain(headline(series)), soft_wrap=True)
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), header_style="")
-        for heading in ("started (UTC)", "code"):
-            table.add_column(heading, no_wrap=True)
-        for heading in ("n", "value", "95 % interval"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for heading in ("verdict", ""):
-            table.add_column(heading, no_wrap=True)
+        rows: list[Sequence[str]] = []
         for point in series.points:
-            for why in point.breaks:
-                table.add_row("break", "", "", "", "", "", plain(why))
-            table.add_row(*map(plain, cells(series, point, found.runs[point.run])))
-        console.print(table)
-        console.print()
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+            rows += [("break", "", "", "", "", "", why) for why in point.breaks]
+            rows.append(cells(series, point, found.runs[point.run]))
+        table = text_table(
+            ("started (UTC)", "code"), ("n", "value", "95 % interval"), ("verdict", ""), rows
+        )
+        lines += [plain(headline(series)), *(f"  {line}" for line in table), ""]
+    return "\n".join([*lines, ""])
 
 
 def _among(name: str, patterns: Sequence[str] | None) -> bool:

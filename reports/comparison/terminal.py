@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from evals.measures.metric_text import interval, point_interval, points, value
 from reports.comparison.result import Change, Comparison, Report, SideBySide
@@ -21,39 +19,22 @@ from reports.comparison.wording import (
     verdict_said,
 )
 from reports.text.safe_terminal import plain
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from reports.text.text_table import text_table
 
 #: Utterances that the terminal lists of each kind.
 SHOWN = 20
-#: Wide enough for any table: a narrow terminal wraps its lines, which loses nothing.
-_WIDTH = 1000
 
 
 def render(report: Report, *, shown: int = SHOWN) -> str:
     """The text for a terminal, plain where it is piped too."""
-    from rich.console import Console
-
-    out = io.StringIO()
-    console = Console(
-        file=out, width=_WIDTH, color_system=None, highlight=False, emoji=False, markup=False
-    )
-
-    def line(text: str = "") -> None:
-        console.print(plain(text), soft_wrap=True)
-
-    line(f"Reference: {described(report.reference)}")
+    lines = [f"Reference: {plain(described(report.reference))}"]
     for c in report.comparisons:
-        line(f"Compared:  {described(c.run)}")
-        _print_paired(console, c)
+        lines.append(f"Compared:  {plain(described(c.run))}")
+        lines += _paired(c)
         for title, moved in (("worse", c.worse), ("better", c.better)):
-            for text in _listed(title, moved, shown):
-                console.print(text, soft_wrap=True)
-        _print_beside(console, c)
-        line()
-    line(_LEGEND)
-    return "\n".join(row.rstrip() for row in out.getvalue().splitlines()) + "\n"
+            lines += _listed(title, moved, shown)
+        lines += [*_beside(c), ""]
+    return "\n".join([*lines, _LEGEND, ""])
 
 
 #: What the figures mean, for who sees them for the first time.
@@ -64,49 +45,33 @@ _LEGEND = (
 )
 
 
-def _print_paired(console: Console, c: Comparison) -> None:
-    from rich.table import Table
-
-    def line(text: str) -> None:
-        console.print(plain(text), soft_wrap=True)
-
+def _paired(c: Comparison) -> Iterator[str]:
     for text in c.differences:
-        line(f"  differs: {text}")
+        yield f"  differs: {plain(text)}"
     for text in (*c.only, *c.notes):
-        line(f"  note: {text}")
+        yield f"  note: {plain(text)}"
     for r in c.refused:
-        line(f"  NOT COMPARED: {r.of}: {r.reason}")
+        yield plain(f"  NOT COMPARED: {r.of}: {r.reason}")
     for text in lacking(c):
-        line(f"  note: {text}")
+        yield f"  note: {plain(text)}"
     if c.paired:
-        console.print("\nPaired differences")
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for heading in ("model", "corpus", "task", "part", "metric"):
-            table.add_column(heading, no_wrap=True)
-        for heading in ("n", "before", "after", "change", "95 % interval"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for heading in ("", "margin", "verdict"):
-            table.add_column(heading, no_wrap=True)
-        for change in c.paired:
-            table.add_row(*map(plain, _cells(change)))
-        console.print(table)
+        yield "\nPaired differences"
+        yield from text_table(
+            ("model", "corpus", "task", "part", "metric"),
+            ("n", "before", "after", "change", "95 % interval"),
+            ("", "margin", "verdict"),
+            map(_cells, c.paired),
+        )
 
 
-def _print_beside(console: Console, c: Comparison) -> None:
-    from rich.table import Table
-
-    if not c.beside:
-        return
-    console.print("\nSide by side: nothing is claimed of these (~: busy or shared machine)")
-    for of, group in beside_by_case(c):
-        console.print(plain("{} on {} ({})".format(*of)), soft_wrap=True)
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), header_style="")
-        table.add_column("metric", no_wrap=True)
-        for heading in ("before", "95 %", "after", "95 %"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for row in group:
-            table.add_row(*map(plain, _beside_cells(row)))
-        console.print(table)
+def _beside(c: Comparison) -> Iterator[str]:
+    if c.beside:
+        yield "\nSide by side: nothing is claimed of these (~: busy or shared machine)"
+    for of, rows in beside_by_case(c):
+        yield plain("{} on {} ({})".format(*of))
+        heads = ("before", "95 %", "after", "95 %")
+        for line in text_table(("metric",), heads, (), map(_beside_cells, rows)):
+            yield f"  {line}"
 
 
 def _cells(c: Change) -> list[str]:
