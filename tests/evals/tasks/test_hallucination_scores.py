@@ -209,10 +209,10 @@ def test_phantom_phrases_by_hand(reference: str, hypothesis: str, count: int, na
 
 
 @pytest.mark.parametrize("lang", [None, "de", "ja"])
-@pytest.mark.parametrize("phrase", PHANTOM_PHRASES)
 @pytest.mark.parametrize("dress", [" {}! ", "({})", "[{}]"])
-def test_every_phrase_is_found_once_in_any_dress(phrase: str, lang: str, dress: str) -> None:
-    assert phantoms("", dress.format(phrase.capitalize()), lang) == 1
+def test_every_phrase_is_found_once_in_any_dress(lang: str | None, dress: str) -> None:
+    found = {p: phantoms("", dress.format(p.capitalize()), lang) for p in PHANTOM_PHRASES}
+    assert found == dict.fromkeys(PHANTOM_PHRASES, 1)
 
 
 def test_loops_and_phantoms_are_counted_over_all_utterances() -> None:
