@@ -13,8 +13,8 @@ from evals.metrics import METRICS
 from evals.records.metric import Metric
 from evals.task import TASKS, Task
 from reports.page.charts import svg
-from reports.page.charts.labels import Row, missing, named, rows, said, ticker
-from reports.page.charts.markers import colour, legend, marker, parted, whisker
+from reports.page.charts.labels import Row, missing, named, rows, said, ticker, told_of
+from reports.page.charts.markers import colour, legend, marker, parted, path_through, whisker
 from reports.page.charts.row import past, start_of
 from reports.page.charts.scales import Scale, bottom_axis, left_axis, linear, within_reach
 from reports.scorecard.scorecard import Scorecard
@@ -143,22 +143,16 @@ def _curve(
     for order, (index, model) in enumerate(models):
         aside = (order - (len(models) - 1) / 2) * 3.0
         known = [(place(at) + aside, drifts.found.get((c, model))) for at, c in levels.items()]
-        drawn.append(_line(known, y, colour(index)))
-        for x, row in known:
-            if row is None:
-                continue
-            spoken.append(row.title)
-            m = row.measurement
-            drawn += _limit_upright(row, x, y)
-            if m.value is not None:
-                drawn.append(
-                    svg.keyed(
-                        row.key,
-                        row.title,
-                        *whisker(y, m.ci, x, colour(index), upright=True),
-                        marker(x, y(m.value), index),
-                    )
-                )
+        values = [(x, row.measurement.value if row else None) for x, row in known]
+        spots = [(x, y(value)) if value is not None else None for x, value in values]
+        drawn.append(path_through(spots, colour(index), stroke_width=1.6))
+        for (x, row), spot in zip(known, spots, strict=True):
+            if row is not None:
+                spoken.append(row.title)
+                drawn += _limit_upright(row, x, y)
+            if row is not None and spot is not None:
+                ends = whisker(y, row.measurement.ci, x, colour(index), upright=True)
+                drawn.append(svg.keyed(row.key, row.title, *ends, marker(*spot, index)))
     more, height = legend(models, _BOTTOM + 40, svg.WIDTH)
     remark = drifts.remark(which)
     label = f"{drifts.metric.capitalized} in {noise} noise, {remark}. " + ". ".join(spoken)
@@ -201,35 +195,16 @@ def _dots(
             if m.limit is not None and (limit := past(x, m.limit, m.bound or "max", top, lane)):
                 drawn.append(svg.keyed(row.limit_key, row.limit_title, *limit))
             if m.value is not None:
-                drawn.append(
-                    svg.keyed(
-                        row.key,
-                        row.title,
-                        svg.rect(
-                            x.start, top, x.end - x.start, lane,
-                            fill="none", pointer_events="all",
-                        ),
-                        *whisker(x, m.ci, middle, colour(index)),
-                        marker(x(m.value), middle, index),
-                    )
-                )  # fmt: skip
+                across = x.end - x.start
+                hit = svg.rect(x.start, top, across, lane, fill="none", pointer_events="all")
+                ends = whisker(x, m.ci, middle, colour(index))
+                mark = marker(x(m.value), middle, index)
+                drawn.append(svg.keyed(row.key, row.title, hit, *ends, mark))
     more, end = legend(models, bottom + 24, svg.WIDTH)
     remark = drifts.remark(which)
     label = f"{drifts.metric.capitalized}, {remark}. " + ". ".join(spoken)
     drawing = svg.picture(end, label, *drawn, *more)
     return svg.figure(caption, remark, drawing, *_notes(models, conditions, drifts))
-
-
-def _line(known: Sequence[tuple[float, Row | None]], y: Scale, ink: str) -> Markup:
-    """Through the known figures; what is missing leaves a gap."""
-    path = ""
-    pen_down = False
-    for x, row in known:
-        value = row.measurement.value if row is not None else None
-        if value is not None:
-            path += f"{'L' if pen_down else 'M'}{svg.number(x)} {svg.number(y(value))}"
-        pen_down = value is not None
-    return svg.tag("path", d=path or "M0 0", fill="none", stroke=ink, stroke_width=1.6)
 
 
 def _limit_upright(row: Row, x: float, y: Scale) -> list[Markup]:
@@ -259,9 +234,7 @@ def _notes(
     for row in drifts.base:
         m = row.measurement
         if m.value is not None and m.model in names:
-            whose = svg.tag("bdi", m.model)
-            value = f" {said(m.value, m.metric)}"
-            told = svg.tag("span", whose, value, data_key=row.key, title=row.title)
+            told = told_of(m.model, said(m.value, m.metric), row)
             base.setdefault(f"{m.slice.capitalize()} {named(m.metric)}: ", []).append(told)
     notes: list[Markup] = []
     notes += [svg.join([what, Markup(", ").join(told), "."]) for what, told in base.items()]
@@ -272,13 +245,9 @@ def _notes(
     for condition in conditions:
         for _, model in models:
             gap = drifts.found.get((condition, model))
-            if gap is None:
-                gaps.append(svg.tag("span", svg.tag("bdi", model), f" {condition} not run"))
-            elif gap.measurement.value is None:
-                state = f" {condition} {missing(gap.measurement)}"
-                gaps.append(
-                    svg.tag("span", svg.tag("bdi", model), state, data_key=gap.key, title=gap.title)
-                )
+            if gap is None or gap.measurement.value is None:
+                state = missing(gap.measurement) if gap else "not run"
+                gaps.append(told_of(model, f"{condition} {state}", gap))
     if gaps:
         notes.append(svg.join(["Not shown: ", Markup("; ").join(gaps), "."]))
     return notes

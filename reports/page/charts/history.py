@@ -18,7 +18,7 @@ from reports.page.charts.labels import (
     said,
     ticker,
 )
-from reports.page.charts.markers import colour, legend, marker, whisker
+from reports.page.charts.markers import colour, legend, marker, path_through, whisker
 from reports.page.charts.scales import (
     Scale,
     left_axis,
@@ -176,17 +176,10 @@ def _line(
     one: Series, runs: Sequence[str], places: dict[str, float], shift: float, y: Scale
 ) -> list[Markup]:
     """From run to run; one without a value leaves a gap."""
-    values = {p.run: p.value for p in one.points}
-    path, pen_down = "", False
-    for run in runs:
-        value = values.get(run)
-        if value is not None:
-            spot = f"{svg.number(places[run] + shift)} {svg.number(y(value))}"
-            path += f"{'L' if pen_down else 'M'}{spot}"
-        pen_down = value is not None
-    if not path:
+    known = {p.run: (places[p.run] + shift, y(p.value)) for p in one.points if p.value is not None}
+    if not known:
         return []
-    return [svg.tag("path", d=path, fill="none", stroke=colour(one.index), stroke_opacity=0.6)]
+    return [path_through(map(known.get, runs), colour(one.index), stroke_opacity=0.6)]
 
 
 def _mark(one: Series, point: Point, title: str, x: float, y: Scale) -> Markup:

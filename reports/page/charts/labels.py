@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from evals.measures.run_conditions import is_unfair
 from evals.metrics import metric_of
 from evals.records.measurement import Measurement
+from reports.page.charts import svg
 from reports.page.charts.scales import Scale
 from reports.scorecard.scorecard import Scorecard
 from reports.text.formats import FORMATS, format_of
@@ -62,6 +65,12 @@ class Row:
         if self.is_unfair:
             return "~"
         return mark_of(self.measurement.verdict)
+
+
+def told_of(model: str, words: str, row: Row | None) -> Markup:
+    """Said of a model in a note, with the figure that it is of, if there is one."""
+    key, title = (row.key, row.title) if row else (None, None)
+    return svg.tag("span", svg.tag("bdi", model), f" {words}", data_key=key, title=title)
 
 
 def rows(card: Scorecard) -> Iterator[Row]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
@@ -71,6 +72,16 @@ def whisker(
         if scale.holds(end):
             drawn.append(stroke(place, across - 3, place, across + 3))
     return drawn
+
+
+def path_through(places: Iterable[tuple[float, float] | None], ink: str, **look: Any) -> Markup:
+    """A line through the places; None leaves a gap."""
+    path, pen_down = "", False
+    for place in places:
+        if place is not None:
+            path += f"{'L' if pen_down else 'M'}{svg.number(place[0])} {svg.number(place[1])}"
+        pen_down = place is not None
+    return svg.tag("path", d=path or "M0 0", fill="none", stroke=ink, **look)
 
 
 def parted(

@@ -80,7 +80,10 @@ def _draw(
             continue
         gap = next((r for r in (less, more) if r is not None and r.measurement.value is None), None)
         if more is None or less is None or gap is not None:
-            left_out.append(_left_out(model.name, up if less is None else across, gap))
+            lacks = gap.measurement.metric if gap else up if less is None else across
+            state = labels.missing(gap.measurement) if gap else "not run"
+            words = f"({labels.named(lacks)} {state})"
+            left_out.append(labels.told_of(model.name, words, gap))
         else:
             points.append(_Point(index, model.name, more, less))
     if not points:
@@ -116,14 +119,6 @@ def _draw(
         svg.picture(height, label, *drawn),
         *notes,
     )
-
-
-def _left_out(name: str, metric: str, gap: labels.Row | None) -> Markup:
-    if gap is None:
-        return svg.tag("span", svg.tag("bdi", name), f" ({labels.named(metric)} not run)")
-    m = gap.measurement
-    state = f" ({labels.named(m.metric)} {labels.missing(m)})"
-    return svg.tag("span", svg.tag("bdi", name), state, data_key=gap.key, title=gap.title)
 
 
 def _judged(point: _Point, points: Sequence[_Point]) -> _Point:
