@@ -41,6 +41,7 @@ def test_either_way_round(language: str, one: str, other: str, errors: int) -> N
     assert score(other, one, language).errors == errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [c for c in CASES if not c["errors"]], ids=lambda c: c["id"])
 def test_a_text_equals_itself_and_its_other_writing(case: dict[str, Any]) -> None:
     for text in (case["ref"], case["hyp"]):
