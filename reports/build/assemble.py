@@ -112,7 +112,7 @@ def assemble(
 
 
 def _withheld(one: Recommendation, shard: str) -> Recommendation:
-    """Nothing is recommended on a part of a corpus."""
+    """The recommendation of a shard: none, since it is of a part of the corpus alone."""
     update = {
         "model": None,
         "runner_up": None,

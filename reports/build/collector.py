@@ -129,7 +129,7 @@ class Collector:
             self._ended(report.nodeid, case, str(report.longrepr).strip().splitlines()[-1])
 
     def _ended(self, nodeid: str, case: Case, message: str) -> None:
-        """A test that came to no end of its own has no figures, which is no pass."""
+        """Record an error for a test that did not end by itself: it has no figures."""
         self._over.add(nodeid)
         self._cases[nodeid] = case
         self._findings.failed.add(case.model)
@@ -180,7 +180,7 @@ class Collector:
         self._ci.publish(self._card, self._path, self._seen.values(), self._unrun)
 
     def _end_what_is_not_whole(self, session: pytest.Session) -> None:
-        """A case without all of its parts, or that a resumed run has and the session has not."""
+        """Record an error for each case that lacks a part, or that only earlier sessions ran."""
         whole = {s.case for s in self._seen.values() if s.facts is not None}
         passed = {s.case: n for n, s in self._seen.items() if s.outcome == "passed"}
         failed = {s.case for s in self._seen.values() if s.outcome != "passed"}
@@ -220,7 +220,7 @@ class Collector:
             self._page_failed = f"{type(error).__name__}: {error}"
 
     def _refuse_unrun(self, session: pytest.Session) -> None:
-        """A model that the user named and that nothing ran is a failure, not an omission."""
+        """Fail the session for each model that the user named and that no test ran."""
         config = self._config
         if not self._evals_seen or config.option.collectonly:
             return
@@ -378,7 +378,7 @@ class Collector:
 
 
 def _shortest(path: Path) -> Path:
-    """Relative to where the user stands, if it is below."""
+    """The path relative to the current folder, if it is below that."""
     try:
         return path.relative_to(Path.cwd())
     except ValueError:

@@ -123,7 +123,7 @@ def rescore(
 def _options(
     before: Scorecard, thresholds_file: Path, gate: Gate, baseline: Baseline | None
 ) -> Mapping[str, Any]:
-    """The session's options, with what the figures are held to now where that is another."""
+    """The session's options, with the limits, gate and baseline that count now."""
     options = dict(before.provenance.options or {})
     if sha256_of(thresholds_file) != before.provenance.thresholds_sha256:
         options["thresholds"] = str(thresholds_file)

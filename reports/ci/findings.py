@@ -1,4 +1,4 @@
-"""What of a scorecard a person must look at, the worst first: for annotations and summaries."""
+"""What a person must look at in a scorecard, the worst first: for annotations and summaries."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ Property: TypeAlias = tuple[str, str]
 
 
 def readable(properties: Iterable[tuple[str, object]]) -> list[tuple[str, object]]:
-    """A test's user properties with Model Lab's as a reader wants them, others as they are."""
+    """A test's user properties; those of Model Lab become names and values for a reader."""
     kept: list[tuple[str, object]] = []
     about: list[Property] = []
     figures: list[Property] = []
@@ -50,7 +50,7 @@ def without_figures(properties: Iterable[tuple[str, object]]) -> list[tuple[str,
 
 
 def suite_properties(card: Scorecard, path: Path, *, figures: bool) -> list[Property]:
-    """What is said of the whole session. figures: with every test's, under MODEL/TASK/."""
+    """Properties of the whole session. figures: with every test's, under MODEL/TASK/."""
     p = card.provenance
     found = [
         ("run", card.run.id),
@@ -77,7 +77,7 @@ def suite_properties(card: Scorecard, path: Path, *, figures: bool) -> list[Prop
 
 
 def _figure(m: Measurement) -> Iterator[Property]:
-    """A measurement's properties; none of a part of the corpus that nothing limits."""
+    """The properties of a measurement; none for a part of the corpus without a limit."""
     if not m.is_whole and m.limit is None and not m.gated:
         return
     by = f"/{m.normalizer}" if not metric_of(m.metric).may_be_limited else ""

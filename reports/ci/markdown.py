@@ -69,7 +69,7 @@ def nothing_ran(problems: Sequence[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text from outside as itself: no markup, table cell, HTML, link, mention or formula of it."""
+    """Text from outside, so that none of it is markup, a table cell, HTML, a link or a formula."""
     text = _MARKS.sub(r"\\\1", plain(text))
     text = re.sub("[&<>]", lambda found: _ENTITIES[found[0]], text)
     return re.sub(r"(?i)\bwww\.", lambda found: found[0][:-1] + "\\.", text)
@@ -271,7 +271,7 @@ def _not_measured(card: Scorecard, thresholds: Thresholds) -> Iterator[str]:
 
 
 def _again(card: Scorecard) -> list[str]:
-    """How to do it again. The command is in a block of its own, in which nothing is markup."""
+    """How to repeat the run. The command is in a block of its own, in which nothing is markup."""
     p = card.provenance
     terms = run_terms(card)
     shown = ("code", "Python", "platform", "cores", "threads", "seed", "device asked for")
@@ -299,7 +299,7 @@ def _command(card: Scorecard) -> str:
 
 
 def _fitted(body: Sequence[str], tail: Sequence[str], limit: int) -> str:
-    """Whole lines of the body, as many as there is room for, and the tail."""
+    """The tail, and before it as many whole lines of the body as there is room for."""
     text = "\n".join([*body, *tail])
     if len(text.encode()) <= limit:
         return text

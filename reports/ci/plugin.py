@@ -96,14 +96,14 @@ class Ci:
             self._append(markdown.nothing_ran(unrun))
 
     def _room(self, limit: int) -> int:
-        """What the step's earlier commands have left of it."""
+        """The bytes that earlier commands of the step have left of the limit."""
         try:
             return max(0, limit - Path(os.environ[SUMMARY]).stat().st_size - 1)
         except OSError:
             return limit
 
     def _append(self, text: str) -> None:
-        """A file that cannot be written changes no verdict."""
+        """Append to the summary. A file that cannot be written changes no verdict."""
         try:
             with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as file:
                 file.write(("\n" if file.tell() else "") + text)

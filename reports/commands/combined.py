@@ -64,7 +64,7 @@ def add_options(
 
 
 def judged(options: argparse.Namespace) -> Judged:
-    """What `add_options` got."""
+    """The values of what `add_options` added."""
     return Judged(
         Path(options.thresholds or thresholds_file.DEFAULT),
         options.gate,
@@ -118,7 +118,7 @@ def combine(make: Callable[[], Path], held: Judged) -> int:
 
 
 def _as_its_own(card: Scorecard) -> Scorecard:
-    """The figures of a run that had none before are its own, not anew."""
+    """The scorecard as the run's first one: it is not marked as rescored."""
     provenance = card.provenance.model_copy(
         update={"thresholds_sha256": card.rescored.thresholds_sha256} if card.rescored else {}
     )

@@ -47,7 +47,7 @@ def _join(options: argparse.Namespace) -> int:
 
 
 def _held(options: argparse.Namespace, found: list[Joined]) -> Judged:
-    """What the runs were held to, but for what is given. Raises NotJoined."""
+    """What is given, and otherwise what the runs were held to. Raises NotJoined."""
     held = judged(options)
     baseline = held.baseline or next((j.card.baseline for j in found if j.card.baseline), None)
     if options.thresholds is None:
@@ -57,7 +57,7 @@ def _held(options: argparse.Namespace, found: list[Joined]) -> Judged:
 
 
 def _theirs(limits: Path, run: Joined) -> Path:
-    """The file, if it is still as the run was held to it. Raises NotJoined."""
+    """The file of limits, if it has not changed since the run. Raises NotJoined."""
     if limits.is_file() and sha256_of(limits) == run.limits:
         return limits
     raise NotJoined(

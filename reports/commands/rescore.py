@@ -124,7 +124,7 @@ def _write_page(run: Path, *, audio: bool) -> None:
 
 
 def _free(run: Path) -> Path:
-    """A name for the former scorecard that nothing has."""
+    """An unused name for the former scorecard."""
     number = 1
     while (path := run / f"scorecard.{number}.json").exists():
         number += 1
@@ -132,7 +132,7 @@ def _free(run: Path) -> Path:
 
 
 def _changes(before: Scorecard, after: Scorecard) -> list[str]:
-    """A line for each figure, verdict and grade that is another one now."""
+    """A line for each figure, verdict and grade that has changed."""
 
     def by_key(card: Scorecard) -> dict[tuple[str, ...], Measurement]:
         return {

@@ -69,7 +69,7 @@ def _robustness(cell: Cell) -> frozenset[str]:
 
 
 def _rates_of(cell: Cell) -> frozenset[str]:
-    """What a task itself makes rates of, utterance by utterance."""
+    """Pair the rates that a task computes by utterance."""
     task = TASKS[cell.of.task]
     assert task.pair is not None
     normalizer = cell.normalizer()
@@ -204,7 +204,7 @@ def _conversing(cell: Cell) -> frozenset[str]:
 
 
 def pairing_of(task: str) -> Callable[[Cell], frozenset[str]] | None:
-    """What records the paired changes of a task and returns their metrics; None: nothing does."""
+    """The function that pairs a task and returns its paired metrics; None where there is none."""
     known = TASKS.get(task)
     if known is None or not known.compared:
         return None

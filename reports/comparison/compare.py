@@ -85,7 +85,7 @@ def compare(
 
 
 def _side_by_side(task: str) -> str:
-    """Said of a task that nothing pairs."""
+    """The note on a task that has no pairing."""
     if task in TASKS:
         return f"{task}: put side by side, not paired"
     hint = "--plugin-file before `compare` names the file that has it"
@@ -166,7 +166,7 @@ def _compare_cell(
 
 
 def _same_corpus(of: Of, before: Side, after: Side) -> str | None:
-    """Its content hash; None where neither run tells, as of the fixed clip of `latency`."""
+    """The corpus's content hash; None where neither run has one, as for a fixed clip."""
     old, new = (side.content_hash(of.corpus) for side in (before, after))
     if old != new:
         was, now = (h[:12] if h else "unknown" for h in (old, new))

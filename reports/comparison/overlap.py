@@ -18,7 +18,7 @@ _NOT_SHOWN = (
 
 
 def explanations(changes: Sequence[Change]) -> Iterator[str]:
-    """A sentence for what is compared where a reader of both scorecards would be surprised."""
+    """A sentence for each change that the two runs' own intervals seem to contradict."""
     for of, group in groupby(changes, key=lambda change: change.of):
         rows = [c for c in group if c.before_ci is not None and c.after_ci is not None]
         shown = [c.metric for c in rows if c.direction in ("worse", "better") and _overlap(c)]

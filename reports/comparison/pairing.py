@@ -20,7 +20,7 @@ _SHOWN_IDS = 5
 
 
 class BrokenRun(NotComparable):
-    """What a run should hold is not there, or not readable; the message names the file."""
+    """A file of a run is missing or cannot be read; the message names it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))

@@ -1,4 +1,4 @@
-"""What runs and models were, by what a person calls it, so that differences can be said."""
+"""The terms of runs and models under names for people, so that differences can be listed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PYTHON = "Python of its process"
 
 
 def run_terms(card: Scorecard) -> dict[str, str]:
-    """What the whole session was run with, by what a person calls it."""
+    """The terms of the whole session, under names for people."""
     p = card.provenance
     terms = {
         "code": _sha(card),
@@ -27,7 +27,7 @@ def run_terms(card: Scorecard) -> dict[str, str]:
 
 
 def model_terms(record: ModelRecord) -> dict[str, str]:
-    """What a model was, by what a person calls it."""
+    """The terms of a model, under names for people."""
     terms = {
         "engine": record.engine,
         "checkpoint": record.checkpoint,

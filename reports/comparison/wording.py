@@ -52,7 +52,7 @@ def _missing(only_before: Sequence[str], only_after: Sequence[str]) -> str:
 
 
 def lacking(c: Comparison) -> list[str]:
-    """Of what was compared on fewer utterances than a run has, on how many, and what is missing."""
+    """A note on each comparison that lacks utterances of a run: its pairs, and what is missing."""
     return [
         f"{p.of}: compared on the {p.n:,} utterances of both; "
         f"{_missing(p.only_before, p.only_after)}"

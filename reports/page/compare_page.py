@@ -99,7 +99,7 @@ def _sides(row: SideBySide) -> list[tuple[Any, ...]]:
 
 
 def _facts(m: Moved) -> list[tuple[str, str]]:
-    """What stands below the words of an utterance, or in their place, by its name."""
+    """Facts on an utterance below its words, or in place of them: name and text."""
     found = [] if m.columns else [("said", m.reference), ("before", m.before), ("now", m.after)]
     found += [("why", m.why)] if m.why else []
     for name, failed in (("before", m.failed_before), ("now", m.failed_after)):

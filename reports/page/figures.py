@@ -103,7 +103,7 @@ class Figures:
 
 
 def answers(card: Scorecard) -> Iterator[tuple[Recommendation, Sequence[int]]]:
-    """Each use with the places of the runs that are named for it: few, and each run once."""
+    """Each use with the indices in `to_run` that the page shows: few, and each run once."""
     named: set[str] = set()
     for use in card.recommendations or [card.recommendation]:
         new = [i for i, run in enumerate(use.to_run) if run not in named][:_RUNS]
@@ -112,7 +112,7 @@ def answers(card: Scorecard) -> Iterator[tuple[Recommendation, Sequence[int]]]:
 
 
 def notices(card: Scorecard) -> Sequence[str]:
-    """What keeps the run from being taken as it stands."""
+    """Warnings on the run as a whole."""
     found = []
     if not card.run.complete:
         found.append("The run is not complete: it was stopped before its end.")

@@ -98,7 +98,7 @@ class Contest:
         return [self._standing(model) for model in self.models]
 
     def relaxed(self, values: Mapping[Key, float], model: str) -> Contest:
-        """The same with limits no stricter than the values, and a model's failed test undone."""
+        """The same contest with limits no stricter than the values, and a model's failure undone."""
         limits = {
             key: [m if m.keeps(value) else replace(m, value=value) for m in self.limits[key]]
             for key, value in values.items()
@@ -106,7 +106,7 @@ class Contest:
         return replace(self, limits={**self.limits, **limits}, failed=self.failed - {model})
 
     def tightened(self, key: Key, value: float) -> Contest:
-        """The same with limits on a key that are no looser than the value."""
+        """The same contest with limits on a key that are no looser than the value."""
         limits = [replace(m, value=value) if m.keeps(value) else m for m in self.limits[key]]
         return replace(self, limits={**self.limits, key: limits})
 

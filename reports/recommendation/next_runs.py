@@ -67,7 +67,7 @@ def to_run(
 
 
 def _hopeless(problem: Problem) -> str | None:
-    """Said of a figure that no corpus decides."""
+    """The line on a figure that no corpus can decide; None for any other."""
     further = _further(problem)
     if problem.kind != "unclear" or problem.row is None:
         return None
@@ -88,7 +88,7 @@ def _way(problem: Problem) -> str:
 
 
 def _said(way: str, run: _Run) -> str:
-    """What stands before the command."""
+    """The words before the command."""
     if not run.further:
         return f"{way}: " if way else ""
     utterances = max(f.utterances or 0 for f in run.further)

@@ -197,7 +197,7 @@ def _told_brink(found: Brink, winner: Standing) -> str:
 
 
 def _told_overlap(winner: Standing, rival: Standing, held: Contest) -> list[str]:
-    """Said of two whose intervals overlap on what decided.
+    """The warning that two models' intervals overlap on the metric that decided.
 
     The interval of a model knows nothing of the other's, so that overlapping ones say little of a
     difference on the same utterances: this warns too often, never too seldom.

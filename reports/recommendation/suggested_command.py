@@ -46,7 +46,7 @@ class SuggestedCommand:
         corpora: Sequence[CorpusRecord],
         rows: Sequence[Measurement],
     ) -> SuggestedCommand:
-        """As a scorecard knows it."""
+        """The command's options as a scorecard has them."""
         used: dict[str, set[str]] = {}
         for row in rows:
             used.setdefault(row.corpus, set()).add(row.task)
@@ -84,7 +84,7 @@ def _is_of_dialogues(task: str) -> bool:
 
 
 def resume_command(run: Path, options: Mapping[str, Any] | None = None) -> str:
-    """What finishes an interrupted run, which has all else.
+    """The command that finishes an interrupted run; the run has all other options.
 
     options: the session's, of which those count here by which pytest finds project and tests.
     """

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from itertools import islice
 
 from evals.gate.verdict import breaks, decide
 from evals.records.measurement import Bound, Figure, Limit, Measurement
 from reports.recommendation.eligibility import TIE, Contest, Key, Standing, best, weigh, worst_end
+from reports.text.outward import outward
 
 #: A weight that would have to be more than so many times another is no answer that anyone gives.
 FURTHEST = 100.0
@@ -145,16 +145,6 @@ def winner_of(standings: Sequence[Standing]) -> str | None:
     """Who is recommended, if anyone."""
     fit = [s for s in standings if not s.problems]
     return best(fit).model if fit else None
-
-
-def outward(value: float, *, up: bool, digits: int) -> float:
-    """Rounded to so many digits, never towards where it comes from."""
-    exact = Decimal(repr(value))
-    # In decimals, since a product of floats may itself be rounded past what it should keep.
-    with localcontext() as context:
-        context.prec = digits
-        context.rounding = ROUND_CEILING if up else ROUND_FLOOR
-        return float(context.plus(exact))
 
 
 def told_weight(flip: WeightFlip, fit: Sequence[Standing], held: Contest) -> str:

@@ -12,7 +12,6 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from evals.gate.thresholds import Thresholds
@@ -20,6 +19,7 @@ from evals.measures.statistics.student_t import student_quantile, student_tail
 from evals.metrics import METRICS, metric_of
 from evals.records.measurement import Bound, Limit, Measurement
 from reports.scorecard.scorecard import ModelRecord, Scorecard
+from reports.text.outward import outward
 
 #: With fewer, a standard deviation says next to nothing.
 MIN_RUNS = 3
@@ -79,7 +79,7 @@ class Calibrated:
 
     @property
     def is_constant(self) -> bool:
-        """Every run gave the same."""
+        """Whether every run gave the same value."""
         return len(set(self.values)) == 1 and len(set(self.worst)) == 1
 
 
@@ -142,17 +142,8 @@ def propose(values: Sequence[float], bound: Bound, *, target: float = FLAKE_TARG
     side = 1 if bound == "max" else -1
     outer = [side * value for value in values]
     margin = student_quantile(1 - target, n - 1) * math.sqrt(1 + 1 / n) * statistics.stdev(outer)
-    return outwards(side * max(*outer, statistics.fmean(outer) + margin), bound)
-
-
-def outwards(value: float, bound: Bound, digits: int = _DIGITS) -> float:
-    """Rounded to that many significant digits, never to the tighter side."""
-    exact = Decimal(repr(value))
-    if not exact:
-        return 0.0
-    step = Decimal(1).scaleb(exact.adjusted() - digits + 1)
-    rounding = ROUND_CEILING if bound == "max" else ROUND_FLOOR
-    return float(exact.quantize(step, rounding=rounding))
+    limit = side * max(*outer, statistics.fmean(outer) + margin)
+    return outward(limit, up=bound == "max", digits=_DIGITS)
 
 
 def _key(m: Measurement) -> Key:
@@ -257,7 +248,7 @@ def _refuse(runs: Mapping[str, Scorecard]) -> None:
 
 
 def _terms(card: Scorecard) -> dict[tuple[str, ...], Any]:
-    """Everything that has to be equal, by what an error calls it."""
+    """Everything that has to be equal, under the names that errors use."""
     p = card.provenance
     terms: dict[tuple[str, ...], Any] = {
         ("threads",): p.threads,

@@ -8,7 +8,7 @@ from reports.text.metric_text import when
 
 
 def headline(series: Series) -> str:
-    """What a series is of."""
+    """The title of a series."""
     return f"{series.metric} of {series.model} on {series.corpus} ({series.task})"
 
 
@@ -32,7 +32,7 @@ def verdict_said(point: Point) -> str:
 
 
 def marks(point: Point, run: RunOf) -> list[str]:
-    """What has to be known to read a figure."""
+    """Remarks that a reader of a figure needs."""
     found = [f"BASELINE {name}" for name in run.baselines]
     if not run.complete:
         found.append("partial: the run was interrupted")

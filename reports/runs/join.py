@@ -117,7 +117,7 @@ def _refuse_strangers(first: Joined, other: Joined) -> None:
 
 
 def _terms(one: Joined, other: Joined) -> dict[str, Any]:
-    """What a run has to have in common with another one, by what a person calls it."""
+    """What two runs must have in common, under names for people."""
     twins = {record.name: record for record in other.card.models}
     theirs = {corpus.name for corpus in other.card.provenance.corpora}
     common = {r.task for r in one.tasks} & {r.task for r in other.tasks}
@@ -150,13 +150,13 @@ def _terms(one: Joined, other: Joined) -> dict[str, Any]:
 
 
 def _engine_file(model: str, run: Joined) -> dict[str, Any]:
-    """What an engine outside of the project was, by its file."""
+    """The hash of the file of an engine from outside the project."""
     identity = run.identities.get(model)
     return {"engine_sha256": identity.get("engine_sha256") if isinstance(identity, dict) else None}
 
 
 def _of_model(record: ModelRecord, other: ModelRecord) -> dict[str, Any]:
-    """What a model is; of what only a loaded one knows, that which both know."""
+    """The terms of a model; those that only a loaded model knows, where both runs know them."""
     same_content = (
         record.checkpoint_sha256 is not None and record.checkpoint_sha256 == other.checkpoint_sha256
     )
@@ -238,7 +238,7 @@ def _unscored(folder: Path, found: Sequence[Joined]) -> Scorecard:
 
 
 def _fullest(models: Sequence[Sequence[ModelRecord]], name: str) -> ModelRecord:
-    """Of a model's records one of a run that loaded it, if any did."""
+    """A model's record from a run that loaded it, if any did."""
     known = [record for one in models for record in one if record.name == name]
     return next((record for record in known if record.device is not None), known[0])
 

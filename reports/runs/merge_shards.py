@@ -185,7 +185,7 @@ def _conditions(shards: Sequence[Shard]) -> list[str]:
 def _together(
     folder: Path, shards: Sequence[Shard], key: tuple[str, str], case: CaseRecord
 ) -> CaseRecord:
-    """One model on one task and corpus: its lines in one file, its facts in one record."""
+    """Merge a model's shards of one task and corpus: lines into one file, facts into one record."""
     model, task = key
     title = f"{model} on {case.corpus} ({task})"
     theirs_all = [found for shard in shards if (found := _case_of(shard, key, case.corpus))]
@@ -260,7 +260,7 @@ def _append(
     title: str,
     written: Mapping[int, int],
 ) -> int:
-    """Put the lines of all shards into one file; how many there are. Raises NotMerged for a gap.
+    """Put the lines of all shards into one file; return their number. Raises NotMerged for a gap.
 
     written: how many each shard's session wrote.
     """

@@ -106,7 +106,7 @@ class Spent:
 
 
 def load(path: Path = DEFAULT) -> Prices:
-    """The prices in a file. Raises located_yaml.ConfigError."""
+    """The prices in a file. Raises ConfigError."""
     return yaml_file.load(path, Prices)
 
 
@@ -256,7 +256,7 @@ def _seen(model: ModelRecord, provenance: Provenance) -> str | None:
 
 
 def _audio_seconds(rtf: Measurement, provenance: Provenance) -> float | None:
-    """Of a corpus that is heard; one that is read aloud has none yet."""
+    """The seconds of audio of a speech corpus; None for any other, which has no audio yet."""
     if rtf.task in TASKS and TASKS[rtf.task].corpus != "speech":
         return None
     seconds = [c.audio_seconds for c in provenance.corpora if c.name == rtf.corpus]

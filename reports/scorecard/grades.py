@@ -48,7 +48,7 @@ def _grade_model(
 def _grade_corpus(
     first: Task, corpus: str, own: Sequence[Measurement], thresholds: Thresholds
 ) -> CorpusGrade:
-    """A task on a corpus together with those that count in its grade, which have no corpus.
+    """The grade of a task on a corpus, with the tasks without a corpus that count in it.
 
     A busy figure's letter is the worst that it can be: one below the cap of a missing
     figure says no more than a missing one.

@@ -1,4 +1,4 @@
-"""Which models of a session are different checkpoints, so that they err apart from each other."""
+"""Which models of a session are different checkpoints, whose errors are independent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def checkpoints(models: Sequence[ModelRecord]) -> Mapping[str, int]:
 
 
 def _marks(model: ModelRecord) -> list[str]:
-    """Texts of which two models with the same weights share one."""
+    """Texts that identify weights: two models with the same weights share one."""
     marks = [f"name {_name(model)}"]
     if model.checkpoint_sha256 is not None:
         marks.append(f"sha256 {model.checkpoint_sha256}")
@@ -45,7 +45,7 @@ def _marks(model: ModelRecord) -> list[str]:
 
 
 def _name(model: ModelRecord) -> str:
-    """What a checkpoint is called, whichever engine it was written for."""
+    """The name of a checkpoint, without what depends on its engine."""
     if model.checkpoint == PACKAGED:
         return f"{PACKAGED} {model.engine}"
     if model.checkpoint.startswith(EMBEDDED):

@@ -43,7 +43,7 @@ def gather(
     corpora: Sequence[CorpusRecord],
     options: Mapping[str, Any],
 ) -> Provenance:
-    """What is known now. modules: top-level modules of the engines that ran."""
+    """The provenance of this process. modules: top-level modules of the engines that ran."""
     sha, dirty = git()
     return Provenance(
         git_sha=sha,

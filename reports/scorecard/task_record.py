@@ -83,7 +83,7 @@ def write_record(run: Path, record: TaskRecord) -> None:
 
 
 def _whole(seen: Iterable[Seen]) -> list[Seen]:
-    """One for each case, of which several processes may each have tested a part."""
+    """One record for each case; several processes may each have tested a part of it."""
     found: dict[Case, Seen] = {}
     for one in seen:
         known = found.setdefault(one.case, one)
@@ -94,7 +94,7 @@ def _whole(seen: Iterable[Seen]) -> list[Seen]:
 
 
 def _badness(seen: Seen) -> tuple[int, bool]:
-    """A failure counts before anything else, and before the failure of a limit any other one."""
+    """The rank of an outcome: failures last, and of these one that is no broken limit."""
     order: Sequence[Outcome] = ("passed", "skipped", "failed")
     return order.index(seen.outcome), seen.outcome == "failed" and not seen.gate_broken
 

@@ -162,7 +162,7 @@ def _since_baseline(card: Scorecard) -> list[str]:
 
 
 def _cleaned(value: Any) -> Any:
-    """A scorecard, or a part of it, without what a terminal would obey in its texts.
+    """A scorecard, or a part of it, without control characters in its texts.
 
     Any of them may be from outside. A part without such texts is returned as it is.
     """
@@ -181,6 +181,6 @@ def _cleaned(value: Any) -> Any:
 
 
 def _changed(owner: Any, names: Iterable[str]) -> dict[str, Any]:
-    """The fields of an object whose texts have to be cleaned, cleaned."""
+    """The fields of an object that change when they are cleaned, with their new values."""
     found = ((name, getattr(owner, name)) for name in names)
     return {name: clean for name, old in found if (clean := _cleaned(old)) != old}

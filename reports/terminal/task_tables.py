@@ -119,7 +119,7 @@ def _graded(
 
 
 def _columns(task: Task, rows: Sequence[Measurement]) -> list[Column]:
-    """Those that a row has; an engine that does not stream, for one, has no first audio."""
+    """The columns with figures; an engine that does not stream, for one, has no first audio."""
     have = {(m.task, m.metric) for m in rows}
     measured = {(m.task, m.metric) for m in rows if m.value is not None}
     return [

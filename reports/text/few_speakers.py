@@ -1,4 +1,4 @@
-"""What is said of figures that are of a few people's utterances alone."""
+"""Sentences on figures that are of a few people's utterances alone."""
 
 from __future__ import annotations
 

@@ -61,14 +61,14 @@ class Row:
 
     @property
     def mark(self) -> str:
-        """What stands behind the value: one of MARKS, or nothing."""
+        """The mark behind the value: one of MARKS, or nothing."""
         if self.is_unfair:
             return "~"
         return mark_of(self.measurement.verdict)
 
 
 def told_of(model: str, words: str, row: Row | None) -> Markup:
-    """Said of a model in a note, with the figure that it is of, if there is one."""
+    """A note on a model, with the key of the figure that it is about, if there is one."""
     key, title = (row.key, row.title) if row else (None, None)
     return svg.tag("span", svg.tag("bdi", model), f" {words}", data_key=key, title=title)
 
@@ -80,12 +80,12 @@ def rows(card: Scorecard) -> Iterator[Row]:
 
 
 def mark_of(verdict: str | None) -> str:
-    """What stands behind a value for its verdict: one of MARKS, or nothing."""
+    """The mark behind a value for its verdict: one of MARKS, or nothing."""
     return _DECIDED.get(verdict or "", "")
 
 
 def meant(marks: Collection[str]) -> list[str]:
-    """What those of the marks mean that stand for a verdict."""
+    """The meanings of those marks that stand for a verdict."""
     return [f"{mark}: {MARKS[mark]}" for mark in _DECIDED.values() if mark in marks]
 
 

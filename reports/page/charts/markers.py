@@ -28,7 +28,7 @@ _SHAPES = (
 
 
 def colour(index: int) -> str:
-    """Of the model with that index in the scorecard."""
+    """The colour of the model with that index in the scorecard."""
     i = index % len(_COLOURS)
     return f"var(--c{i + 1}, {_COLOURS[i]})"
 
@@ -87,7 +87,7 @@ def path_through(places: Iterable[tuple[float, float] | None], ink: str, **look:
 def parted(
     models: Sequence[tuple[int, str]], most: int
 ) -> list[tuple[Sequence[tuple[int, str]], str]]:
-    """So many models for each chart, with words that say which where there are several charts."""
+    """The models in groups of at most `most`, each with words that say which models it has."""
     starts = range(0, len(models), most)
     whole = len(models)
     return [

@@ -52,7 +52,7 @@ class _Bound:
 
 
 def panels(card: Scorecard) -> Markup | None:
-    """Those that each task that ran is drawn in, then the scores; None where none ran."""
+    """The panels of each task that ran, then the scores; None where no task ran."""
     drawn: list[Markup] = []
     for task in TASKS.values():
         of_task = [r for r in labels.rows(card) if r.measurement.slice == ALL]
@@ -183,7 +183,7 @@ def _scale(
 
 
 def _limit_labels(panel: _Panel, scale: Scale, bounds: Mapping[int, _Bound]) -> list[Markup]:
-    """What the limits are, above the plot: the least and the most, and between as far as fits."""
+    """The limits above the plot: the lowest, the highest, and those between that fit."""
     limits = [v for v in sorted({b.limit.value for b in bounds.values()}) if scale.holds(v)]
     if limits and scale(limits[-1]) - scale(limits[0]) < 12:
         limits = limits[:1]

@@ -56,7 +56,7 @@ class _Point:
 
 
 def pareto(card: Scorecard) -> Markup | None:
-    """A plot for each corpus on which a model has both of its task's two; None without any."""
+    """A plot for each corpus on which a model has both metrics of its task; None without any."""
     whole = [r for r in labels.rows(card) if r.measurement.slice == ALL]
     drawn = []
     for task in TASKS.values():
@@ -175,7 +175,7 @@ _Box = tuple[float, float, float, float]
 
 
 def _names(drawn: list[Markup], points: Sequence[_Point], x: Scale, y: Scale) -> list[_Point]:
-    """Write names beside their marks where they touch nothing; those that found no place.
+    """Write names beside their marks where they touch nothing; return those without a place.
 
     Names may lie over whiskers, which show through around them, and rather over none.
     """

@@ -41,7 +41,7 @@ def named_row(
     bold: bool = False,
     bold_name: bool = False,
 ) -> Markup:
-    """One row with what is drawn on its scale. value None: `mark` says over the scale why."""
+    """One row with what is drawn on its scale. value None: there is none, and `mark` says why."""
     base = y + height / 2 + 4
     room = (scale.start - _GAP) / (_BOLD if bold_name else 1.0)
     weight = {True: "bold", False: None}

@@ -170,7 +170,7 @@ def _wrapped(name: str, width: float) -> list[str]:
 def _cell(
     metric: Metric, row: Row | None, where: str, x: float, y: float, width: float, most: float
 ) -> Markup:
-    """The value on a tint of it; what does not exist says so on no tint."""
+    """The value on its tint; a figure that does not exist is named without a tint."""
     middle, base = x + width / 2, y + 14
     edge = {"stroke": svg.LINE, "stroke_width": 0.6}
     if row is None or row.measurement.value is None:

@@ -28,11 +28,11 @@ from reports.runs.calibration import (
     NotComparable,
     calibrate,
     flake_probability,
-    outwards,
     propose,
 )
 from reports.runs.read_run import RunError, read_run
 from reports.scorecard.scorecard import Scorecard
+from reports.text.outward import outward
 
 pytestmark = pytest.mark.slow
 
@@ -194,10 +194,10 @@ def test_proposal_by_hand(
 
 @given(st.floats(-1e12, 1e12), st.sampled_from(["max", "min"]))
 def test_rounding_never_tightens(value: float, bound: Bound) -> None:
-    rounded = outwards(value, bound)
+    rounded = outward(value, up=bound == "max", digits=2)
     assert rounded >= value if bound == "max" else rounded <= value
     assert abs(rounded - value) <= 0.1 * abs(value)
-    assert outwards(rounded, bound) == rounded
+    assert outward(rounded, up=bound == "max", digits=2) == rounded
 
 
 def test_prediction_is_exact_for_normal_noise() -> None:
