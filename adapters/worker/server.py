@@ -55,6 +55,7 @@ from adapters.worker.answers import (
 )
 from adapters.worker.connection import ON_CHANNEL, connect
 from adapters.worker.messages import Message, packed, unpacked
+from adapters.worker.one_line import raised
 
 
 class _Clock:
@@ -353,4 +354,8 @@ def _kind(error: BaseException) -> str:
 
 
 def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """An engine's own processes may hand their tracebacks on: the log has them whole."""
+    said = str(error)
+    if "Traceback (most recent call last)" in said:
+        said = raised(said)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -84,3 +84,24 @@ def test_no_python_at_all(tmp_path: Path) -> None:
     assert "\n" not in said
     assert said.startswith("the worker did not start: ")
     assert str(tmp_path / "python") in said
+
+
+def test_an_engine_that_hands_on_the_traceback_of_its_own_process(tmp_path: Path) -> None:
+    engine = tmp_path / "handing_on.py"
+    engine.write_text(
+        "from adapters.interface import Adapter\n"
+        f"SAID = {CHAINED!r}\n"
+        "class HandingOn(Adapter):\n"
+        "    def load(self, spec):\n"
+        "        raise RuntimeError(SAID)\n"
+        "    def transcribe(self, audio): ...\n"
+        "ADAPTER = HandingOn\n",
+        encoding="utf-8",
+    )
+    log = tmp_path / "worker.log"
+    process = ModelProcess(EngineRef("handing_on", str(engine)), LoadSpec("builtin"), log=log)
+    with pytest.raises(WorkerError) as caught:
+        process.load()
+    process.close()
+    assert str(caught.value) == "RuntimeError: their.errors.ModelError: no model: a.bin"
+    assert "ZeroDivisionError: division by zero" in log.read_text(encoding="utf-8")
