@@ -98,7 +98,7 @@ class Contest:
         return [self._standing(model) for model in self.models]
 
     def relaxed(self, values: Mapping[Key, float], model: str) -> Contest:
-        """The same contest with limits no stricter than the values, and a model's failure undone."""
+        """The contest with limits no stricter than the values, and a model's failure undone."""
         limits = {
             key: [m if m.keeps(value) else replace(m, value=value) for m in self.limits[key]]
             for key, value in values.items()
