@@ -24,13 +24,17 @@ class WrongTypeError(Exception):
     """An adapter gave something else than its protocol says."""
 
 
-def audio_of(message: Message) -> Audio:
-    """The sound in a request: bytes, or for long audio the name of a file of them."""
+def audios_of(message: Message) -> list[Audio]:
+    """The sounds in a request, laid end to end: bytes, or for long audio the name of their file."""
     if message.get("file"):
-        samples = _samples_in(Path(message["file"]))
+        whole = _samples_in(Path(message["file"]))
     else:
-        samples = np.frombuffer(message["samples"], dtype=np.float32)
-    return Audio(samples, message["sample_rate"], message.get("language"))
+        whole = np.frombuffer(message["samples"], dtype=np.float32)
+    found, start = [], 0
+    for length, rate, language in message["sounds"]:
+        found.append(Audio(whole[start : start + length], rate, language))
+        start += length
+    return found
 
 
 def _samples_in(file: Path) -> Samples:
@@ -40,18 +44,6 @@ def _samples_in(file: Path) -> Samples:
     # Not read, which would be one copy more of an hour of audio; what is written to is a copy.
     samples: Samples = np.asarray(np.memmap(file, dtype=np.float32, mode="c"))
     return samples
-
-
-def audios_of(message: Message) -> list[Audio]:
-    """The sounds of a batch, which travel as one, laid end to end."""
-    whole = audio_of(message)
-    ends = np.cumsum(message["lengths"])
-    parts = np.split(whole.samples, ends[:-1])
-    languages = message.get("languages") or [None] * len(parts)
-    return [
-        Audio(part, whole.sample_rate, language)
-        for part, language in zip(parts, languages, strict=True)
-    ]
 
 
 def check_length(transcriber: Adapter, audio: Audio) -> None:

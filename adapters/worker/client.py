@@ -25,7 +25,7 @@ from adapters.interface import (
 )
 from adapters.meters.peak_memory import PeakMemory
 from adapters.worker.messages import Message
-from adapters.worker.process import Gateway, InProcess, Transport
+from adapters.worker.process import InProcess, Transport, WorkerProcess
 from adapters.worker.results import BatchTimed, MemoryPeaks, Packages, Timed, WorkerError
 from adapters.worker.time_limits import allowed, spoken_seconds
 
@@ -162,17 +162,14 @@ class ModelProcess:
 
     def reply(self, turns: Sequence[Turn]) -> Timed[Reply]:
         """The assistant's next turn. Raises WorkerError."""
-        silent = {"samples": b"", "sample_rate": 0}
         rows = [
-            {
-                "role": turn.role,
-                "text": turn.text,
-                **(_sound(turn.audio) if turn.audio is not None else silent),
-            }
+            {"role": turn.role, "text": turn.text, "sound": turn.audio is not None}
             for turn in turns
         ]
-        together = sum(turn.audio.seconds for turn in turns if turn.audio is not None)
-        answer = self._ask({"op": "reply", "turns": rows}, self._allowed(together))
+        sounds = [turn.audio for turn in turns if turn.audio is not None]
+        together = sum(audio.seconds for audio in sounds)
+        with _sent(sounds) as sound:
+            answer = self._ask({"op": "reply", "turns": rows, **sound}, self._allowed(together))
         audio = _received(answer) if answer["sample_rate"] else None
         return Timed(
             Reply(answer["text"], audio, answer["heard"]),
@@ -221,12 +218,12 @@ class ModelProcess:
     def _allowed(self, audio_seconds: float) -> float:
         return allowed(self._time_limit, audio_seconds)
 
-    def _started(self) -> Gateway:
+    def _started(self) -> WorkerProcess:
         try:
             needed = self.engine.adapter().secrets(self.spec.options)
         except ModelError as error:
             raise WorkerError("refused", str(error)) from None
-        return Gateway(self.spec.threads, self._log, self._python, redaction.withheld(needed))
+        return WorkerProcess(self.spec.threads, self._log, self._python, redaction.withheld(needed))
 
     def _ask(self, request: Message, limit_seconds: float | None = None) -> Message:
         if self._transport is None or not self._transport.alive:
@@ -252,26 +249,14 @@ def _transcript(row: Message) -> Transcript:
     return Transcript(row["text"], row["language"], words)
 
 
-def _sound(audio: Audio) -> Message:
-    samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
-    return {
-        "samples": samples.tobytes(),
-        "sample_rate": audio.sample_rate,
-        "language": audio.language,
-    }
-
-
 @contextmanager
 def _sent(audios: Sequence[Audio]) -> Iterator[Message]:
-    """Audio of one rate, end to end, as part of a request; where it is long together, in a file
-    that goes with the block.
+    """Sounds, end to end, as part of a request; where they are long together, in a file that goes
+    with the block.
     """
     sounds = [np.ascontiguousarray(audio.samples, dtype=np.float32) for audio in audios]
     parts: Message = {
-        "sample_rate": audios[0].sample_rate,
-        "lengths": [len(sound) for sound in sounds],
-        "language": audios[0].language,
-        "languages": [audio.language for audio in audios],
+        "sounds": [(len(audio.samples), audio.sample_rate, audio.language) for audio in audios],
     }
     if sum(sound.nbytes for sound in sounds) <= _INLINE_BYTES:
         yield {"samples": b"".join(sound.tobytes() for sound in sounds), **parts}

@@ -1,7 +1,6 @@
-"""What goes to a worker and back for each utterance, as bytes: a line of JSON, then the samples.
+"""What goes to a worker and back, as bytes: a line of JSON, then the samples.
 
-execnet writes dictionaries value by value in Python, which takes longer than a fast engine does
-for a short utterance. Nothing of it is ever run when it is read.
+Nothing of it is ever run when it is read: an engine may be anybody's.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ import json
 from typing import Any
 
 Message = dict[str, Any]
+#: The key of what a worker says last: why it could not send an answer.
+GAVE_UP = "gave_up"
 #: The one key whose value is bytes.
 _SAMPLES = "samples"
 

@@ -1,8 +1,8 @@
 """How a worker's life hangs on the harness's: it outlasts Ctrl-C, and never the harness.
 
-execnet ends a worker whose harness is gone within 15 s, by a thread of Python's. An engine that
-holds the interpreter's lock in a long call keeps that thread from running, so on Linux the
-kernel is asked to do it, and elsewhere a thread looks more often.
+A worker whose harness is gone ends when it next waits for a request. An engine may be in a call
+of hours then, so on Linux the kernel is asked to end it, which also helps where the engine holds
+the interpreter's lock; elsewhere a thread looks.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def tie_to(parent: int, *, by_kernel: bool) -> None:
     kernel's signal comes when that thread ends, so that otherwise it would come too soon.
     """
     if os.name != "posix":
-        return  # execnet's own 15 s hold
+        return  # it ends with the call that it is in
     if by_kernel and sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) == 0:

@@ -1,18 +1,15 @@
 """The side of the model: runs in the worker process and times the engine's calls.
 
-It talks in plain dictionaries of numbers, text and bytes, which is all that
-execnet carries. It must stay importable with nothing but numpy installed,
-since an engine may run in an environment of its own.
+It talks in plain dictionaries of what JSON carries, and bytes of sound. It must stay importable
+with nothing but numpy installed, since an engine may run in an environment of its own.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import importlib.metadata
-import os
 import platform
 import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +38,6 @@ from adapters.meters.peak_memory import MemoryMeter
 from adapters.worker import out_of_memory, parent_watch
 from adapters.worker.answers import (
     WrongTypeError,
-    audio_of,
     audios_of,
     batch_size,
     check_audio,
@@ -53,8 +49,8 @@ from adapters.worker.answers import (
     type_of,
     word_rows,
 )
-from adapters.worker.connection import ON_CHANNEL, connect
-from adapters.worker.messages import Message, packed, unpacked
+from adapters.worker.connection import wire_of
+from adapters.worker.messages import GAVE_UP, Message
 from adapters.worker.one_line import raised
 
 
@@ -158,7 +154,7 @@ class Worker:
 
     def _transcribe(self, request: Message) -> Message:
         transcriber = self._expect(Transcriber, "transcribe")
-        audio = audio_of(request)
+        (audio,) = audios_of(request)
         check_length(transcriber, audio)
         first: float | None = None
         clock = _Clock(self._device, self._wait, self._energy)
@@ -224,8 +220,9 @@ class Worker:
 
     def _reply(self, request: Message) -> Message:
         converser = self._expect(Converser, "reply")
+        sounds_heard = iter(audios_of(request))
         turns = [
-            Turn(turn["role"], turn["text"], audio_of(turn) if turn["sample_rate"] else None)
+            Turn(turn["role"], turn["text"], next(sounds_heard) if turn["sound"] else None)
             for turn in request["turns"]
         ]
         first_token: float | None = None
@@ -310,38 +307,28 @@ class Worker:
         return self._adapter
 
 
-def serve(channel: Any) -> None:
-    """The worker's main loop: one answer for each request, until the wire is cut.
+def serve(told: Message) -> None:
+    """The worker's main loop: one answer for each request, until the harness lets go of the wire.
 
-    The first message: "log", where output goes, or ""; "withheld", the variables that the model
-    must not see; "parent", the process id of the harness; "by_kernel", as `lifeline.tie_to` has
-    it; "wire", as `connect` has it.
+    told: "wire", as `wire_of` has it; "parent", the process id of the harness; "by_kernel", as
+    `parent_watch.tie_to` has it. The first message goes to the harness: here we are.
     """
-    told = channel.receive()
-    if threading.current_thread() is threading.main_thread():
-        # Ctrl-C goes to the whole group: the harness decides what comes of it.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C goes to the whole group: the harness decides what comes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent_watch.tie_to(told["parent"], by_kernel=told["by_kernel"])
-    for name in told["withheld"]:
-        os.environ.pop(name, None)
-    if told["log"]:
-        # What engines print, and the stack of a segfault, go to the model's log.
-        file = os.open(told["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.dup2(file, 1)
-        os.dup2(file, 2)
-    faulthandler.enable(file=2)  # not sys.stderr: execnet may have replaced it
-    wire = connect(told["wire"])
-    channel.send({"pid": os.getpid()})
+    faulthandler.enable()
+    wire = wire_of(told["wire"])
+    wire.send({})
     worker = Worker()
     while True:
         try:
-            request = wire.receive()
+            wire.send(worker.handle(wire.receive()))
         except (EOFError, OSError):
             return
-        if request == ON_CHANNEL:
-            channel.send(worker.handle(channel.receive()))
-        else:
-            wire.send(packed(worker.handle(unpacked(request))))
+        except BaseException:  # an answer that no message carries, or what no engine may raise
+            traceback.print_exc()
+            wire.send({GAVE_UP: traceback.format_exc()})
+            return
 
 
 def _kind(error: BaseException) -> str:
@@ -349,7 +336,7 @@ def _kind(error: BaseException) -> str:
         return "out_of_memory"
     if isinstance(error, ModelError):
         return "refused"
-    # sys.exit() in an engine would end the thread that execnet runs, not tell anyone.
+    # sys.exit() in an engine would end the worker and tell nobody why.
     return "exited" if isinstance(error, SystemExit) else "raised"
 
 

@@ -197,7 +197,9 @@ def test_worker_waits_for_the_device_before_it_reads_the_clock(
     assert "error" not in answer, answer
     assert answer["device"] == (0, "torch reserved")
     cuda.asked.clear()
-    answer = worker.handle({"op": "transcribe", "samples": b"\0" * 64, "sample_rate": 16000})
+    answer = worker.handle(
+        {"op": "transcribe", "samples": b"\0" * 64, "sounds": [(16, 16000, None)]}
+    )
     assert answer["text"] == "16 samples"
     # Before the call, at the first token, at the end.
     assert cuda.asked == ["synchronize 1"] * 3

@@ -23,7 +23,7 @@ from adapters.interface import Audio, LoadSpec
 from adapters.worker.client import ModelProcess
 from adapters.worker.out_of_memory import is_out_of_memory
 from adapters.worker.parent_watch import deaf_children
-from adapters.worker.process import Gateway
+from adapters.worker.process import WorkerProcess
 from adapters.worker.results import WorkerError
 from tests.support import toy_engine
 from tests.support.toy_engine import RATE, samples_of
@@ -56,9 +56,8 @@ def _process(
 
 def _worker(process: ModelProcess) -> psutil.Process:
     """The process that the model runs in; sessions of other tests run beside it."""
-    assert isinstance(process._transport, Gateway)
-    assert process._transport._process is not None
-    return process._transport._process
+    assert isinstance(process._transport, WorkerProcess)
+    return psutil.Process(process._transport.pid)
 
 
 def _is_over(worker: psutil.Process) -> bool:

@@ -1,9 +1,8 @@
-"""What goes to a worker and back: whole, from nobody else, and told where it cannot be sent."""
+"""What goes to a worker and back: whole, between the two alone, and told where it cannot be."""
 
 from __future__ import annotations
 
 import socket
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.catalog.engine import EngineRef
-from adapters.interface import Audio, LoadSpec
-from adapters.worker import connection
+from adapters.interface import Audio, LoadSpec, Turn
 from adapters.worker.client import ModelProcess
-from adapters.worker.messages import Message, packed, unpacked
+from adapters.worker.connection import Wire, pair
+from adapters.worker.messages import packed, unpacked
 from adapters.worker.results import WorkerError
-from tests.support import toy_engine
-from tests.support.toy_engine import RATE, samples_of
+from tests.support.toy_engine import RATE
 
 pytestmark = pytest.mark.slow
 
@@ -45,67 +43,96 @@ def test_half_of_a_letter_comes_back() -> None:
     assert unpacked(packed({"text": "\ud83d"})) == {"text": "\ud83d"}
 
 
-@pytest.fixture
-def one_family_left(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """The only way to a worker that this system has."""
-    if request.param == "AF_INET":
-        monkeypatch.setattr(connection, "_LONGEST_PATH", 0)
-    elif not hasattr(socket, "AF_UNIX"):
-        pytest.skip("this system has no sockets with a path")
-    return str(request.param)
+def test_nobody_else_can_call() -> None:
+    """The two ends have no name or port that another process could connect to."""
+    _, theirs = pair()
+    with theirs:
+        if theirs.family != getattr(socket, "AF_UNIX", None):
+            pytest.skip("this system has no sockets without a port")
+        assert theirs.getsockname() == theirs.getpeername() == ""
 
 
-@pytest.mark.parametrize("one_family_left", ["AF_UNIX", "AF_INET"], indirect=True)
-def test_both_ways_carry_utterances(one_family_left: str) -> None:
-    with connection.listening() as listener:
-        assert listener.told["family"] == one_family_left
-    process = ModelProcess(
-        EngineRef("toy_engine", toy_engine.__file__),
-        LoadSpec("builtin", options=toy_engine.Toy.options),
-    )
-    process.load()
-    for text in ("turn on the light", "off"):
-        audio = Audio((samples_of(text) / 32768).astype(np.float32), RATE)
-        assert process.transcribe(audio).result.text == text
-    process.close()
-
-
-def test_a_folder_whose_name_is_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    deep = tmp_path / ("d" * 120)
-    deep.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    with connection.listening() as listener:
-        assert listener.told["family"] == "AF_INET"
-
-
-def test_nobody_else_is_taken_for_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_LONGEST_PATH", 0)
-    with connection.listening() as listener:
-        somebody = threading.Thread(
-            target=lambda: connection.connect({**listener.told, "token": b"guessed"}).close()
-        )
-        somebody.start()
-        with pytest.raises(ConnectionRefusedError, match="somebody else"):
-            listener.accept(10.0)
-        somebody.join()
-
-
-def test_nobody_comes() -> None:
-    with connection.listening() as listener, pytest.raises(TimeoutError):
-        listener.accept(0.01)
+def test_nobody_answers() -> None:
+    wire, theirs = pair()
+    with theirs, pytest.raises(TimeoutError):
+        wire.receive(0.01)
+    with pytest.raises(EOFError):  # the other end is closed
+        wire.receive(0.01)
 
 
 def test_a_limit_of_years_can_be_waited_for() -> None:
-    def answer(told: Message) -> None:
-        end = connection.connect(told)
-        assert unpacked(end.receive()) == {"op": "transcribe"}
-        end.send(packed({"text": "here"}))
+    wire, theirs = pair()
+    other = Wire(theirs)
+    answered = threading.Thread(target=lambda: other.send({"text": other.receive()["op"]}))
+    answered.start()
+    assert wire.ask({"op": "transcribe"}, 1e12) == {"text": "transcribe"}
+    answered.join()
 
-    with connection.listening() as listener:
-        answered = threading.Thread(target=answer, args=(listener.told,))
-        answered.start()
-        assert listener.accept(10.0).ask({"op": "transcribe"}, 1e12) == {"text": "here"}
-        answered.join()
+
+def test_what_an_engine_starts_does_not_hold_the_wire(tmp_path: Path) -> None:
+    """Or else a worker that is gone would not be missed before the time limit."""
+    engine = tmp_path / "parent.py"
+    engine.write_text(
+        "import os, subprocess, sys\n"
+        "from adapters.interface import Adapter, Transcript\n"
+        "class Parent(Adapter):\n"
+        "    def load(self, spec):\n"
+        "        pass\n"
+        "    def transcribe(self, audio):\n"
+        "        child = [sys.executable, '-c', 'import time; time.sleep(20)']\n"
+        "        subprocess.Popen(child, close_fds=False)\n"
+        "        os._exit(3)\n"
+        "ADAPTER = Parent\n"
+    )
+    process = ModelProcess(EngineRef("parent", str(engine)), LoadSpec("builtin"), time_limit=15.0)
+    process.load()
+    with pytest.raises(WorkerError, match="exit status 3 during 'transcribe'"):
+        process.transcribe(Audio(np.zeros(100, np.float32), RATE))
+
+
+def test_an_interpreter_that_does_not_start(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho no such library; exit 4\n")
+    python.chmod(0o755)
+    log = tmp_path / "log"
+    process = ModelProcess(
+        EngineRef("espeak"), LoadSpec("builtin"), python=python, log=log, time_limit=30.0
+    )
+    with pytest.raises(WorkerError, match="exit status 4 during its start; its output is in"):
+        process.load()
+    assert "no such library" in log.read_text()
+
+
+def test_conversations_arrive_whole(tmp_path: Path) -> None:
+    """Turns with and without sound, each at its own rate."""
+    engine = tmp_path / "echo.py"
+    engine.write_text(
+        "from adapters.interface import Adapter, Reply\n"
+        "class Echo(Adapter):\n"
+        "    def load(self, spec):\n"
+        "        pass\n"
+        "    def reply(self, turns):\n"
+        "        sounds = [turn.audio for turn in turns]\n"
+        "        told = [s and (s.sample_rate, s.samples.tolist()) for s in sounds]\n"
+        "        return Reply(repr([(t.role, t.text) for t in turns] + told), sounds[-1])\n"
+        "ADAPTER = Echo\n"
+    )
+    turns = [
+        Turn("system", "be brief"),
+        Turn("user", None, Audio(np.array([0.5, 0.25], np.float32), RATE)),
+        Turn("assistant", "yes", Audio(np.array([-0.5], np.float32), 22_050)),
+        Turn("user", None, Audio(np.zeros(0, np.float32), RATE)),
+    ]
+    process = ModelProcess(EngineRef("echo", str(engine)), LoadSpec("builtin"))
+    process.load()
+    reply = process.reply(turns).result
+    words = process.reply(turns[:1]).result
+    process.close()
+    told = [None, (RATE, [0.5, 0.25]), (22_050, [-0.5]), (RATE, [])]
+    assert reply.text == repr([(turn.role, turn.text) for turn in turns] + told)
+    assert reply.audio is not None
+    assert len(reply.audio.samples) == 0
+    assert (words.text, words.audio) == (repr([("system", "be brief"), None]), None)
 
 
 def test_an_answer_that_cannot_be_sent(tmp_path: Path) -> None:
