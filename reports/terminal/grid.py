@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.table import Table
 from rich.text import Text
 
@@ -133,9 +133,9 @@ def _lines(name: str, room: int) -> Iterator[str]:
             yield line.rstrip()
             line = " "
         while cell_len(line + piece.rstrip()) > room:
-            cut = room - cell_len(line) - 1
-            yield line + piece[:cut] + _GOES_ON
-            line, piece = " ", piece[cut:]
+            first, *_ = chop_cells(piece, room - cell_len(line) - 1)
+            yield line + first + _GOES_ON
+            line, piece = " ", piece[len(first) :]
         line += piece
     yield line.rstrip()
 

@@ -144,7 +144,7 @@ names = st.text(alphabet="abc-_/. é日", min_size=1, max_size=40).filter(lambda
 figures = st.from_regex(r"[0-9]{1,3}\.[0-9]{2}( [A-D])?( [?x~])?", fullmatch=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(names, st.lists(figures, min_size=6, max_size=6)), min_size=1, max_size=4),
     st.integers(40, 130),
@@ -165,6 +165,13 @@ def _printed(grid: Grid, width: int | None) -> list[str]:
         for table in fitting(grid, width):
             console.print(table)
     return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def test_letters_that_are_two_columns_wide_fit_too() -> None:
+    grid = Grid(1, [GridColumn("model"), GridColumn("WER %")], [[Text("語" * 30), Text("0.43 A")]])
+    lines = _printed(grid, 40)
+    assert max(cell_len(line) for line in lines) <= 40
+    assert sum(line.count("語") for line in lines) == 30
 
 
 @pytest.mark.parametrize(
