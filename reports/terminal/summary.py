@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -34,6 +35,9 @@ from reports.text.safe_terminal import plain
 _TEXT_WIDTH = 100
 #: No terminal is taken for narrower.
 _LEAST_WIDTH = 40
+#: The space between a figure and its unit, and what stands for it while lines are broken.
+_FIGURE_AND_UNIT = re.compile(r"(?<=\d) (?=(?:%|points?|s|MB|USD)\b|%)")
+_KEPT = "\u00a0"
 #: What a line has that is to be pasted.
 _COMMAND = "uv run "
 #: rich must not shrink a table: what does not fit was put below already.
@@ -63,8 +67,7 @@ def render(
     )
 
     def say(text: str, style: str = "") -> None:
-        wrapped = textwrap.fill(text, width or _TEXT_WIDTH, subsequent_indent="  ")
-        console.print(Text(wrapped, style=style), soft_wrap=True)
+        console.print(Text(_wrapped(text, width or _TEXT_WIDTH), style=style), soft_wrap=True)
 
     grids = [*task_tables(card, thresholds)]
     for grid in grids:
@@ -90,6 +93,13 @@ def render(
             say(f"  {plain(line)}")
     console.print(Text(f"Scorecard: {path}"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Lines of at most that width, broken neither in a name nor between a figure and its unit."""
+    kept = _FIGURE_AND_UNIT.sub(_KEPT, text)
+    lines = textwrap.fill(kept, width, subsequent_indent="  ", break_on_hyphens=False)
+    return lines.replace(_KEPT, " ")
 
 
 def _legend(card: Scorecard, *, unfair: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,15 @@ def test_a_long_name_goes_on_after_its_hyphen_in_the_next_line() -> None:
         "our-own-recognizer.of-the-second-  6.25 B ?    2.6 to 14.9",
         " generation_large-v3-turbo",
     ]
+
+
+def test_text_is_broken_in_no_name_and_before_no_unit(card: Scorecard) -> None:
+    for width in range(60, 121, 6):
+        text = summary.render(card, THRESHOLDS, Path("x"), width=width, color=False)
+        lines = text[text.index("A to D: grade") :].splitlines()
+        for line, after in pairwise(lines):
+            assert not (line.endswith(tuple("0123456789")) and after.strip().startswith("%"))
+            assert not line.endswith("-")
 
 
 def test_one_corpus_is_said_once_where_there_is_no_room_for_a_column() -> None:
