@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nsmallest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evals.measures.text.alignment import Aligned
+from evals.measures.text.scoring import unseen_difference
 
 #: Edits kept one by one before they are counted. Both cost time the more often they are done.
 _COUNTED_AT = 2**17
@@ -17,11 +18,15 @@ _COUNTED_AT = 2**17
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """reference None: an insertion; hypothesis None: a deletion."""
+    """reference None: an insertion; hypothesis None: a deletion.
+
+    unseen: the code points in which the two differ, where a reader cannot see it.
+    """
 
     reference: str | None
     hypothesis: str | None
     count: int
+    unseen: str | None = None
 
 
 class Confusions:
@@ -64,7 +69,13 @@ class Confusions:
                 self._pairs[counts >= least].tolist(), counts[counts >= least].tolist(), strict=True
             )
         )
-        return nsmallest(most, found, lambda c: (-c.count, c.reference or "", c.hypothesis or ""))
+        most_often = nsmallest(
+            most, found, lambda c: (-c.count, c.reference or "", c.hypothesis or "")
+        )
+        return [
+            replace(one, unseen=unseen_difference(one.reference, one.hypothesis))
+            for one in most_often
+        ]
 
     def _count(self) -> None:
         edits = np.array(self._edits, np.int64)

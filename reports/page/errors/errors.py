@@ -10,6 +10,7 @@ from typing import Any
 
 from evals.measures.text.alignment import Aligned, Edit, align
 from evals.measures.text.normalizers import SPOKEN, check_name
+from evals.measures.text.scoring import unseen_difference
 from evals.records.predictions import Prediction
 from evals.records.replied import Replied
 from evals.records.spoken import Spoken
@@ -306,6 +307,8 @@ def _wrong(
     edits = list(aligned.edits(index)) if compared else []
     kinds = [kind for kind, n in zip(_KINDS, counts[1:], strict=True) if n and compared]
     prediction = aligned.predictions[index]
+    unseen = [unseen_difference(edit.reference, edit.hypothesis) for edit in edits]
+    facts = [*facts, *(("Looks alike", points) for points in unseen if points)]
     texts = [(name, text) for name, text in facts if text or name != "Error"]
     return Wrong(
         line=line,

@@ -1,6 +1,7 @@
 """The default scoring of texts: two texts differ by what was said, not by how it is written."""
 
 from evals.measures.text.scoring.annotations import without_annotations
+from evals.measures.text.scoring.look_alike import unseen_difference
 from evals.measures.text.scoring.loops import loops, raw_tokens
 from evals.measures.text.scoring.scoring import Scored, Scoring, Tokens, score, scoring_for
 from evals.measures.text.scoring.wordless import missing_entities, without_words
@@ -19,6 +20,7 @@ __all__ = [
     "raw_tokens",
     "score",
     "scoring_for",
+    "unseen_difference",
     "without_annotations",
     "without_words",
 ]
