@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 
 from evals.gate.thresholds import Thresholds
 from evals.measures import metric_text
@@ -31,7 +30,6 @@ LIMIT = 1024 * 1024
 #: Columns of a table of a task that names none of its own.
 _COLUMNS = 8
 _FINDINGS = 50
-_MISSING = 50
 _WORSENED = 10
 _REFERENCES = 10
 _LONG = 2000
@@ -51,14 +49,18 @@ def summary(
     found = findings(card, thresholds, seen)
     body = [
         *_answer(card, found),
-        *_list("What failed the session", [f for f in found if f.level == "error"]),
+        *_found("What failed the session", (f for f in found if f.level == "error")),
         *_tables(card, thresholds),
-        *_dominant(card),
+        *_list(
+            "One utterance with most of the errors",
+            [*map(dominant_line, card.dominant_utterances)],
+            "`dominant_utterances` in `scorecard.json`",
+        ),
         *_references(card),
         *_since_baseline(card),
-        *_list("Not decided, or not measured", [f for f in found if f.level == "warning"]),
+        *_found("Not decided, or not measured", (f for f in found if f.level == "warning")),
         *_not_measured(card, thresholds),
-        *_held_nothing(card),
+        *_list("Limits that held nothing", card.run.notes),
     ]
     return _fitted(body, _again(card), limit)
 
@@ -101,25 +103,19 @@ def _answer(card: Scorecard, found: Sequence[Finding]) -> Iterator[str]:
     yield ""
 
 
-def _list(heading: str, found: Sequence[Finding]) -> Iterator[str]:
-    if not found:
+def _list(heading: str, lines: Sequence[str], where: str = "see `scorecard.json`") -> Iterator[str]:
+    """A list under its heading, and how many more there are; nothing without a line."""
+    if not lines:
         return
     yield from (f"### {heading}", "")
-    for f in found[:_FINDINGS]:
-        yield f"- {escaped(f.title)}: {escaped(_short(f.message))}"
-    if len(found) > _FINDINGS:
-        yield f"- and {len(found) - _FINDINGS} more: see `scorecard.json`"
+    yield from (f"- {escaped(_short(line))}" for line in lines[:_FINDINGS])
+    if len(lines) > _FINDINGS:
+        yield f"- and {len(lines) - _FINDINGS} more: {where}"
     yield ""
 
 
-def _held_nothing(card: Scorecard) -> Iterator[str]:
-    if not card.run.notes:
-        return
-    yield from ("### Limits that held nothing", "")
-    yield from (f"- {escaped(_short(note))}" for note in card.run.notes[:_FINDINGS])
-    if len(card.run.notes) > _FINDINGS:
-        yield f"- and {len(card.run.notes) - _FINDINGS} more: see `scorecard.json`"
-    yield ""
+def _found(heading: str, found: Iterable[Finding]) -> Iterator[str]:
+    yield from _list(heading, [f"{f.title}: {_short(f.message)}" for f in found])
 
 
 def _tables(card: Scorecard, thresholds: Thresholds) -> Iterator[str]:
@@ -189,17 +185,6 @@ def _notes(card: Scorecard) -> str:
     return " ".join(notes) if card.measurements else ""
 
 
-def _dominant(card: Scorecard) -> Iterator[str]:
-    rows = card.dominant_utterances
-    if not rows:
-        return
-    yield from ("### One utterance with most of the errors", "")
-    yield from (f"- {escaped(_short(dominant_line(row)))}" for row in rows[:_FINDINGS])
-    if len(rows) > _FINDINGS:
-        yield f"- and {len(rows) - _FINDINGS} more: `dominant_utterances` in `scorecard.json`"
-    yield ""
-
-
 def _references(card: Scorecard) -> Iterator[str]:
     if not card.suspicious_references:
         return
@@ -259,15 +244,11 @@ def _not_measured(card: Scorecard, thresholds: Thresholds) -> Iterator[str]:
         if m.value is None and not needed:
             cause = (m.model, m.corpus, m.task, m.verdict.replace("_", " "), m.reason or "")
             causes.setdefault(cause, []).append(m.key)
-    if not causes:
-        return
-    yield from ("### Not needed, and not measured", "")
-    for (model, corpus, task, verdict, reason), keys in islice(causes.items(), _MISSING):
-        what = ", ".join(keys)
-        yield f"- {escaped(_short(f'{model} on {corpus} ({task}): {what} {verdict}: {reason}'))}"
-    if len(causes) > _MISSING:
-        yield f"- and {len(causes) - _MISSING} more: see `scorecard.json`"
-    yield ""
+    lines = [
+        f"{model} on {corpus} ({task}): {', '.join(keys)} {verdict}: {reason}"
+        for (model, corpus, task, verdict, reason), keys in causes.items()
+    ]
+    yield from _list("Not needed, and not measured", lines)
 
 
 def _again(card: Scorecard) -> list[str]:

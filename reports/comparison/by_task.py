@@ -46,9 +46,10 @@ def _recognition(cell: Cell) -> frozenset[str]:
     return frozenset(metrics)
 
 
-def _robustness(cell: Cell) -> frozenset[str]:
+def _by_part(cell: Cell) -> frozenset[str]:
     normalizer = cell.normalizer()
     of = cell.of
+    metrics = TASKS[of.task].compared
     parts = [
         {path.stem for path in side.path(model, of.task, of.corpus).with_suffix("").glob("*.jsonl")}
         for side, model in ((cell.before, of.before), (cell.after, of.after))
@@ -64,8 +65,8 @@ def _robustness(cell: Cell) -> frozenset[str]:
         here = replace(of, slice=part)
         cell.note_pairing(here, paired)
         first, second = (align(Joined(side), normalizer) for side in (paired.before, paired.after))
-        cell.add_texts(here, first, second, ("wer",))
-    return frozenset({"wer"})
+        cell.add_texts(here, first, second, metrics)
+    return frozenset(metrics)
 
 
 def _rates_of(cell: Cell) -> frozenset[str]:
@@ -211,7 +212,7 @@ def pairing_of(task: str) -> Callable[[Cell], frozenset[str]] | None:
     if known.pair is not None:
         return _rates_of
     if known.lines is Prediction:
-        return _robustness if known.parts else _recognition
+        return _by_part if known.parts else _recognition
     return {Spoken: _speaking, Replied: _conversing}.get(known.lines or object)
 
 
