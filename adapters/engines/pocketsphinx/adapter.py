@@ -45,6 +45,7 @@ class PocketSphinx(Adapter):
                 f"pocketsphinx has no checkpoint {spec.checkpoint!r}: only 'builtin', "
                 "the English model of its package"
             )
+        self.languages = ["en"]  # of the model that the package brings
         options = {**self.options, **spec.options}
         grammar = options.pop("grammar")
         parameters: dict[str, Any] = {"samprate": 16000, "loglevel": "ERROR", **options}
