@@ -30,6 +30,7 @@ _METRICS = (
     Metric(
         "loops", "count", "max", "utterances in which the model repeats itself", heading="Loops"
     ),
+    Metric("cpwer", "ratio", "max", "word errors of sessions by speaker, labels matched at best"),
     Metric("annotations", "count", "max", "marks of non-speech in hypotheses, such as [noise]"),
     Metric("other_references", "count", "max", "rows scored by another right text than the first"),
     Metric(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -11,13 +12,33 @@ from evals.records.predictions import Prediction
 SESSION = "session"
 
 
+#: A label of who speaks, as systems write it: "[speaker 1]", "<spk0>", "SPEAKER_00: ".
+_LABEL = re.compile(
+    r"[\[<(]\s*(?P<inside>(?:speaker|spk)[ _-]?\w{1,8})\s*[\])>]:?"
+    r"|(?<!\S)(?P<before>(?:speaker|spk)[ _-]?\w{1,8}):(?=\s)",
+    re.IGNORECASE,
+)
+
+
+def labelled(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """What stands before the first label of a speaker, and each label with what follows it."""
+    labels = [*_LABEL.finditer(text)]
+    ends = [found.start() for found in labels[1:]] + [len(text)]
+    pieces = [
+        ((found["inside"] or found["before"]).casefold(), text[found.end() : end].strip())
+        for found, end in zip(labels, ends, strict=True)
+    ] if labels else []  # fmt: skip
+    return text[: labels[0].start()] if labels else text, pieces
+
+
 class Joined(Iterable[Prediction]):
     """Predictions with the segments of a session as one, as often as they are gone through.
 
     A prediction without a session stays as it is and where it is. A session comes after all of
     those, its segments in the order of their offsets, with a space between two texts: a word that
     one segment's hypothesis has and the next one's reference is right. A segment that was not
-    answered adds nothing to the hypothesis. Times and errors are the sums and the first.
+    answered adds nothing to the hypothesis. Of several speakers, labels in the hypothesis are no
+    words. Times and errors are the sums and the first.
     """
 
     def __init__(self, predictions: Iterable[Prediction]) -> None:
@@ -48,6 +69,7 @@ def _joined(name: str, segments: list[Prediction]) -> Prediction:
     first = segments[0]
     speakers = {p.speaker for p in segments}
     languages = {p.lang for p in segments}
+    heard = [p.hypothesis for p in segments]
     spent = [p.processing_seconds for p in segments if p.processing_seconds is not None]
     shared = {
         key: value
@@ -60,7 +82,7 @@ def _joined(name: str, segments: list[Prediction]) -> Prediction:
         first,
         id=name,
         reference=_text(p.reference for p in segments),
-        hypothesis=_text(p.hypothesis for p in segments),
+        hypothesis=_text(map(_unlabelled if len(speakers) > 1 else str, heard)),
         alternatives=(),
         audio_seconds=sum(p.audio_seconds for p in segments),
         processing_seconds=sum(spent) if spent else None,
@@ -70,6 +92,11 @@ def _joined(name: str, segments: list[Prediction]) -> Prediction:
         metadata=shared,
         alone=None,
     )
+
+
+def _unlabelled(text: str) -> str:
+    """A text of several speakers without the labels, which nobody says."""
+    return _LABEL.sub(" ", text)
 
 
 def _text(texts: Iterable[str]) -> str:

@@ -72,6 +72,8 @@ def details(table: Table) -> Mapping[str, Figure]:
     figures = {"loops": Figure(table.looping, n), "annotations": Figure(table.annotations, n)}
     if table.has_alternatives:
         figures["other_references"] = Figure(table.used.total(), n, reason=_used(table))
+    if (cpwer := table.sessions.cpwer(table.normalizer)) is not None:
+        figures["cpwer"] = cpwer
     if table.heard_twice:
         figures["batch_change_rate"] = share(table.changed, table.heard_twice)
 

@@ -53,6 +53,7 @@ TASK = Task(
         "entity_error_rate",
         "casing_error_rate",
         "punctuation_error_rate",
+        "cpwer",
         "loops",
         "annotations",
         "other_references",

@@ -22,6 +22,7 @@ from evals.measures.text.error_rate import ErrorRate, total
 from evals.measures.text.normalizers import NORMALIZERS, scoring_of
 from evals.measures.text.slices import Part, Parts
 from evals.records.predictions import Prediction
+from evals.tasks.asr.speakers import Sessions
 
 
 class Table(Counted):
@@ -30,7 +31,7 @@ class Table(Counted):
     looping: how many hypotheses repeat themselves as their references do not. annotations: marks
     of non-speech in hypotheses. used: how often each reference but the first was the one that
     counted, by its place; has_alternatives: whether any row has several.
-    languages: rows by the code of their language.
+    languages: rows by the code of their language. sessions: segments of longer recordings.
     heard_twice: how many were heard in a batch and alone; changed: those with another text then.
     under: the sums of word errors under each other normalizer.
     """
@@ -41,6 +42,7 @@ class Table(Counted):
         self.has_alternatives = False
         self.used: Counter[int] = Counter()
         self.languages: Counter[str] = Counter()
+        self.sessions = Sessions()
         self.heard_twice = 0
         self.changed = 0
         self.timings = Timings()
@@ -60,6 +62,7 @@ class Table(Counted):
         for prediction in predictions:
             self.timings.add((prediction,))
             self.heard_twice += prediction.alone is not None
+            self.sessions.add(prediction)
             self.languages[scoring_of(prediction.lang).code] += 1
             self.changed += prediction.alone not in (None, prediction.hypothesis)
             yield prediction

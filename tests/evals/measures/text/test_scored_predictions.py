@@ -149,3 +149,32 @@ def test_languages_that_the_model_does_not_have_are_named() -> None:
 
 def test_a_language_of_an_old_line_that_is_none_is_scored_without_one() -> None:
     assert errors(align([heard("turn on", "turn on", "klingon!")], SPOKEN)) == 0
+
+
+def conversation(*heard_texts: str) -> list[Prediction]:
+    said = [("anna", "good morning"), ("bob", "hello anna"), ("anna", "how are you")]
+    return [
+        heard(text, hypothesis, metadata={"session": "s"}, speaker=who, offset=float(n), index=n)
+        for n, ((who, text), hypothesis) in enumerate(zip(said, heard_texts, strict=True))
+    ]
+
+
+def test_labels_of_speakers_are_no_words_and_may_have_any_name() -> None:
+    """cpWER matches labels with people; the WER knows words alone."""
+    pytest.importorskip("meeteval")
+    right = conversation("[speaker 2] good morning", "[speaker 1] hello anna", "SPK2: how are you")
+    right[2] = heard(
+        right[2].reference, "[Speaker 2] how are you", metadata={"session": "s"}, speaker="anna",
+        offset=2.0, index=2,
+    )  # fmt: skip
+    figures = {**accuracy(right, SPOKEN), **details(tabulate(right, SPOKEN))}
+    assert (figures["wer"].value, figures["cpwer"].value) == (0, 0)
+    swapped = conversation("<spk0> good morning", "<spk0> hello anna", "<spk0> how are you")
+    figures = {**accuracy(swapped, SPOKEN), **details(tabulate(swapped, SPOKEN))}
+    assert figures["wer"].value == 0
+    # "hello anna" is said by one person and heard of the other: two words missed, two added.
+    assert figures["cpwer"].value == pytest.approx(4 / 7)
+    unlabelled = conversation("good morning", "hello anna", "how are you")
+    assert "cpwer" not in details(tabulate(unlabelled, SPOKEN))
+    alone = heard("speaker one is here", "speaker one is here")
+    assert accuracy([alone], SPOKEN)["wer"].value == 0
