@@ -125,6 +125,10 @@ class WorkerProcess:
             self._wire.close()
             why = f"{type(error).__name__}: {error}"
             raise WorkerError("exited", f"the worker did not start: {why}") from None
+        except BaseException:
+            if "_popen" in vars(self):  # Ctrl-C, held back until the process was there
+                self._kill()
+            raise
         try:
             answer = self._wire.receive(_START_SECONDS)
         except TimeoutError:

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -357,6 +358,21 @@ def test_an_interrupted_call_ends_its_worker() -> None:
     assert _is_over(worker)
     assert not process.alive
     process.close()
+
+
+def test_ctrl_c_while_a_worker_starts_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes meanwhile is delivered when the process is there."""
+
+    @contextmanager
+    def interrupted() -> Iterator[None]:
+        yield
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("adapters.worker.parent_watch.deaf_children", interrupted)
+    before = set(psutil.Process().children())
+    with pytest.raises(KeyboardInterrupt):
+        _process().load()
+    assert set(psutil.Process().children()) <= before
 
 
 #: A harness whose model hangs in a call with the interpreter's lock held.
