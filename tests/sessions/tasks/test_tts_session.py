@@ -366,7 +366,7 @@ def test_a_part_of_the_sentences_is_held_to_its_own_limit(by_category: tuple[Pat
     timers, lights = found["category=timers"], found["category=lights"]
     assert (timers["value"], timers["n"], timers["verdict"]) == (1.0, 10, "fail")
     assert (lights["n"], lights["verdict"], lights["gated"]) == (10, "pass", True)
-    assert "wer/category=timers 1 [" in by_category[1]
+    assert "wer/category=timers 100 % [" in by_category[1]
 
 
 def test_audio_that_never_ends_is_cut_off_and_the_rest_is_spoken(
