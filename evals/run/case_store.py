@@ -114,7 +114,10 @@ class Stored:
             # What could not be measured then may be measured now.
             if kept.get("facts") is not None and "not_measured" not in kept["facts"]:
                 theirs = kept["facts"]
-                self.facts = {**theirs, **{k: v for k, v in settled.items() if k in theirs}}
+                known = {k: v for k, v in settled.items() if k in theirs}
+                if not known.get("ruled") and not theirs.get("ruled"):
+                    known.pop("normalizer", None)  # an older version may have another default
+                self.facts = {**theirs, **known}
                 self.was_finished = True
                 self.is_whole = self.part.number == 1
                 self.told(self.facts)

@@ -150,6 +150,7 @@ def test_an_old_run_that_was_cut_off_is_resumed(made: Path) -> None:
 
     assert texts(after) == texts(rows)
     now = values(card_of(made))
-    words = {k: v for k, v in was.items() if k[-1] in _OF_WORDS}
+    # Nothing kept says how they were scored, so it is by the present default.
+    words = {k: v for k, v in was.items() if k[-1] in _OF_WORDS and k[-1] != "cer"}
     assert words
     assert {key: now.get(key) for key in words} == words
