@@ -121,7 +121,7 @@ def notices(card: Scorecard) -> Sequence[str]:
         found.append(
             "The machine was busy with other work: figures marked ~ may be better than shown."
         )
-    found += [*few_speakers(card), *mixed_rates(card)]
+    found += [*few_speakers(card), *mixed_rates(card), *card.run.notes]
     if card.rescored is not None:
         found.append("Rescored: the figures are not the session's own, see Provenance.")
     if not card.measurements:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import TypeAlias
@@ -40,13 +41,16 @@ def normalizer(name: str) -> Normalizer:
     in whisper-normalizer; "lower" folds case, "none" leaves the text as it is. SPOKEN is
     none of them, since it needs to know the language and both texts (`scoring_of`).
     """
-    if name == "whisper-english":
-        return _cached(whisper_english())
-    if name == "whisper-basic":
-        from whisper_normalizer.basic import BasicTextNormalizer
+    # Python 3.12 warns of an escape in the package's source, each time that it compiles it.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        if name == "whisper-english":
+            return _cached(whisper_english())
+        if name == "whisper-basic":
+            from whisper_normalizer.basic import BasicTextNormalizer
 
-        basic: Normalizer = BasicTextNormalizer()
-        return _cached(basic)
+            basic: Normalizer = BasicTextNormalizer()
+            return _cached(basic)
     if name == "lower":
         return lambda text: " ".join(text.casefold().split())
     if name == "none":
