@@ -10,14 +10,14 @@ What is held in memory is a batch of lines of each model, whatever the size of t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from evals.measures.text.error_rate import character_counts, word_counts
-from evals.measures.text.normalizers import scoring_of, words_of
+from evals.measures.text.alignment import align
+from evals.measures.text.normalizers import scoring_of
 from evals.measures.text.scoring import loops
 from evals.records.atomic_json import as_folder
 from evals.records.jsonl_reader import Lines
@@ -66,13 +66,18 @@ class _Contestant:
 class _Heard:
     """What a contestant heard of an utterance that it is far off on.
 
-    text: normalized; None where it is a loop or a phantom phrase, on which nobody agrees.
+    makes_sense: false where it is a loop or a phantom phrase, on which nobody agrees.
     """
 
     by: _Contestant
-    raw: str
-    text: str | None
+    prediction: Prediction
+    normalizer: str
+    makes_sense: bool
     errors: int
+
+    @property
+    def raw(self) -> str:
+        return self.prediction.hypothesis
 
 
 def suspicious_references(
@@ -192,24 +197,18 @@ def _looked_at(
 
     A place at which it does not count is in neither: it is not good, or did not answer.
     """
-    texts = {
-        place: (
-            " ".join(words_of(p.reference, normalizer_name, p.lang)),
-            " ".join(words_of(p.hypothesis, normalizer_name, p.lang)),
-        )
-        for place, p in asked.items()
-        if p.error is None and p.reference != p.hypothesis
-    }
-    unlike = [place for place, (said, heard) in texts.items() if said != heard]
-    right = {place for place, p in asked.items() if p.error is None}.difference(unlike)
+    answered = [place for place, p in asked.items() if p.error is None]
+    aligned = align([asked[place] for place in answered], normalizer_name)
+    words = aligned.words
+    errors = dict(zip(answered, words[:, 1:].sum(axis=1).tolist(), strict=True))
+    length = dict(zip(answered, words[:, :3].sum(axis=1).tolist(), strict=True))
+    unlike = [place for place in answered if errors[place]]
+    right = set(answered).difference(unlike)
     if not contestant.is_good_without(0, 0):
         right.clear()  # without an utterance that it hears right it is no better
-    words = word_counts([texts[p][0] for p in unlike], [texts[p][1] for p in unlike])
-    errors = dict(zip(unlike, words[:, 1:].sum(axis=1).tolist(), strict=True))
-    length = dict(zip(unlike, words[:, :3].sum(axis=1).tolist(), strict=True))
     counted = [p for p in unlike if contestant.is_good_without(errors[p], length[p])]
     wide = [p for p in counted if errors[p] >= max(FEWEST, FAR * length[p]) and length[p]]
-    characters = character_counts([texts[p][0] for p in wide], [texts[p][1] for p in wide])
+    characters = align([asked[place] for place in wide], normalizer_name).characters
     rates = characters[:, 1:].sum(axis=1) / np.maximum(1, characters[:, :3].sum(axis=1))
     far = {p for p, rate in zip(wide, rates.tolist(), strict=True) if rate >= FAR_CHARACTERS}
     heard = {}
@@ -218,8 +217,7 @@ def _looked_at(
         senseless = loops(p.reference, p.hypothesis, scoring_of(p.lang).code) or phantoms(
             p.reference, p.hypothesis, p.lang
         )
-        kept = None if senseless else texts[place][1]
-        heard[place] = _Heard(contestant, asked[place].hypothesis, kept, errors[place])
+        heard[place] = _Heard(contestant, p, normalizer_name, not senseless, errors[place])
     return heard, right.union(counted) - far
 
 
@@ -237,9 +235,10 @@ def _agreed(heard: Sequence[_Heard]) -> bool:
 
 
 def _agree(one: _Heard, other: _Heard) -> bool:
-    if not one.text or not other.text:
+    if not (one.makes_sense and other.makes_sense):
         return False
-    [counts] = word_counts([one.text], [other.text])
+    pair = replace(other.prediction, reference=one.raw, alternatives=())
+    [counts] = align([pair], one.normalizer).words
     apart, common = int(counts[1:].sum()), int(counts[0])
     return common >= COMMON and apart <= CLOSER * min(one.errors, other.errors)
 

@@ -53,11 +53,6 @@ class ErrorRate:
         return self.errors / self.length if self.length else None
 
     @property
-    def match_error_rate(self) -> float | None:
-        """MER: (S + D + I) / (H + S + D + I), at most 1 (Morris et al. 2004)."""
-        return self.errors / (self.hits + self.errors) if self.hits + self.errors else None
-
-    @property
     def information_lost(self) -> float | None:
         """WIL: 1 - H/N1 * H/N2 for N1 words of the references, N2 of the hypotheses (ibid.)."""
         heard = self.hits + self.substitutions + self.insertions

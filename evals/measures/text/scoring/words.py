@@ -36,7 +36,6 @@ _WORD = regex.compile(
     regex.V1,
 )
 _UNSPACED = regex.compile(rf"[{_OF_UNSPACED}]")
-_CLUSTER = regex.compile(r"\X")
 #: "e.g.", "p.m.", "U.S.A.": letters that a dot follows each.
 _DOTTED = regex.compile(
     r"(?<![\p{L}\p{M}\p{N}'.])(?:\p{L}\.){2,}\p{L}?(?![\p{L}\p{M}\p{N}])|(?<![\p{L}\p{M}\p{N}'.])\p{L}\.\p{L}(?![\p{L}\p{M}\p{N}.'])"
@@ -264,8 +263,3 @@ def _american() -> Mapping[str, str]:
     table = files("whisper_normalizer").joinpath("normalizers/english.json")
     spellings: Mapping[str, str] = json.loads(table.read_text(encoding="utf-8"))
     return spellings
-
-
-def graphemes(text: str) -> list[str]:
-    """Unicode's extended grapheme clusters."""
-    return list(_CLUSTER.findall(text))

@@ -176,11 +176,6 @@ def decimal(before: str, after: str, grammar: Grammar) -> list[Expression]:
     return options
 
 
-def part_words(*parts: str) -> Compound:
-    """A compound without its empty parts."""
-    return Compound(tuple(part for part in parts if part))
-
-
 @lru_cache(maxsize=32)
 def vocabulary(grammar: Grammar) -> frozenset[str]:
     """The words that numbers up to a thousand and their ordinals are made of, as written."""
