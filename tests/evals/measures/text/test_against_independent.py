@@ -265,7 +265,7 @@ def test_sclites_weights_can_find_more_errors() -> None:
     assert (errors > least).any()
 
 
-@pytest.mark.parametrize("name", NORMALIZERS)
+@pytest.mark.parametrize("name", NORMALIZERS[1:])  # the published ones
 @settings(max_examples=50, deadline=None)  # the first use reads the normalizer
 @given(
     st.text(st.sampled_from("aB1$.,' \t\n\r\x0b\x1c\x85\xa0\u1680\u2003\u2028\u3000\u200b\ufeff"))
