@@ -166,7 +166,8 @@ class Scoring:
         """The alignment with the fewest edits.
 
         Where the usual readings differ nowhere near a number or a sign, no other reading is
-        looked at: it could only move an edit.
+        looked at: it could only move an edit. The usual readings stay where no other has fewer
+        edits, so that hits and substitutions are those of the plain alignment.
         """
         pairs = align_tokens(said.usual, heard.usual, said.groups, heard.groups)
         if said.usual == heard.usual:
@@ -174,7 +175,8 @@ class Scoring:
         forks = said.forks is not None or heard.forks is not None
         if not (forks and _edits_at_forks(pairs)) and not may_join(pairs):
             return pairs
-        return align_readings(said.lattice, heard.lattice, pairs)
+        others = align_readings(said.lattice, heard.lattice, pairs)
+        return others if _edits(others) < _edits(pairs) else pairs
 
     def _make(self, text: str) -> Tokens:
         text, annotations = without_annotations(text)
@@ -206,6 +208,10 @@ class Scoring:
 @lru_cache(maxsize=16_384)
 def _reading(words: str, code: str) -> tuple[str, ...]:
     return tuple(plain_tokens(standard(words, code), code))
+
+
+def _edits(pairs: Sequence[Pair]) -> int:
+    return sum(not pair.is_hit for pair in pairs)
 
 
 def _edits_at_forks(pairs: Sequence[Pair]) -> bool:
