@@ -78,6 +78,8 @@ def difference_interval(
     if n < 2 or whole <= 0:
         return None
     total = float(changes.sum())
+    if abs(total) <= _ROUNDING * float(np.abs(changes).sum()):
+        total = 0.0  # in another unit, rounding leaves a little of changes that cancel
     value, sign = total / whole, -1.0 if total < 0 else 1.0
     # Both directions are handled as one, so that the other way round is the mirror image.
     low, high = _flipped(*_summed(sign * changes, denominators, clusters), confidence)

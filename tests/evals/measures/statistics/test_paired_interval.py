@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evals.measures.statistics.paired_interval import FEWEST_CLUSTERS, Floats, difference_interval
@@ -246,6 +246,9 @@ def test_order_and_names_change_nothing(
 
 @settings(max_examples=25, deadline=None)
 @given(CHANGES, st.booleans(), st.sampled_from([0.001, 3.0, 1e6]))
+@example(
+    [*[(0, 0, 0)] * 2, (4, 0, 0), (5, 2, 0), *[(0, 0, 0)] * 3, (-4, 0, 0), (-5, 1, 0)], False, 0.001
+)
 def test_another_unit_changes_nothing(
     rows: list[tuple[int, int, int]], named: bool, factor: float
 ) -> None:
