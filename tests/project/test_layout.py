@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 from adapters.catalog.engine import known_engines
 from reports.scorecard import scorecard
@@ -109,6 +110,7 @@ def test_engines_are_imported_inside_functions() -> None:
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_collecting_imports_no_engine() -> None:
     program = (
         "import sys, pytest; code = pytest.main(['--collect-only', '-q', '-pno:hypothesispytest', 'evals']); "
@@ -129,6 +131,7 @@ def test_worker_needs_nothing_but_numpy() -> None:
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
 
 
+@pytest.mark.slow
 def test_any_session_can_load_the_tests_conftest() -> None:
     """pytest loads it before it knows what was asked for, in the light core too."""
     program = (

@@ -53,6 +53,7 @@ def test_other_versions_are_refused(tmp_path: Path, version: object) -> None:
         scorecard.read(run / "scorecard.json")
 
 
+@pytest.mark.slow
 @comparison
 def test_every_command_reads_version_1(
     finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]

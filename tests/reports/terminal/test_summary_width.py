@@ -120,6 +120,7 @@ def test_a_long_name_goes_on_after_its_hyphen_in_the_next_line() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_text_is_broken_in_no_name_and_before_no_unit(card: Scorecard) -> None:
     for width in range(60, 121, 6):
         text = summary.render(card, THRESHOLDS, Path("x"), width=width, color=False)
@@ -154,6 +155,7 @@ names = st.text(alphabet="abc-_/. é日", min_size=1, max_size=40).filter(lambda
 figures = st.from_regex(r"[0-9]{1,3}\.[0-9]{2}( [A-D])?( [?x~])?", fullmatch=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(names, st.lists(figures, min_size=6, max_size=6)), min_size=1, max_size=4),

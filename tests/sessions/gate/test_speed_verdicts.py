@@ -284,6 +284,7 @@ def _run(model: LoadedModel, folder: Path, deadly: Sequence[bool]) -> Sequence[P
     return read_predictions(folder / "predictions.jsonl")
 
 
+@pytest.mark.slow
 def test_cold_answers_are_counted_nowhere_else(start: Start, tmp_path: Path) -> None:
     """Neither the first of all nor the first of a process that was started anew."""
     model = start()

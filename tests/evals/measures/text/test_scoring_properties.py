@@ -81,6 +81,7 @@ def test_as_few_edits_as_jiwer_without_alternatives(said: list[str], heard: list
     assert scored.hits + scored.substitutions + scored.deletions == len(said)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=40), st.sampled_from(["en", "de", "fr", "hi", "zh", "ja", "tr", "sv"]))
 def test_any_text_equals_itself_and_scoring_it_raises_nothing(text: str, language: str) -> None:

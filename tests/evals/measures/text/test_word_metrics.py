@@ -148,6 +148,7 @@ def test_confusions_by_frequency() -> None:
     assert tabulate(predictions(pairs), "none").confusions.most(1) == [Confusion("b", "c", 2)]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=6))
 def test_every_edit_is_a_confusion_once(pairs: list[tuple[str, str]]) -> None:
