@@ -47,6 +47,7 @@ def checked_corpus(request: pytest.FixtureRequest, speaker: Speaker) -> Corpus:
         corpus = source.open(speaker)
     except CorpusError as error:
         pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
+    _tell_oddities(corpus)
     if None in corpus.traits.languages and (foreign := rows_not_english(corpus)):
         warnings.warn(
             f"corpus {corpus.name}: {foreign:,} of {len(corpus):,} rows name no language and are "
@@ -75,9 +76,11 @@ def checked_sentences(request: pytest.FixtureRequest, speaker: Speaker) -> Sente
     """One list of sentences after another, every recording of it checked."""
     source: CorpusSource = request.param
     try:
-        return source.open_sentences(speaker)
+        found = source.open_sentences(speaker)
     except CorpusError as error:
         pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
+    _tell_oddities(found)
+    return found
 
 
 @pytest.fixture
@@ -92,9 +95,11 @@ def checked_dialogues(request: pytest.FixtureRequest) -> Dialogues:
     """One set of conversations after another, every recording of it checked."""
     source: CorpusSource = request.param
     try:
-        return source.open_dialogues()
+        found = source.open_dialogues()
     except CorpusError as error:
         pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
+    _tell_oddities(found)
+    return found
 
 
 @pytest.fixture
@@ -114,6 +119,12 @@ def user_sounds(checked_dialogues: Dialogues, speaker: Speaker) -> Mapping[str, 
         return spoken_turns(checked_dialogues, speaker)
     except CorpusError as error:
         pytest.fail(f"corpus {checked_dialogues.name}:\n{error}", pytrace=False)
+
+
+def _tell_oddities(corpus: Corpus | Sentences | Dialogues) -> None:
+    """Say once what is odd about files that are used all the same."""
+    for said in corpus.oddities:
+        warnings.warn(f"corpus {corpus.name}: {said}", stacklevel=2)
 
 
 def _tell_corpus(
