@@ -27,8 +27,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         "--model",
         action="append",
         metavar="NAME|GLOB|set:NAME|ENGINE:CHECKPOINT",
-        help="a model of the catalogue, a glob, a set, or a checkpoint not in the catalogue; "
-        "repeatable (default: the entries marked default: true)",
+        help="a model of the catalogue, a glob, a set, or a checkpoint not in the catalogue; with "
+        "other options as in 'NAME:{beam_size: 5}'; repeatable (default: the entries marked "
+        "default: true)",
     )
     group.addoption(
         "--catalog",

@@ -22,7 +22,7 @@ from adapters.redaction import redactor
 from adapters.worker.results import WorkerError
 from evals.cluster.connect import ClusterError
 from evals.gate.case import Case, heading, missing_measurements
-from evals.gate.evaluation import Evaluation, GateBroken
+from evals.gate.evaluation import Evaluation, GateBroken, sample_in_words
 from evals.gate.thresholds import PRODUCTION, Gate
 from evals.measures.run_conditions import CONTENDED, conditions_of
 from evals.models.loaded import Settings
@@ -268,6 +268,10 @@ def stored(
     for scoring in _SCORINGS:
         if scoring in request.fixturenames:
             settled["normalizer"] = request.getfixturevalue(scoring)
+    for name in CORPUS_FIXTURES:
+        if (content := name.removeprefix("checked_")) in request.fixturenames:
+            corpus = request.getfixturevalue(content)
+            evaluation.sample = sample_in_words(len(corpus), corpus.sampled_from)
     try:
         kept.resume(**settled)
     except ValueError as error:

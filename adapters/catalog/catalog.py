@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from adapters.catalog import yaml_file
+from adapters.catalog import variants, yaml_file
 from adapters.catalog.engine import EngineRef, resolve_engine
 from adapters.catalog.yaml_file import ConfigError, KeyedError
 from adapters.interface import ModelError
@@ -57,6 +58,8 @@ class Model:
     required: bool = True
     #: As `--model` named it; None of an entry, which has a name of its own.
     requested: str | None = None
+    #: Of `options`, those that the command line gave in place of the catalogue's.
+    overridden: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shipped(self) -> bool:
@@ -180,8 +183,9 @@ class Catalog:
     def select(self, patterns: Sequence[str] | None) -> list[Model]:
         """The models that `--model` asks for, without repeats, in the order asked for.
 
-        Each pattern is a name, a glob, `set:NAME` (or `@NAME`) or `ENGINE:CHECKPOINT`; none at
-        all means the entries marked `default: true`. Checkpoints whose names would
+        Each pattern is a name, a glob, `set:NAME` (or `@NAME`) or `ENGINE:CHECKPOINT`, each also
+        with other options behind it, as in `NAME:{beam_size: 5}`; none at
+        all means the entries marked `default: true`. Models whose names would
         be the same, or that of an entry, have a part of a hash in theirs, so that each
         has a name and a folder of its own whatever the order. Raises ConfigError, with
         what exists, for a pattern that matches nothing.
@@ -190,16 +194,16 @@ class Catalog:
             return [m for m in self.models.values() if m.default]
         found = [model for pattern in patterns for model in self._match(pattern)]
         # Names become folders, and some file systems do not tell case apart.
-        called: dict[str, set[tuple[str, str]]] = {
+        called: dict[str, set[tuple[str, ...]]] = {
             name.lower(): {(name, "")} for name in self.models
         }
         for model in found:
             if model.requested is not None:
-                called.setdefault(model.name.lower(), set()).add(_checkpoint(model))
+                called.setdefault(model.name.lower(), set()).add(_told_apart(model))
         chosen: dict[str, Model] = {}
         for model in found:
             if model.requested is not None and len(called[model.name.lower()]) > 1:
-                digest = hashlib.sha256("\0".join(_checkpoint(model)).encode()).hexdigest()
+                digest = hashlib.sha256("\0".join(_told_apart(model)).encode()).hexdigest()
                 model = replace(model, name=f"{model.name}-{digest[:_DIGITS]}")
             known = chosen.get(model.name)
             if known is None or not known.required:
@@ -209,6 +213,11 @@ class Catalog:
     def _match(self, pattern: str) -> list[Model]:
         if pattern in self.models:
             return [self.models[pattern]]
+        base, text = variants.split(pattern)
+        if text is not None:
+            options = variants.options_of(pattern, text)
+            found = [variants.variant(m, options, pattern, text) for m in self._match(base)]
+            return [self._resolved(model) for model in found]
         for sign in _SET_SIGNS:
             if pattern.startswith(sign):
                 return self._of_set(pattern, pattern.removeprefix(sign))
@@ -252,9 +261,12 @@ class Catalog:
         return self._resolved(model)
 
 
-def _checkpoint(model: Model) -> tuple[str, str]:
-    """What makes a checkpoint that is not in the catalogue another one than another."""
-    return model.engine.file or model.engine.name, model.checkpoint
+def _told_apart(model: Model) -> tuple[str, ...]:
+    """What makes a model that the catalogue does not have another one than another."""
+    engine = model.engine.file or model.engine.name
+    if not model.overridden:
+        return engine, model.checkpoint
+    return engine, model.checkpoint, json.dumps(dict(model.overridden), sort_keys=True, default=str)
 
 
 def _optional(model: Model) -> Model:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from fixtures.safe_text import one_line
-from fixtures.yaml_places import Lines, YamlError, key_text, line_at, read_yaml
+from fixtures.yaml_places import Key, Lines, YamlError, key_text, line_at, read_yaml
 
 M = TypeVar("M", bound=BaseModel)
 _MOST_BYTES = 4 * 2**20
@@ -45,6 +45,12 @@ def load(path: Path, schema: type[M]) -> M:
     for a missing or unreadable file, malformed YAML, a key written twice, an
     unknown key or a value that `schema` refuses.
     """
+    data, lines = read(path)
+    return validated(data, schema, lambda at: f"{path}:{line_at(lines, at)}")
+
+
+def read(path: Path) -> tuple[Mapping[str, Any], Lines]:
+    """The mapping in a file and the line of every key. Raises ConfigError."""
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -62,22 +68,18 @@ def load(path: Path, schema: type[M]) -> M:
     data = {} if data is None else data
     if not isinstance(data, Mapping):
         raise ConfigError(f"{path}:1: a mapping of keys to values is expected")
+    return data, lines
+
+
+def validated(data: Mapping[str, Any], schema: type[M], place: Callable[[Key], str]) -> M:
+    """Data as a `schema` object. place: the file and line of a key. Raises ConfigError."""
     try:
         return schema.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(e, lines, path) for e in error.errors())) from None
+        raise ConfigError("\n".join(_explain(e, place) for e in error.errors())) from None
 
 
-def line_of(path: Path, at: Sequence[str | int]) -> int:
-    """The line of a key in a file that `load` has read; 1 where it is not there any more."""
-    try:
-        _, lines = read_yaml(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
-        return 1
-    return lines.get(tuple(at), 1)
-
-
-def _explain(error: Any, lines: Lines, path: Path) -> str:
+def _explain(error: Any, place: Callable[[Key], str]) -> str:
     loc = tuple(part for part in error["loc"] if part != "[key]")
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, KeyedError):
@@ -86,4 +88,4 @@ def _explain(error: Any, lines: Lines, path: Path) -> str:
         "extra_forbidden": "unknown key",
         "missing": "missing",
     }.get(error["type"], error["msg"].removeprefix("Value error, "))
-    return f"{path}:{line_at(lines, loc)}: {key_text(loc) or 'file'}: {what}"
+    return f"{place(loc)}: {key_text(loc) or 'file'}: {what}"

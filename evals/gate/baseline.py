@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -75,10 +75,14 @@ class Comparison:
 
 
 class Baseline:
-    """A scorecard with its predictions beside it."""
+    """A scorecard with its predictions beside it.
 
-    def __init__(self, scorecard: Path) -> None:
+    renamed: a model to the one of the scorecard that it is held to, where that has another name.
+    """
+
+    def __init__(self, scorecard: Path, renamed: Mapping[str, str] | None = None) -> None:
         self.path = scorecard
+        self.renamed = renamed or {}
         try:
             self._card = _Card.model_validate_json(scorecard.read_bytes())
         except OSError as error:
@@ -93,14 +97,23 @@ class Baseline:
                 f"{scorecard}: of shard {self._card.run.shard} alone: python -m reports merge "
                 "makes a whole of all"
             )
+        for new, old in self.renamed.items():
+            if old not in self._own_models:
+                known = ", ".join(sorted(self._own_models)) or "none"
+                raise BaselineError(f"--map {old}={new}: no model {old} in it. Models: {known}")
 
     @property
     def models(self) -> frozenset[str]:
-        """The models that it has figures of."""
+        """The models that it has figures to hold them to."""
+        return self._own_models | frozenset(self.renamed)
+
+    @property
+    def _own_models(self) -> frozenset[str]:
         return frozenset(row.model for row in self._card.measurements)
 
     def compare(self, case: Case, content_hash: str, after: Scored) -> Comparison:
         """Raises NotComparable where the baseline is of another corpus, normalizer or task."""
+        case = replace(case, model=self.renamed.get(case.model, case.model))
         normalizer = self._normalizer(case)
         if normalizer is None:
             raise NotComparable(f"it has no {case.task} of {case.model} on {case.corpus}")
@@ -147,6 +160,34 @@ def held_to_baseline(
         return
     evaluation.record(comparison.figures, normalizer=after.normalizer)
     evaluation.attach(WORSENED, [asdict(w) for w in comparison.worsened])
+
+
+def renamed_pair(text: str) -> tuple[str, str]:
+    """The models of a value of `--map`: the old one, and the new one. Raises ValueError."""
+    old, equals, new = text.partition("=")
+    if not (old and equals and new) or old == new:
+        raise ValueError(f"{text}: two different models, as OLD=NEW, are expected")
+    return old, new
+
+
+def renamed_models(
+    given: Sequence[str], requested: Mapping[str, str] | None = None
+) -> Mapping[str, str]:
+    """New model to old one, of the values of `--map`.
+
+    requested: models as `--model` names them to their names; either may be given. Raises
+    BaselineError for what is no pair, and for a new model that is there twice.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        try:
+            old, new = renamed_pair(text)
+        except ValueError as error:
+            raise BaselineError(f"--map {error}") from None
+        new = (requested or {}).get(new, new)
+        if found.setdefault(new, old) != old:
+            raise BaselineError(f"--map {text}: {new} is held to {found[new]} already")
+    return found
 
 
 def find(named: str) -> Path:

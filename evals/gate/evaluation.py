@@ -31,6 +31,7 @@ class Evaluation:
     note: takes what belongs in the report beside the measurements: a name, and data for JSON.
     margins: the limits of the changes since the baseline, where the baseline has this model.
     conditions: that the run was made under; speed is then shown but never gates.
+    sample: of a corpus of which `--limit` drew a sample, how large that is; empty for a whole one.
     """
 
     case: Case
@@ -40,6 +41,7 @@ class Evaluation:
     conditions: Sequence[str] = ()
     note: Callable[[str, Any], None] = lambda name, data: None
     margins: Mapping[str, Limit] = field(default_factory=dict)
+    sample: str = ""
     recorded: list[Measurement] = field(default_factory=list)
 
     def record(
@@ -147,7 +149,8 @@ class Evaluation:
         ]
         if broken:
             c = self.case
-            raise GateBroken(f"{c.model} on {c.corpus} ({c.task}):\n  " + "\n  ".join(broken))
+            title = f"{c.model} on {self.sample}{c.corpus} ({c.task}):"
+            raise GateBroken("\n  ".join([title, *broken]))
 
     def _record_absent_parts(self) -> None:
         """Say of each limit on a part that the corpus does not have that this is why."""
@@ -172,6 +175,11 @@ class Evaluation:
             model=c.model, tier=c.tier, task=c.task, corpus=c.corpus, gate=self.gate
         )
         return {**limits, **{metric: [limit] for metric, limit in self.margins.items()}}
+
+
+def sample_in_words(rows: int, of: int | None) -> str:
+    """How large a sample is, before its corpus's name; empty for a whole corpus."""
+    return f"a sample ({rows:,} of {of:,} rows) of " if of is not None else ""
 
 
 def describe(m: Measurement) -> str:

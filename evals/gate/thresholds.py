@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from adapters.catalog import yaml_file
 from adapters.catalog.yaml_file import KeyedError
+from adapters.catalog.yaml_layers import Layers
 from evals.gate.limit_values import Quantity, why_no_limit, why_no_margin
 from evals.metrics import METRICS
 from evals.records.measurement import Evidence, Limit
@@ -270,8 +270,13 @@ class Thresholds(_Strict):
 
 
 def load(path: Path = DEFAULT) -> Thresholds:
-    """The thresholds in a file. Raises located_yaml.ConfigError."""
-    return yaml_file.load(path, Thresholds)
+    """The thresholds in a file. Raises yaml_file.ConfigError."""
+    return layers([path]).load(Thresholds)
+
+
+def layers(paths: Sequence[Path]) -> Layers:
+    """Files of thresholds, the last on top; `extends: default` is the project's own file."""
+    return Layers(paths, {"default": DEFAULT})
 
 
 def _limit(spec: LimitSpec, source: str) -> Limit:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
-from adapters.catalog import yaml_file
-from evals.gate.thresholds import ANY_CORPUS, Thresholds
+from evals.gate.limit_files import LimitFiles
+from evals.gate.thresholds import ANY_CORPUS
 
 
-def unheld(
-    thresholds: Thresholds, file: Path, corpora: Collection[str], *, called: str | None = None
-) -> Sequence[str]:
+def unheld(limits: LimitFiles, corpora: Collection[str], *, short: bool = False) -> Sequence[str]:
     """A line for each rule, with its file, line and key and the nearest corpus there is.
 
     corpora: the names that there are, those of the session and those that come with Model Lab.
-    called: what the lines call the file; None is its path.
+    short: the lines name the file without its folders.
     """
+    thresholds = limits.thresholds
     keys: list[tuple[str, ...]] = [
         ("models", model, corpus)
         for model, rules in thresholds.models.items()
@@ -26,12 +24,14 @@ def unheld(
     ]
     keys += [("corpora", corpus) for corpus in thresholds.corpora]
     return [
-        _said(key, file, corpora, called or str(file)) for key in keys if key[-1] not in corpora
+        _said(key, limits.place(key, short=short), corpora)
+        for key in keys
+        if key[-1] not in corpora
     ]
 
 
-def _said(key: tuple[str, ...], file: Path, corpora: Collection[str], called: str) -> str:
+def _said(key: tuple[str, ...], place: str, corpora: Collection[str]) -> str:
     close = difflib.get_close_matches(key[-1], sorted(corpora), n=1)
     hint = f" (the nearest is {close[0]})" if close else ""
-    place = f"{called}:{yaml_file.line_of(file, key)}: {'.'.join(key)}"
-    return f"{place}: no corpus of that name is in this session, so it holds nothing{hint}"
+    why = "no corpus of that name is in this session, so it holds nothing"
+    return f"{place}: {'.'.join(key)}: {why}{hint}"

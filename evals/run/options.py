@@ -7,12 +7,11 @@ the declarations against what the plugins register.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from evals.gate import thresholds
 from evals.measures.sound.speaker_similarity import DEFAULT as ENCODER
 
 #: fixed: decides what is predicted, or of what, so that a resumed run keeps it. free: decides how
@@ -56,7 +55,7 @@ class SessionOption:
         """Whether the command line could have given the value."""
         if value is None:
             return True
-        if self.several:
+        if self.several and not isinstance(value, str):
             return isinstance(value, list) and all(isinstance(one, str) for one in value)
         if self.kind == "flag":
             return isinstance(value, bool)
@@ -72,11 +71,19 @@ class SessionOption:
             return []
         if self.kind == "flag":
             return [self.typed]
-        values = value if self.several else [value]
+        values = given(value) if self.several else [value]
         if len(self.typed) == 2:  # -c takes a word of its own
             return [word for one in values for word in (self.typed, str(one))]
         # In one word: pytest takes a path in a word of its own for the place of the tests.
         return [f"{self.typed}={one}" if self.typed else str(one) for one in values]
+
+
+def given(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The values of an option that may be given several times.
+
+    A text alone is of a run from before it could be.
+    """
+    return (value,) if isinstance(value, str) else tuple(value or ())
 
 
 def _fixed(name: str, **more: Any) -> SessionOption:
@@ -106,6 +113,7 @@ DECLARED: tuple[SessionOption, ...] = (
     _fixed("catalog", several=True, is_path=True, repeated=True),
     _fixed("corpus", several=True, is_path=True, repeated=True),
     _fixed("audio_root", several=True, is_path=True, repeated=True),
+    _fixed("limit", kind="whole", repeated=True, alike=True),
     _fixed("shard"),
     # How models are run.
     _fixed("device", default="auto", repeated=True),
@@ -142,8 +150,9 @@ DECLARED: tuple[SessionOption, ...] = (
     ),
     # What is good enough.
     _free("gate", default="tier", repeated=True),
-    _free("thresholds", default=str(thresholds.DEFAULT), is_path=True, repeated=True),
+    _free("thresholds", several=True, is_path=True, repeated=True),
     _free("baseline", is_path=True, repeated=True),
+    _free("map", several=True, repeated=True),
     # What is shown, and where it goes.
     _free("prices", default=str(_PRICES), is_path=True, repeated=True),
     _free("hardware", repeated=True),

@@ -15,7 +15,6 @@ from evals.measures.text.scoring.row_rule import check_row, rows_not_english
 from evals.models.corpus_synthesizer import synthesizer
 from evals.models.loaded import Settings
 from evals.session.limits import LISTENERS, THRESHOLDS
-from evals.tasks.robustness.scores import subset
 from evals.tasks.tts.scores import Listeners
 from fixtures.audio.read import SAMPLE_RATE, load_audio
 from fixtures.builtin.non_speech import non_speech_corpus
@@ -136,6 +135,7 @@ def _tell_corpus(
         "utterances": len(corpus),
         "audio_seconds": round(audio_seconds, 3),
         "language": corpus.language,
+        "sampled_from": corpus.sampled_from,
     }
     request.node.user_properties.append((CORPUS_PROPERTY, json.dumps(row)))
 
@@ -143,7 +143,7 @@ def _tell_corpus(
 @pytest.fixture
 def fewer(corpus: Corpus, pytestconfig: pytest.Config) -> Corpus:
     """As much of the corpus as the robustness task puts through each condition."""
-    return subset(corpus, pytestconfig.getoption("robustness_utterances"))
+    return corpus.sample(pytestconfig.getoption("robustness_utterances"))
 
 
 @pytest.fixture

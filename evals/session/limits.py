@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from adapters.catalog import yaml_file
 from adapters.catalog.catalog import Model
 from adapters.catalog.yaml_file import ConfigError
 from adapters.plugin import CATALOG, MODELS
-from evals.gate import thresholds as thresholds_file
-from evals.gate.baseline import Baseline, BaselineError
+from evals.gate.baseline import Baseline, BaselineError, renamed_models
 from evals.gate.baseline import find as find_baseline
+from evals.gate.limit_files import LimitFiles
 from evals.gate.thresholds import Thresholds
 from evals.judges.llm_judge import JudgeError, LlmJudge
 from evals.measures.sound.speaker_similarity import DEFAULT as ENCODER
+from evals.run.options import given
 from evals.tasks.tts.scores import Listeners
 
+LIMITS: pytest.StashKey[LimitFiles] = pytest.StashKey()
 THRESHOLDS: pytest.StashKey[Thresholds] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
 JUDGES: pytest.StashKey[list[Model]] = pytest.StashKey()
@@ -39,14 +40,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--thresholds",
+        action="append",
         metavar="PATH",
-        default=str(thresholds_file.DEFAULT),
-        help="another thresholds file (default: thresholds.yaml)",
+        help="another thresholds file (default: thresholds.yaml); repeatable, each on top of the "
+        "one before",
     )
     group.addoption(
         "--baseline",
         metavar="RUN|NAME",
         help="a scorecard, a run's folder or a promoted run's name, to be no worse than",
+    )
+    group.addoption(
+        "--map",
+        action="append",
+        metavar="OLD=NEW",
+        help="hold the model NEW to the model OLD of the baseline; repeatable",
     )
     group.addoption(
         "--judge",
@@ -105,17 +113,19 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--robustness-utterances: at least 2, so that there is an interval")
     if (named := config.getoption("baseline")) is not None:
         config.stash[BASELINE] = _baseline(named, config)
+    elif config.getoption("map"):
+        raise pytest.UsageError("--map: it needs --baseline, the run that has the old model")
     config.stash[JUDGES] = _judges(config)
     _configure_llm_judge(config)
-    unknown = sorted(set(thresholds.models) - set(config.stash[CATALOG].models))
+    known = {*config.stash[CATALOG].models, *(model.name for model in config.stash[MODELS])}
+    unknown = sorted(set(thresholds.models) - known)
     if unknown:
-        file = Path(config.getoption("thresholds"))
-        line = yaml_file.line_of(file, ("models", unknown[0]))
+        place = config.stash[LIMITS].place(("models", unknown[0]))
         close = difflib.get_close_matches(unknown[0], config.stash[CATALOG].models, n=1)
         meant = f"did you mean {close[0]}" if close else "mistyped"
         # A limit that a typing mistake keeps from ever being applied would let a model through.
         raise pytest.UsageError(
-            f"--thresholds: {file}:{line}: models.{unknown[0]}: no model of "
+            f"--thresholds: {place}: models.{unknown[0]}: no model of "
             f"that name in the catalogue ({meant}, or is a --catalog missing?)"
         )
 
@@ -127,7 +137,8 @@ def thresholds_of(config: pytest.Config) -> Thresholds:
     """
     if THRESHOLDS not in config.stash:
         try:
-            config.stash[THRESHOLDS] = thresholds_file.load(Path(config.getoption("thresholds")))
+            config.stash[LIMITS] = LimitFiles(*given(config.getoption("thresholds")))
+            config.stash[THRESHOLDS] = config.stash[LIMITS].thresholds
         except ConfigError as error:
             raise pytest.UsageError(f"--thresholds: {error}") from None
     return config.stash[THRESHOLDS]
@@ -164,14 +175,25 @@ def _configure_llm_judge(config: pytest.Config) -> None:
 
 
 def _baseline(named: str, config: pytest.Config) -> Baseline:
+    models = config.stash[MODELS]
     try:
-        found = Baseline(find_baseline(named))
+        renamed = renamed_models(
+            config.getoption("map") or [], {m.requested: m.name for m in models if m.requested}
+        )
+        found = Baseline(find_baseline(named), renamed)
     except BaselineError as error:
         raise pytest.UsageError(f"--baseline {named}: {error}") from None
-    evaluated = [model.name for model in config.stash[MODELS]]
+    evaluated = [model.name for model in models]
+    if unknown := sorted(set(renamed) - set(evaluated)):
+        raise pytest.UsageError(
+            f"--map {renamed[unknown[0]]}={unknown[0]}: {unknown[0]} is none of the models that "
+            f"this session runs ({', '.join(evaluated)})"
+        )
     if not found.models & set(evaluated):
         raise pytest.UsageError(
             f"--baseline {named}: it has none of the models {', '.join(evaluated)} "
             f"(it has {', '.join(sorted(found.models)) or 'none'})"
         )
+    config.option.map = [f"{old}={new}" for new, old in renamed.items()] or None
+    config.option.map = [f"{old}={new}" for new, old in renamed.items()] or None
     return found

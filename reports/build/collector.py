@@ -16,6 +16,7 @@ from adapters.redaction import redact
 from evals.gate import case as cases
 from evals.gate.baseline import WORSENED
 from evals.gate.case import Case, missing_measurements
+from evals.gate.limit_files import KEPT
 from evals.measures.run_conditions import UNGATED
 from evals.models.loaded import MODEL_PROPERTY
 from evals.plugin import FAILURE_PROPERTY, case_of_nodeid, is_evaluation
@@ -25,7 +26,7 @@ from evals.run import case_store
 from evals.run.case_store import case_in
 from evals.run.folder import point_latest
 from evals.session.corpora import CORPUS_PROPERTY
-from evals.session.limits import BASELINE, THRESHOLDS
+from evals.session.limits import BASELINE, LIMITS, THRESHOLDS
 from evals.session.run import SESSION, discard_run, run_dir, suggested
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
@@ -170,6 +171,7 @@ class Collector:
         try:
             task_record.write(folder, self._card.models, self._seen.values())
             self._path = scorecard.write(self._card, folder, text)
+            (folder / KEPT).write_bytes(self._config.stash[LIMITS].content)
         except OSError as error:
             # The predictions are there: resumed, the run has its scorecard without a model's work.
             self._unwritten = f"{error.filename or folder}: {error.strerror or error}"
@@ -313,8 +315,7 @@ class Collector:
                     *(f"{test} failed" for test in sorted(self._others_failed)),
                 ],
                 notes=notes(
-                    config.stash[THRESHOLDS],
-                    Path(config.getoption("thresholds")),
+                    config.stash[LIMITS],
                     {*corpora, *(source.name for source in config.stash[CORPORA])},
                 ),
             ),
@@ -324,7 +325,7 @@ class Collector:
                 threads=config.getoption("threads"),
                 seed=config.getoption("seed"),
                 device=config.getoption("device"),
-                thresholds=Path(config.getoption("thresholds")),
+                thresholds_sha256=config.stash[LIMITS].sha256,
                 corpora=self._corpus_records(corpora),
                 options=suggested(config),
             ),

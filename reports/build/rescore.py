@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from evals.gate.baseline import Baseline
 from evals.gate.case import Case, heading, missing_measurements
-from evals.gate.evaluation import Evaluation, GateBroken
+from evals.gate.evaluation import Evaluation, GateBroken, sample_in_words
+from evals.gate.limit_files import LimitFiles
 from evals.gate.thresholds import Gate, Thresholds
 from evals.measures.run_conditions import conditions_of
-from evals.records.atomic_json import sha256_of
 from evals.records.measurement import Verdict
 from evals.run.case_store import Stored
 from evals.task import TASKS
@@ -20,7 +20,7 @@ from reports.build.assemble import Findings, assemble
 from reports.build.notes import notes
 from reports.scorecard import cost, provenance, scorecard, task_record
 from reports.scorecard.cost import Prices
-from reports.scorecard.scorecard import Rescored, Scorecard
+from reports.scorecard.scorecard import CorpusRecord, Rescored, Scorecard
 from reports.scorecard.task_record import CaseRecord, Outcome, TaskRecord
 
 #: What a file that was damaged, or is of another version, may make a task's `score` raise.
@@ -39,8 +39,7 @@ class NotRescored(ValueError):
 
 def rescore(
     run: Path,
-    thresholds: Thresholds,
-    thresholds_file: Path,
+    limits: LimitFiles,
     *,
     gate: Gate | None = None,
     baseline: Baseline | None = None,
@@ -51,6 +50,7 @@ def rescore(
 
     gate: by which limits; None: by those of the run. Nothing is written. Raises NotRescored.
     """
+    thresholds = limits.thresholds
     try:
         before = scorecard.read(run / scorecard.FILE_NAME)
         found = task_record.read(run, [model.name for model in before.models])
@@ -79,7 +79,16 @@ def rescore(
                     f"{run / record.model.name / record.task}.json: {record.model.name} on "
                     f"{case.corpus}: its test passed without keeping what it was scored from"
                 )
-            message = _score(run, record, case, findings, thresholds, held_by, baseline)
+            message = _score(
+                run,
+                record,
+                case,
+                findings,
+                thresholds,
+                held_by,
+                baseline,
+                before.provenance.corpora,
+            )
             if message is not None:
                 findings.failed.add(record.model.name)
                 broken.append(message)
@@ -95,9 +104,7 @@ def rescore(
                 "gate": held_by,
                 "exit_status": status,
                 "notes": notes(
-                    thresholds,
-                    thresholds_file,
-                    {*corpora, *(corpus.name for corpus in before.provenance.corpora)},
+                    limits, {*corpora, *(corpus.name for corpus in before.provenance.corpora)}
                 ),
             }
         ),
@@ -111,26 +118,28 @@ def rescore(
         rescored=Rescored(
             at=datetime.now(UTC).isoformat(timespec="seconds"),
             git_sha=sha,
-            thresholds_sha256=sha256_of(thresholds_file),
+            thresholds_sha256=limits.sha256,
             packages=provenance.scoring_packages(),
         ),
         folder=run,
-        options=_options(before, thresholds_file, held_by, baseline),
+        options=_options(before, limits, held_by, baseline),
     )
     return card, broken
 
 
 def _options(
-    before: Scorecard, thresholds_file: Path, gate: Gate, baseline: Baseline | None
+    before: Scorecard, limits: LimitFiles, gate: Gate, baseline: Baseline | None
 ) -> Mapping[str, Any]:
     """The session's options, with the limits, gate and baseline that count now."""
     options = dict(before.provenance.options or {})
-    if sha256_of(thresholds_file) != before.provenance.thresholds_sha256:
-        options["thresholds"] = str(thresholds_file)
+    if limits.sha256 != before.provenance.thresholds_sha256:
+        options["thresholds"] = [str(path) for path in limits.paths]
     if gate != before.run.gate:
         options["gate"] = gate
     if baseline is not None and str(baseline.path) != before.baseline:
         options["baseline"] = str(baseline.path)
+    if baseline is not None:
+        options["map"] = [f"{old}={new}" for new, old in baseline.renamed.items()]
     return options
 
 
@@ -142,6 +151,7 @@ def _score(
     thresholds: Thresholds,
     gate: Gate,
     baseline: Baseline | None,
+    corpora: Sequence[CorpusRecord],
 ) -> str | None:
     """Score one test's lines into `findings`; why it fails, if it does."""
     case = Case(record.model.name, kept.tier, record.task, kept.corpus)
@@ -160,6 +170,7 @@ def _score(
         # One that neither failed nor was skipped was interrupted, which is no pass.
         return f"{title}:\n  {why}" if kept.outcome != "skipped" else None
     stored = Stored(run, case, _renormalized(kept, thresholds), baseline)
+    sampled = next((c for c in corpora if c.name == case.corpus), None)
     evaluation = Evaluation(
         case,
         thresholds,
@@ -170,6 +181,7 @@ def _score(
         margins=(
             thresholds.margins(case.task) if baseline and case.model in baseline.models else {}
         ),
+        sample=sample_in_words(sampled.utterances, sampled.sampled_from) if sampled else "",
     )
     try:
         if case.task not in TASKS:

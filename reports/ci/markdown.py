@@ -24,6 +24,7 @@ from reports.text.few_speakers import few_speakers
 from reports.text.metric_text import when
 from reports.text.mixed_rates import mixed_rates
 from reports.text.safe_terminal import plain
+from reports.text.samples import samples
 
 #: Bytes that GitHub takes of a step; all of a longer summary is refused.
 LIMIT = 1024 * 1024
@@ -181,7 +182,7 @@ def _notes(card: Scorecard) -> str:
         notes.append("The session's processes shared the machine, so speed gates nothing.")
     elif any(BUSY in m.conditions for m in card.measurements):
         notes.append('"At most": the machine was busy, and the model may be faster.')
-    notes += [*few_speakers(card), *mixed_rates(card)]
+    notes += [*samples(card), *few_speakers(card), *mixed_rates(card)]
     return " ".join(notes) if card.measurements else ""
 
 

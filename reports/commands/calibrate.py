@@ -14,11 +14,12 @@ from itertools import groupby
 from pathlib import Path
 
 from adapters.catalog.yaml_file import ConfigError
-from evals.gate import thresholds as thresholds_file
+from evals.gate.thresholds import Thresholds
 from evals.metrics import METRICS
 from evals.records.atomic_json import as_folder
 from evals.records.predictions import read_predictions
 from evals.task import TASKS
+from reports.commands.held_to import add_thresholds, limits_of
 from reports.runs.calibration import FLAKE_TARGET, Calibrated, NotComparable, calibrate
 from reports.runs.read_run import RunError, read_run
 from reports.scorecard.scorecard import Scorecard
@@ -63,12 +64,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         metavar="P",
         help=f"how often an unchanged model may break a proposed limit (default: {FLAKE_TARGET})",
     )
-    command.add_argument(
-        "--thresholds",
-        metavar="PATH",
-        default=str(thresholds_file.DEFAULT),
-        help="the present limits (default: thresholds.yaml)",
-    )
+    add_thresholds(command, "the present limits (default: thresholds.yaml)")
     command.set_defaults(run=run)
 
 
@@ -77,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         report = read_report(
             [Path(path) for path in arguments.runs],
-            thresholds_file.load(Path(arguments.thresholds)),
+            limits_of(arguments).thresholds,
             metrics=arguments.metric,
             target=arguments.flake,
         )
@@ -94,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def read_report(
     folders: Sequence[Path],
-    thresholds: thresholds_file.Thresholds,
+    thresholds: Thresholds,
     *,
     metrics: Sequence[str] | None = None,
     target: float = FLAKE_TARGET,

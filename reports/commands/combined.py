@@ -6,90 +6,42 @@ import argparse
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.catalog.yaml_file import ConfigError
-from evals.gate import thresholds as thresholds_file
-from evals.gate.baseline import Baseline, BaselineError, find
-from evals.gate.thresholds import Gate
+from evals.gate.baseline import BaselineError
+from evals.gate.limit_files import KEPT
 from evals.run.folder import point_latest
 from reports.build.rescore import NotRescored, rescore
-from reports.scorecard import cost, scorecard
+from reports.commands.held_to import HeldTo
+from reports.scorecard import scorecard
 from reports.scorecard.scorecard import Scorecard
 from reports.terminal import summary
 from reports.terminal.grid import terminal_width
 from reports.text.safe_terminal import by_lines
 
 
-@dataclass(frozen=True)
-class Judged:
-    """How a new run is held to limits. thresholds: the file. gate: None is that of the run."""
-
-    thresholds: Path
-    gate: Gate | None
-    baseline: str | None
-    prices: Path
-    hardware: str | None
-
-
-def add_options(
-    command: argparse.ArgumentParser, *, gate: str, thresholds: str, baseline: str
-) -> None:
-    """The options of a command that makes a run of several.
-
-    gate, thresholds, baseline: what stands in for each where it is not given, in words.
-    """
+def add_runs_dir(command: argparse.ArgumentParser) -> None:
+    """Add the option that says where the new run goes."""
     command.add_argument(
         "--runs-dir", metavar="PATH", default="runs", help="where the run goes (default: runs/)"
     )
-    command.add_argument(
-        "--thresholds", metavar="PATH", help=f"the limits to hold it to (default: {thresholds})"
-    )
-    command.add_argument(
-        "--gate",
-        choices=("tier", "production", "off"),
-        help=f"as for pytest (default: {gate})",
-    )
-    command.add_argument(
-        "--baseline", metavar="RUN|NAME", help=f"what to be no worse than (default: {baseline})"
-    )
-    command.add_argument(
-        "--prices",
-        metavar="PATH",
-        default=str(cost.DEFAULT),
-        help="what hardware and APIs cost (default: reports/scorecard/prices.yaml)",
-    )
-    command.add_argument("--hardware", metavar="NAME", help="the row of the prices")
 
 
-def judged(options: argparse.Namespace) -> Judged:
-    """The values of what `add_options` added."""
-    return Judged(
-        Path(options.thresholds or thresholds_file.DEFAULT),
-        options.gate,
-        options.baseline,
-        Path(options.prices),
-        options.hardware,
-    )
-
-
-def combine(make: Callable[[], Path], held: Judged) -> int:
+def combine(make: Callable[[], Path], held: HeldTo) -> int:
     """Make a run, score it, write its scorecard and page, and show them; the exit status.
 
     make: puts the run together, without figures, and raises ValueError where it cannot.
     """
     try:
-        thresholds = thresholds_file.load(held.thresholds)
-        baseline = Baseline(find(held.baseline)) if held.baseline else None
-        prices = cost.load(held.prices)
-        prices.check(held.hardware)
+        limits = held.limits()
+        baseline = held.opened_baseline()
+        prices = held.opened_prices()
         run = make()
         try:
             card, broken = rescore(
                 run,
-                thresholds,
-                held.thresholds,
+                limits,
                 gate=held.gate,
                 baseline=baseline,
                 prices=prices,
@@ -106,10 +58,11 @@ def combine(make: Callable[[], Path], held: Judged) -> int:
         return 1
     card = _as_its_own(card)
     path = scorecard.write(card, run)
+    (run / KEPT).write_bytes(limits.content)
     point_latest(run)
     color = sys.stdout.isatty()
     width = terminal_width(is_terminal=color)
-    shown = summary.render(card, thresholds, path, width=width, color=color)
+    shown = summary.render(card, limits.thresholds, path, width=width, color=color)
     print(shown, end="")
     _write_page(run)
     for text in (*broken, *card.run.problems, *(f"Note: {note}" for note in card.run.notes)):

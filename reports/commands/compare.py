@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from adapters.catalog.yaml_file import ConfigError
-from evals.gate import thresholds as thresholds_file
-from evals.gate.baseline import BaselineError, find
+from evals.gate.baseline import BaselineError, find, renamed_pair
+from evals.gate.thresholds import Thresholds
 from fixtures.dialogues.dialogues import DialogueError, Dialogues
 from fixtures.dialogues.files import read_dialogues
+from reports.commands.held_to import add_thresholds, limits_of
 from reports.comparison.compare import compare, info
 from reports.comparison.result import Report
 from reports.comparison.terminal import SHOWN, render
@@ -75,12 +76,7 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     command.add_argument(
         "--fail-on-regression", action="store_true", help="exit with 1 for one; see below"
     )
-    command.add_argument(
-        "--thresholds",
-        metavar="PATH",
-        default=str(thresholds_file.DEFAULT),
-        help="where the margins are (default: thresholds.yaml)",
-    )
+    add_thresholds(command, "where the margins are (default: thresholds.yaml)")
     command.set_defaults(run=run, usage=command.error)
 
 
@@ -94,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         report = read_report(
             arguments.runs,
-            thresholds_file.load(Path(arguments.thresholds)),
+            limits_of(arguments).thresholds,
             renamed=renamed,
             dialogue_files=[Path(path) for path in arguments.dialogues],
         )
@@ -135,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def read_report(
     named: Sequence[str],
-    thresholds: thresholds_file.Thresholds,
+    thresholds: Thresholds,
     *,
     renamed: Mapping[str, str] | None = None,
     dialogue_files: Sequence[Path] = (),
@@ -241,10 +237,10 @@ def _dialogues(
 
 
 def _renamed(text: str) -> tuple[str, str]:
-    old, equals, new = text.partition("=")
-    if not (old and equals and new) or old == new:
-        raise argparse.ArgumentTypeError("two different models, as OLD=NEW, are expected")
-    return old, new
+    try:
+        return renamed_pair(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _count(text: str) -> int:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters.catalog.yaml_file import ConfigError
-from evals.gate import thresholds as thresholds_file
 from evals.gate.baseline import FOLDER
 from evals.metrics import METRICS
+from reports.commands.held_to import add_thresholds, limits_of
 from reports.runs.history import History, read_history
 from reports.runs.history_wording import cells, headline
 from reports.runs.read_run import RunError
@@ -62,19 +62,14 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     command.add_argument("--json", metavar="PATH", help="write everything as JSON")
     command.add_argument("--html", metavar="PATH", help="write a page")
-    command.add_argument(
-        "--thresholds",
-        metavar="PATH",
-        default=str(thresholds_file.DEFAULT),
-        help="what is graded (default: thresholds.yaml)",
-    )
+    add_thresholds(command, "what is graded (default: thresholds.yaml)")
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the history and write what was asked for; see the epilog for the status."""
     try:
-        graded = thresholds_file.load(Path(arguments.thresholds)).graded
+        graded = limits_of(arguments).thresholds.graded
         found = read_history(
             Path(arguments.runs_dir),
             Path(arguments.baselines_dir),

@@ -7,9 +7,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from evals.gate import thresholds as thresholds_file
-from evals.records.atomic_json import sha256_of
-from reports.commands.combined import Judged, add_options, combine, judged
+from adapters.catalog.yaml_file import ConfigError
+from evals.gate.limit_files import KEPT, LimitFiles
+from evals.run.options import given
+from reports.commands.combined import add_runs_dir, combine
+from reports.commands.held_to import HeldTo, add_options, held_to
 from reports.runs.join import Joined, NotJoined, join, read
 from reports.text.safe_terminal import by_lines
 
@@ -26,11 +28,13 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "is broken or the runs do not belong together, 2 for wrong arguments.",
     )
     command.add_argument("folders", metavar="RUN", nargs="+", help="a run's folder")
+    add_runs_dir(command)
     add_options(
         command,
         gate="as the runs were",
         thresholds="those that the runs were held to",
         baseline="what the runs were compared with",
+        hardware="as the runs were",
     )
     command.set_defaults(run=_join)
 
@@ -46,23 +50,31 @@ def _join(options: argparse.Namespace) -> int:
     return combine(lambda: join(found, Path(options.runs_dir)), held)
 
 
-def _held(options: argparse.Namespace, found: list[Joined]) -> Judged:
+def _held(options: argparse.Namespace, found: list[Joined]) -> HeldTo:
     """What is given, and otherwise what the runs were held to. Raises NotJoined."""
-    held = judged(options)
-    baseline = held.baseline or next((j.card.baseline for j in found if j.card.baseline), None)
-    if options.thresholds is None:
-        named = found[0].options.get("thresholds", thresholds_file.DEFAULT)
-        held = replace(held, thresholds=_theirs(Path(named), found[0]))
-    return replace(held, baseline=baseline)
+    held = held_to(options)
+    if held.baseline is None:
+        compared = next((j for j in found if j.card.baseline), None)
+        if compared is not None:
+            renamed = held.renamed or tuple(compared.options.get("map") or ())
+            held = replace(held, baseline=compared.card.baseline, renamed=renamed)
+    return held if held.thresholds else replace(held, thresholds=_theirs(found[0]))
 
 
-def _theirs(limits: Path, run: Joined) -> Path:
-    """The file of limits, if it has not changed since the run. Raises NotJoined."""
-    if limits.is_file() and sha256_of(limits) == run.limits:
-        return limits
+def _theirs(run: Joined) -> tuple[str, ...]:
+    """The files of limits of a run, if they have not changed since. Raises NotJoined."""
+    kept = str(run.folder / KEPT)
+    named = given(run.options.get("thresholds"))
+    for files in ((kept,), named):
+        try:
+            if LimitFiles(*files).sha256 == run.limits:
+                return files
+        except (ConfigError, OSError):
+            continue
     raise NotJoined(
-        f"{run.folder} was held to other limits ({run.limits[:12]}) than {limits} has now: name "
-        "the file of the limits with --thresholds"
+        f"{run.folder} was held to other limits ({run.limits[:12]}) than "
+        f"{' + '.join(named) or 'thresholds.yaml'} has now: name the file of the limits with "
+        "--thresholds"
     )
 
 

@@ -6,7 +6,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from reports.commands.combined import add_options, combine, judged
+from reports.commands.combined import add_runs_dir, combine
+from reports.commands.held_to import add_options, held_to
 from reports.runs.merge_shards import merge
 
 
@@ -21,12 +22,19 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "do not belong together, 2 for wrong arguments.",
     )
     command.add_argument("folders", metavar="RUN", nargs="+", help="the folder of a shard's run")
-    add_options(command, gate="tier", thresholds="thresholds.yaml", baseline="none")
+    add_runs_dir(command)
+    add_options(
+        command,
+        gate="tier",
+        thresholds="thresholds.yaml",
+        baseline="none",
+        hardware="as the runs were",
+    )
     command.set_defaults(run=_merge)
 
 
 def _merge(options: argparse.Namespace) -> int:
-    held = judged(options)
+    held = held_to(options)
     folders = [Path(folder) for folder in options.folders]
     runs = Path(options.runs_dir)
     return combine(lambda: merge(folders, runs), replace(held, gate=held.gate or "tier"))

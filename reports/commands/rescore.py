@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.catalog.yaml_file import ConfigError
-from evals.gate import thresholds as thresholds_file
-from evals.gate.baseline import Baseline, BaselineError, find
+from evals.gate.baseline import BaselineError
+from evals.gate.limit_files import KEPT
 from evals.measures import metric_text
 from evals.records.measurement import Measurement
 from reports.build.rescore import NotRescored, rescore
-from reports.scorecard import cost, scorecard
+from reports.commands.held_to import add_options, held_to
+from reports.scorecard import scorecard
 from reports.scorecard.scorecard import Cost, Scorecard
 from reports.text.safe_terminal import by_lines
 
@@ -29,30 +31,12 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "2 for wrong arguments.",
     )
     command.add_argument("folder", metavar="RUN", help="a run's folder, such as runs/latest")
-    command.add_argument(
-        "--thresholds",
-        metavar="PATH",
-        default=str(thresholds_file.DEFAULT),
-        help="the limits to hold it to (default: thresholds.yaml)",
-    )
-    command.add_argument(
-        "--gate",
-        choices=("tier", "production", "off"),
-        help="as for pytest (default: as the run was)",
-    )
-    command.add_argument(
-        "--baseline",
-        metavar="RUN|NAME",
-        help="what to be no worse than (default: what the run was compared with)",
-    )
-    command.add_argument(
-        "--prices",
-        metavar="PATH",
-        default=str(cost.DEFAULT),
-        help="what hardware and APIs cost (default: reports/scorecard/prices.yaml)",
-    )
-    command.add_argument(
-        "--hardware", metavar="NAME", help="the row of the prices (default: as the run was)"
+    add_options(
+        command,
+        gate="as the run was",
+        thresholds="thresholds.yaml",
+        baseline="what the run was compared with",
+        hardware="as the run was",
     )
     command.add_argument(
         "--dry-run", action="store_true", help="say what would change and write nothing"
@@ -63,25 +47,24 @@ def add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 def _rescore(options: argparse.Namespace) -> int:
     run = Path(options.folder)
     try:
-        limits = Path(options.thresholds)
-        thresholds = thresholds_file.load(limits)
+        held = held_to(options)
+        limits = held.limits()
         before = scorecard.read(run / scorecard.FILE_NAME)
-        named = options.baseline or before.baseline
-        baseline = Baseline(find(named)) if named else None
+        if not options.baseline and before.baseline:
+            theirs = (before.provenance.options or {}).get("map") or ()
+            held = replace(held, baseline=before.baseline, renamed=held.renamed or tuple(theirs))
+        baseline = held.opened_baseline()
         if before.baseline and not options.baseline and Path(before.baseline).parent.is_symlink():
             raise BaselineError(
                 f"{before.baseline}: what that was for the run, such as the latest one, may be "
                 "another run by now: name the one to be no worse than"
             )
-        prices = cost.load(Path(options.prices))
-        prices.check(options.hardware)
         card, broken = rescore(
             run,
-            thresholds,
             limits,
             gate=options.gate,
             baseline=baseline,
-            prices=prices,
+            prices=held.opened_prices(),
             hardware=options.hardware,
         )
     except BaselineError as error:
@@ -92,15 +75,19 @@ def _rescore(options: argparse.Namespace) -> int:
         return 1
     held_by = before.rescored or before.provenance
     if card.rescored is not None and card.rescored.thresholds_sha256 != held_by.thresholds_sha256:
-        print(f"limits: {limits}, which are not those that the run was held to")
+        print(f"limits: {limits.names}, which are not those that the run was held to")
     for line in _changes(before, card):
         print(by_lines(line))
     for text in broken:
         print(by_lines(text))
     if not options.dry_run:
-        path = run / scorecard.FILE_NAME
-        shutil.copy2(path, _free(run))  # so that there is one at any time
+        number = _free(run)
+        for name in (scorecard.FILE_NAME, KEPT):
+            former = run / name
+            if former.is_file():  # copied, so that there is one at any time
+                shutil.copy2(former, former.with_suffix(f".{number}{former.suffix}"))
         print(f"{scorecard.write(card, run)}: written anew")
+        (run / KEPT).write_bytes(limits.content)
         _write_page(run, audio="--report-audio" in card.provenance.command_line)
     for problem in card.run.problems:
         print(by_lines(problem))
@@ -123,12 +110,12 @@ def _write_page(run: Path, *, audio: bool) -> None:
             print(by_lines(said), file=sys.stderr)
 
 
-def _free(run: Path) -> Path:
-    """An unused name for the former scorecard."""
+def _free(run: Path) -> int:
+    """An unused number for the former scorecard, and for the limits that it was held to."""
     number = 1
-    while (path := run / f"scorecard.{number}.json").exists():
+    while (run / f"scorecard.{number}.json").exists():
         number += 1
-    return path
+    return number
 
 
 def _changes(before: Scorecard, after: Scorecard) -> list[str]:

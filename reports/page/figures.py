@@ -17,6 +17,7 @@ from reports.scorecard.scorecard import (
 )
 from reports.text.few_speakers import few_speakers
 from reports.text.mixed_rates import mixed_rates
+from reports.text.samples import samples
 
 _NOTICES: Mapping[str, str] = {
     CONTENDED: "Models shared the machine: times are shown, and gate nothing.",
@@ -121,7 +122,7 @@ def notices(card: Scorecard) -> Sequence[str]:
         found.append(
             "The machine was busy with other work: figures marked ~ may be better than shown."
         )
-    found += [*few_speakers(card), *mixed_rates(card), *card.run.notes]
+    found += [*samples(card), *few_speakers(card), *mixed_rates(card), *card.run.notes]
     if card.rescored is not None:
         found.append("Rescored: the figures are not the session's own, see Provenance.")
     if not card.measurements:

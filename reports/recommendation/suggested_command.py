@@ -71,8 +71,12 @@ class SuggestedCommand:
             value = self.options.get(option.name)
             if not option.repeated or value is None:
                 continue
-            if option.name == "baseline" and not any((task, m) in self.compared for m in models):
+            compared = [m for m in models if (task, m) in self.compared]
+            if option.name == "baseline" and not compared:
                 continue
+            if option.name == "map":
+                named = {*compared, *(self.requested.get(m, m) for m in compared)}
+                value = [one for one in value if one.partition("=")[2] in named]
             if option.name == "corpus" and not _is_of_dialogues(task):
                 value = [one for one in value if one not in self.conversations]
             words += option.words(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -39,7 +38,7 @@ def gather(
     threads: int,
     seed: int,
     device: str,
-    thresholds: Path,
+    thresholds_sha256: str,
     corpora: Sequence[CorpusRecord],
     options: Mapping[str, Any],
 ) -> Provenance:
@@ -58,7 +57,7 @@ def gather(
         threads=threads,
         seed=seed,
         device_requested=device,
-        thresholds_sha256=hashlib.sha256(thresholds.read_bytes()).hexdigest(),
+        thresholds_sha256=thresholds_sha256,
         corpora=list(corpora),
         options=dict(options),
     )

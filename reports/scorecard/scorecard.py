@@ -66,6 +66,9 @@ class CorpusRecord(Part):
     requested: str | None = Field(
         default=None, description="as --corpus named it; null where the task chose it"
     )
+    sampled_from: int | None = Field(
+        default=None, description="how many rows the corpus has of which --limit drew a sample"
+    )
 
 
 class Provenance(Part):

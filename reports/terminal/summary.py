@@ -30,6 +30,7 @@ from reports.text.dominant import dominant_line
 from reports.text.few_speakers import few_speakers
 from reports.text.mixed_rates import mixed_rates
 from reports.text.safe_terminal import plain
+from reports.text.samples import samples
 
 #: Of lines of text where nothing says how wide the terminal is.
 _TEXT_WIDTH = 100
@@ -113,7 +114,10 @@ def _legend(card: Scorecard, *, unfair: bool) -> str:
         parts.append("~: of a run in pieces, gates nothing")
     else:
         parts.append("~: the machine was busy, the model may be faster: breaks no limit")
-    parts += [sentence.rstrip(".") for sentence in (*few_speakers(card), *mixed_rates(card))]
+    parts += [
+        sentence.rstrip(".")
+        for sentence in (*samples(card), *few_speakers(card), *mixed_rates(card))
+    ]
     return "; ".join(parts)
 
 

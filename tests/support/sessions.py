@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from evals.gate import thresholds as thresholds_file
+from evals.gate.limit_files import LimitFiles
 from evals.records.measurement import ALL, WORST_SLICE
 from reports.build.rescore import rescore
 from reports.scorecard import scorecard
@@ -185,7 +186,7 @@ def check_rescored(run: Path, limits: Path = thresholds_file.DEFAULT) -> list[st
     Returns what of it fails, a text for each test.
     """
     before = scorecard.read(run / scorecard.FILE_NAME)
-    after, broken = rescore(run, thresholds_file.load(limits), limits)
+    after, broken = rescore(run, LimitFiles(limits))
     assert after.rescored is not None
     assert as_written(after.model_copy(update={"rescored": None})) == as_written(before)
     assert bool(broken) == (before.run.exit_status == 1)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +13,6 @@ from evals.measures.text.error_counts import Counted, Scored
 from evals.measures.text.error_rate import total
 from evals.records.measurement import Figure
 from evals.records.predictions import Prediction
-from fixtures.corpora.corpus import Corpus, Utterance
 
 #: The name of the speech as it is, beside those of CONDITIONS.
 _NO_WORDS = "the references hold no words"
@@ -80,44 +77,6 @@ def drifts(
             "wer_drift": drift,
         }
     return figures
-
-
-def subset(corpus: Corpus, n: int, *, seed: int = 0) -> Corpus:
-    """At most n utterances, in the corpus's order: categories in proportion, speakers in turn.
-
-    Categories are filled by Sainte-Lague's method, so that a smaller subset is part of a
-    larger one; within a category the speaker with the fewest so far is next, since
-    intervals over speakers need many of them. The choice depends on ids, not on order.
-    """
-    if n >= len(corpus):
-        return corpus
-
-    def rank(utterance: Utterance) -> bytes:
-        return hashlib.sha256(f"{seed}\0{utterance.id}".encode()).digest()
-
-    waiting: dict[str, dict[str, list[Utterance]]] = defaultdict(lambda: defaultdict(list))
-    for utterance in sorted(corpus, key=rank, reverse=True):  # the next one is the last of a list
-        waiting[utterance.category or ""][utterance.speaker or ""].append(utterance)
-    sizes = {c: sum(map(len, speakers.values())) for c, speakers in waiting.items()}
-    taken: Counter[str] = Counter()
-    heard: Counter[str] = Counter()
-    chosen: set[str] = set()
-    for _ in range(n):
-        category = max(
-            (c for c in sizes if taken[c] < sizes[c]),
-            key=lambda c: (sizes[c] / (2 * taken[c] + 1), c),
-        )
-        speakers = waiting[category]
-        speaker = min(speakers, key=lambda s: (heard[s], rank(speakers[s][-1])))
-        chosen.add(speakers[speaker].pop().id)
-        if not speakers[speaker]:
-            del speakers[speaker]
-        taken[category] += 1
-        heard[speaker] += 1
-    kept = (u for u in corpus if u.id in chosen)
-    # Their places are those in the subset: a run of all its shards has each from 0 on.
-    numbered = tuple(replace(u, index=index) for index, u in enumerate(kept))
-    return Corpus(corpus.name, corpus.manifest, numbered)
 
 
 def _mismatches(

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from evals.measures.statistics.intervals import ratio_interval
 from evals.measures.statistics.paired_interval import difference_interval
 from evals.records.predictions import Prediction
-from evals.tasks.robustness.scores import drifts, subset
-from fixtures.corpora.corpus import Corpus, Utterance
+from evals.tasks.robustness.scores import drifts
 
 # id, speaker, reference, heard clean (errors), heard under noise (errors)
 TABLE = [
@@ -125,55 +120,3 @@ def test_references_without_words_have_no_drift() -> None:
     for figure in drifts(silent, {"opus": silent}, "whisper-basic")["opus"].values():
         assert figure.value is None
         assert figure.reason == "the references hold no words"
-
-
-def _corpus(rows: Sequence[tuple[str | None, str | None]]) -> Corpus:
-    utterances = [
-        Utterance(f"u{i}", Path("x.wav"), "a word", category=category, speaker=speaker)
-        for i, (category, speaker) in enumerate(rows)
-    ]
-    return Corpus("rows", Path("manifest.jsonl"), utterances)
-
-
-def test_subset_is_in_proportion_and_spread_over_speakers() -> None:
-    rows = [("big" if i % 4 else "small", f"s{i % 7}") for i in range(200)]
-    chosen = subset(_corpus(rows), 40)
-    assert Counter(u.category for u in chosen) == {"big": 30, "small": 10}
-    heard = Counter(u.speaker for u in chosen)
-    assert set(heard.values()) <= {5, 6}
-    assert len(heard) == 7
-
-
-def test_shares_are_rounded_for_nobody_in_particular() -> None:
-    # Worked by Sainte-Lague's divisors 1, 3, 5: 53, 24, 23, 17.7, 10.6, 8 and 7.7 are the highest
-    # seven quotients. With divisors 1, 2, 3 the largest would get four.
-    rows = [("x", None)] * 53 + [("y", None)] * 24 + [("z", None)] * 23
-    chosen = subset(_corpus(rows), 7)
-    assert Counter(u.category for u in chosen) == {"x": 3, "y": 2, "z": 2}
-
-
-ROWS = st.lists(
-    st.tuples(st.sampled_from(["x", "y", "z", None]), st.sampled_from(["a", "b", None])),
-    min_size=1,
-    max_size=30,
-)
-
-
-@given(ROWS, st.integers(0, 35), st.integers(0, 3))
-def test_subset_is_a_part_the_same_each_time_and_grows(
-    rows: list[tuple[str | None, str | None]], n: int, seed: int
-) -> None:
-    corpus = _corpus(rows)
-    chosen = subset(corpus, n, seed=seed)
-    ids = [u.id for u in chosen]
-    assert len(ids) == min(n, len(rows))
-    assert ids == [u.id for u in corpus if u.id in set(ids)]  # in order, none twice
-    backwards = Corpus("rows", corpus.manifest, corpus.utterances[::-1])
-    assert {u.id for u in subset(backwards, n, seed=seed)} == set(ids)
-    assert set(ids) <= {u.id for u in subset(corpus, n + 1, seed=seed)}
-
-
-def test_another_seed_is_another_subset() -> None:
-    corpus = _corpus([("x", "a")] * 100)
-    picks = [{u.id for u in subset(corpus, 10, seed=seed)} for seed in (0, 1)]
-    assert picks[0] != picks[1]

@@ -12,6 +12,7 @@ import pytest
 
 from evals.gate import thresholds as thresholds_file
 from evals.gate.baseline import Baseline
+from evals.gate.limit_files import LimitFiles
 from evals.records.jsonl_reader import SEAL
 from evals.records.jsonl_writer import sealed
 from evals.task import TASKS
@@ -51,7 +52,7 @@ def limits_of(finished: Finished) -> Path:
 
 
 def again(run: Path, limits: Path = thresholds_file.DEFAULT) -> tuple[Scorecard, list[str]]:
-    return rescore(run, thresholds_file.load(limits), limits)
+    return rescore(run, LimitFiles(limits))
 
 
 @looks_at(
@@ -194,11 +195,8 @@ def test_a_limited_figure_that_is_not_there_has_a_row(run: Path, tmp_path: Path)
 @looks_at("comparison")
 def test_the_run_is_no_baseline_of_itself(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As runs/latest becomes when the run is over: every change since would be none."""
-    limits = thresholds_file.DEFAULT
     with pytest.raises(NotRescored, match="the run itself"):
-        rescore(
-            run, thresholds_file.load(limits), limits, baseline=Baseline(run / "scorecard.json")
-        )
+        rescore(run, LimitFiles(), baseline=Baseline(run / "scorecard.json"))
     other = Path(shutil.copytree(run, run.parent / "other"))
     (run.parent / "latest").symlink_to("other")
     recorded = str(run.parent / "latest/scorecard.json")

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from evals.gate import thresholds as thresholds_file
+from evals.gate.limit_files import LimitFiles
 from reports import __main__ as command
 from reports.build.rescore import rescore
 from reports.scorecard import scorecard
@@ -89,8 +89,7 @@ def test_an_old_run_is_read_scored_again_and_compared(
     run = made / "runs" / "old"
     was = values(old_card(made))
     assert values(scorecard.read(run / scorecard.FILE_NAME).model_dump(mode="json")) == was
-    limits = thresholds_file.DEFAULT
-    scored, _ = rescore(run, thresholds_file.load(limits), limits)
+    scored, _ = rescore(run, LimitFiles())
     now = values(scored.model_dump(mode="json"))
     assert {key: now.get(key) for key in was} == was
     again = made / "runs" / "again"

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from evals.measures.run_conditions import RESUMED, touched
+from fixtures.corpora.corpus import read_manifest
 from tests.support.sessions import ROOT, TEXTS, card_of, run_toys, shared_arguments, write_toys
 from tests.support.toy_engine import toy_corpus
 
@@ -126,6 +127,18 @@ def test_killed_and_resumed(tmp_path: Path, uninterrupted: dict[str, Any]) -> No
     last = json.loads((run / "scorecard.json").read_text())
     assert last["measurements"] == card["measurements"]
     assert [m["device"] for m in last["models"]] == [m["device"] for m in card["models"]]
+
+
+def test_a_sample_is_resumed_as_the_same_sample(tmp_path: Path) -> None:
+    folder = prepared(tmp_path, sleep=0.1)
+    killed_after(folder, 3, "--model=hears", "--limit=12", "--seed=2")
+    before = lines_of(folder)
+    assert 3 <= len(before) < 12
+    run_toys(folder, f"--resume={the_run(folder)}")
+    sample = read_manifest(folder / "toy" / "manifest.jsonl").sample(12, seed=2)
+    after = lines_of(folder)
+    assert after[: len(before)] == before
+    assert [line["id"] for line in after] == [utterance.id for utterance in sample]
 
 
 def test_a_half_written_line_is_dropped_and_made_again(tmp_path: Path) -> None:
