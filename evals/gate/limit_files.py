@@ -28,8 +28,8 @@ class LimitFiles:
 
     @property
     def names(self) -> str:
-        """The names of the files, without their folders."""
-        return " + ".join(path.name for path in self.paths)
+        """The files as they were named, the last on top."""
+        return " + ".join(map(str, self.paths))
 
     def place(self, key: Sequence[str], *, short: bool = False) -> str:
         """The file and line of a key. short: the file without its folders."""

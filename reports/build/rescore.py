@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from reports.build.assemble import Findings, assemble
 from reports.build.notes import notes
 from reports.scorecard import cost, provenance, scorecard, task_record
 from reports.scorecard.cost import Prices
-from reports.scorecard.scorecard import CorpusRecord, Rescored, Scorecard
+from reports.scorecard.scorecard import Rescored, Scorecard
 from reports.scorecard.task_record import CaseRecord, Outcome, TaskRecord
 
 #: What a file that was damaged, or is of another version, may make a task's `score` raise.
@@ -71,6 +71,7 @@ def rescore(
             f"{run / model / task}.json: no such file: the run was made before runs kept records"
         )
     findings = Findings()
+    sizes = {c.name: (c.utterances, c.sampled_from) for c in before.provenance.corpora}
     broken: list[str] = []
     for record in sorted(found, key=lambda record: order[record.model.name]):
         for case in record.cases:
@@ -79,16 +80,8 @@ def rescore(
                     f"{run / record.model.name / record.task}.json: {record.model.name} on "
                     f"{case.corpus}: its test passed without keeping what it was scored from"
                 )
-            message = _score(
-                run,
-                record,
-                case,
-                findings,
-                thresholds,
-                held_by,
-                baseline,
-                before.provenance.corpora,
-            )
+            sample = sample_in_words(*sizes.get(case.corpus, (0, None)))
+            message = _score(run, record, case, findings, thresholds, held_by, baseline, sample)
             if message is not None:
                 findings.failed.add(record.model.name)
                 broken.append(message)
@@ -151,7 +144,7 @@ def _score(
     thresholds: Thresholds,
     gate: Gate,
     baseline: Baseline | None,
-    corpora: Sequence[CorpusRecord],
+    sample: str,
 ) -> str | None:
     """Score one test's lines into `findings`; why it fails, if it does."""
     case = Case(record.model.name, kept.tier, record.task, kept.corpus)
@@ -170,7 +163,6 @@ def _score(
         # One that neither failed nor was skipped was interrupted, which is no pass.
         return f"{title}:\n  {why}" if kept.outcome != "skipped" else None
     stored = Stored(run, case, _renormalized(kept, thresholds), baseline)
-    sampled = next((c for c in corpora if c.name == case.corpus), None)
     evaluation = Evaluation(
         case,
         thresholds,
@@ -181,7 +173,7 @@ def _score(
         margins=(
             thresholds.margins(case.task) if baseline and case.model in baseline.models else {}
         ),
-        sample=sample_in_words(sampled.utterances, sampled.sampled_from) if sampled else "",
+        sample=sample,
     )
     try:
         if case.task not in TASKS:

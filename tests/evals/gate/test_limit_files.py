@@ -40,7 +40,7 @@ def test_a_second_file_lies_on_the_first(tmp_path: Path) -> None:
     expected = {**_limits(LimitFiles()), "wer": 0.5}
     del expected["cer"]  # null lifts a limit
     assert _limits(limits) == expected
-    assert limits.names == "strict.yaml + looser.yaml"
+    assert limits.names == f"{strict} + {tmp_path / 'looser.yaml'}"
 
 
 def test_a_file_extends_another_by_its_own_folder(tmp_path: Path) -> None:
