@@ -44,12 +44,13 @@ from fixtures.corpora.corpus import CorpusError
 from fixtures.plugin import sources
 from fixtures.source import CorpusSource
 
-#: The run that a session makes, what is good enough in it, which tests there are, what models hear,
-#: and the models.
+#: The run that a session makes, what is good enough in it, which tests there are, whether what
+#: models hear can be used, what that is, and the models.
 pytest_plugins = [
     "evals.session.run",
     "evals.session.limits",
     "evals.session.collection",
+    "evals.session.corpora_check",
     "evals.session.corpora",
     "evals.session.models",
 ]

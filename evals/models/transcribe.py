@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from adapters.interface import Audio, Transcript
 from adapters.worker.results import BatchTimed, Timed, WorkerError
 from evals.models.batching import batches
@@ -14,7 +16,7 @@ from evals.models.retry import Answered, Patience, ask_once
 from evals.records.predictions import Prediction, PredictionFile
 from fixtures.audio.read import SAMPLE_RATE, AudioError, Samples
 from fixtures.corpora.corpus import Corpus, Utterance
-from fixtures.corpora.jsonl import CorpusError
+from fixtures.safe_text import one_line
 
 #: Utterances that are decoded before the model is ready for them, and the bytes that they may take.
 _AHEAD = 16
@@ -62,10 +64,11 @@ def transcribe_corpus(
 
     They come in the corpus's order, or in batches of like length where the model takes several
     utterances at once. One on which the model fails is a prediction with its error, and so are
-    those that are not tried after it died too often.
-    sound: what is heard of an utterance, shape (n,) at 16 kHz. Raises CorpusError for audio that
-    cannot be read any more.
+    those that are not tried after it died too often, and, in the end, those whose audio cannot be
+    read: the files were looked through before, and have changed or gone since.
+    sound: what is heard of an utterance, shape (n,) at 16 kHz. May raise AudioError.
     """
+    unreadable: list[tuple[Utterance, str]] = []
 
     def missing() -> Iterator[Heard]:
         for utterance in corpus:
@@ -75,7 +78,8 @@ def transcribe_corpus(
                 samples = sound(utterance)
             except AudioError as error:
                 where = f"{corpus.manifest}:{utterance.line}: {utterance.path}"
-                raise CorpusError(f"{where} {error}") from None
+                unreadable.append((utterance, one_line(f"{where} {error}")))
+                continue
             yield Heard(utterance, Audio(samples, SAMPLE_RATE, utterance.lang))
 
     if file.begun:
@@ -88,6 +92,9 @@ def transcribe_corpus(
     try:
         for prediction in transcribe_all(model, decoded, contended=contended):
             file.append(prediction)
+            advance()
+        for utterance, why in unreadable:
+            file.append(_unheard(utterance, why))
             advance()
     finally:
         decoded.close()
@@ -183,6 +190,12 @@ def _shared_out(answer: BatchTimed, batch: Sequence[Heard]) -> Iterator[Timed[Tr
 
 def _times(value: float | None, share: float) -> float | None:
     return None if value is None else value * share
+
+
+def _unheard(utterance: Utterance, why: str) -> Prediction:
+    """The line of an utterance that no model got to hear."""
+    silence = Audio(np.zeros(0, np.float32), SAMPLE_RATE, utterance.lang)
+    return prediction_of(Answered(Heard(utterance, silence), why, 0), contended=False)
 
 
 def prediction_of(

@@ -57,7 +57,7 @@ def _refuse_unheld(config: pytest.Config) -> None:
     """Conversations that were named are to be held, and not to be left out without a word."""
     held = next((s.name for s in config.stash[CORPORA] if s.holds_dialogues), None)
     able = [task for task in TASKS.values() if task.corpus == "dialogues"]
-    if held is not None and not any(_asks_for(task, config) for task in able):
+    if held is not None and not any(asks_for(task, config) for task in able):
         names = " or ".join(task.name for task in able)
         raise pytest.UsageError(
             f"--corpus: {held} holds conversations, which only the {names} task can use: "
@@ -67,7 +67,7 @@ def _refuse_unheld(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests of the tasks that the production tier limits, before -m selects."""
-    if any(item.get_closest_marker(task) for task in _limited(item.config)):
+    if any(item.get_closest_marker(task) for task in limited(item.config)):
         item.add_marker(PRODUCTION)
 
 
@@ -137,7 +137,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _leave_out_unasked(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests of tasks that take long run where -m or a path names them."""
-    unasked = [t for t in TASKS.values() if t.where_named and not _asks_for(t, config)]
+    unasked = [t for t in TASKS.values() if t.where_named and not asks_for(t, config)]
 
     def left_out(item: pytest.Item) -> bool:
         return any(item.get_closest_marker(task.name) for task in unasked)
@@ -147,10 +147,11 @@ def _leave_out_unasked(config: pytest.Config, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if not left_out(item)]
 
 
-def _asks_for(task: Task, config: pytest.Config) -> bool:
-    if task.file_name in _named_files(config):
+def asks_for(task: Task, config: pytest.Config) -> bool:
+    """Whether a path or -m names the task."""
+    if task.file_name in named_files(config):
         return True
-    marks = {task.name, PRODUCTION} if task.name in _limited(config) else {task.name}
+    marks = {task.name, PRODUCTION} if task.name in limited(config) else {task.name}
     return _selects(marks, config.option.markexpr or "")
 
 
@@ -167,12 +168,12 @@ def _selects(marks: Set[str], expression: str) -> bool:
         return True
 
 
-def _limited(config: pytest.Config) -> Set[str]:
+def limited(config: pytest.Config) -> Set[str]:
     """The tasks that the production tier limits."""
     tier = thresholds_of(config).tiers[PRODUCTION]
     return {task for task, limits in tier.limits.items() if limits}
 
 
-def _named_files(config: pytest.Config) -> set[str]:
+def named_files(config: pytest.Config) -> set[str]:
     """Of the files that the command line names."""
     return {Path(argument.partition("::")[0]).name for argument in config.args}

@@ -14,6 +14,7 @@ from evals.measures.text.normalizers import SPOKEN, normalizer_of
 from evals.measures.text.scoring.row_rule import check_row, rows_not_english
 from evals.models.corpus_synthesizer import synthesizer
 from evals.models.loaded import Settings
+from evals.session.corpora_check import with_alternatives
 from evals.session.limits import LISTENERS, THRESHOLDS
 from evals.tasks.tts.scores import Listeners
 from fixtures.audio.read import SAMPLE_RATE, load_audio
@@ -60,14 +61,10 @@ def checked_corpus(request: pytest.FixtureRequest, speaker: Speaker) -> Corpus:
 def corpus(checked_corpus: Corpus, request: pytest.FixtureRequest) -> Corpus:
     """The corpus that the test runs on."""
     _tell_corpus(checked_corpus, checked_corpus.audio_seconds, request)
-    rules = request.config.stash[THRESHOLDS].corpora.get(checked_corpus.name)
-    if rules is None or not rules.alternatives:
-        return checked_corpus
     try:
-        return checked_corpus.also_right(rules.alternatives)
+        return with_alternatives(checked_corpus, request.config)
     except ValueError as error:
-        why = f"thresholds.yaml: corpora.{checked_corpus.name}.alternatives: {error}"
-        pytest.fail(why, pytrace=False)
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")

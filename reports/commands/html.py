@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fixtures.corpora.audio_paths import OPTION
+from fixtures.audio.paths import OPTION
 from reports.page.errors.audio_clips import DEFAULT_MB, near
 from reports.text.safe_terminal import by_lines
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from adapters.interface import Audio, Reply, Turn
-from adapters.worker.results import Timed
+from adapters.worker.results import Timed, WorkerError
 from evals.judges.asr_judge import Judge
 from evals.models.loaded import LoadedModel
 from evals.models.retry import ask_each
@@ -17,7 +18,7 @@ from evals.records.jsonl_reader import read_lines
 from evals.records.jsonl_writer import LineFile
 from evals.records.replied import Replied
 from evals.run.audio_files import file_name, keep, listen
-from fixtures.audio.read import SAMPLE_RATE, load_audio
+from fixtures.audio.read import SAMPLE_RATE, AudioError, Samples, load_audio
 from fixtures.dialogues.dialogues import Dialogue, Dialogues
 
 
@@ -26,7 +27,7 @@ class _Asked:
     """A turn of the user with all that was said before it; index: of the line.
 
     again: it has its line, and is asked for what nobody kept: the sound of an answer to what was
-    typed, which the turns after it are told.
+    typed, which the turns after it are told. unreadable: why its recording cannot be read any more.
     """
 
     index: int
@@ -35,6 +36,7 @@ class _Asked:
     number: int
     text: str
     turns: Sequence[Turn]
+    unreadable: str | None = None
 
 
 def converse(
@@ -69,22 +71,29 @@ def converse(
             is_done = all(name in earlier for name in ids)
             for number, exchange in enumerate(dialogue.exchanges, start=1):
                 index += 1
-                text = exchange.user.text
+                text, unreadable = exchange.user.text, None
                 if typed:
                     turn = Turn("user", text)
                 else:
-                    samples = load_audio(sounds[dialogue.turn_id(number)])
+                    samples, unreadable = _heard(sounds[dialogue.turn_id(number)])
                     turn = Turn("user", None, Audio(samples, SAMPLE_RATE))
                 known = earlier.get(_id(dialogue, number, typed))
                 unkept = typed and known is not None and known.audio_seconds is not None
                 if known is not None:
                     advance()
                 if known is None or (unkept and not is_done):
-                    yield _Asked(index, known is not None, dialogue, number, text, (*said, turn))
+                    turns = (*said, turn)
+                    again = known is not None
+                    yield _Asked(index, again, dialogue, number, text, turns, unreadable)
                 elif known.error is None:
                     said.extend((turn, _said(known, run)))
 
-    for asked_one in ask_each(model, asked(), lambda one: model.reply(one.turns)):
+    def answer_to(one: _Asked) -> Timed[Reply]:
+        if one.unreadable is not None:
+            raise WorkerError("refused", one.unreadable)
+        return model.reply(one.turns)
+
+    for asked_one in ask_each(model, asked(), answer_to):
         one, answer = asked_one.item, asked_one.answer
         if isinstance(answer, Timed):
             said += [one.turns[-1], Turn("assistant", answer.result.text, answer.result.audio)]
@@ -94,6 +103,14 @@ def converse(
         line = _line(one, answer, judges, None if typed else path, run, contended)
         file.append(replace(line, index=one.index, attempts=asked_one.attempts))
         advance()
+
+
+def _heard(path: Path) -> tuple[Samples, str | None]:
+    """The samples of a recording, or none and why: it has changed since it was checked."""
+    try:
+        return load_audio(path), None
+    except AudioError as error:
+        return np.zeros(0, np.float32), f"{path} {error}"
 
 
 def _id(dialogue: Dialogue, number: int, typed: bool) -> str:

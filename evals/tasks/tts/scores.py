@@ -22,7 +22,7 @@ from evals.records.measurement import Figure
 from evals.records.spoken import Spoken
 from evals.tasks.asr.scores import PERCENTILES, latency
 from evals.tasks.tts.clips import CLIPPED_SHARE, Clip, problem
-from fixtures.audio.read import SAMPLE_RATE
+from fixtures.audio.read import SAMPLE_RATE, AudioError
 from fixtures.corpora.sentences import Sentences
 
 
@@ -172,7 +172,10 @@ def speaker_similarity(
         return {"speaker_similarity": Figure(None, len(speech), reason=str(error))}
 
     def of(clip: Clip) -> float:
-        person = recordings[clip.line.id].load()
+        try:
+            person = recordings[clip.line.id].load()
+        except AudioError as error:  # it was readable when the session began
+            raise NotMeasured(f"{recordings[clip.line.id].path} {error}") from None
         return listener.similarity(clip.samples, clip.sample_rate, person, SAMPLE_RATE)
 
     return {"speaker_similarity": _over_clips(speech, of)}
@@ -192,9 +195,11 @@ def similarity(sounds: Sequence[Clip], sentences: Sentences) -> Mapping[str, Fig
         recording = recordings.get(clip.line.id)
         if recording is None or problem(clip) is not None:
             continue
-        found.append(
-            reference_similarity(clip.samples, clip.sample_rate, recording.load(), SAMPLE_RATE)
-        )
+        try:
+            person = recording.load()
+        except AudioError:  # it was readable when the session began
+            continue
+        found.append(reference_similarity(clip.samples, clip.sample_rate, person, SAMPLE_RATE))
     if not found:
         names = ("mcd", "f0_rmse", "voicing_error_rate", "stoi", "pesq")
         return {name: Figure(None, 0, reason=_NO_SPEECH) for name in names}

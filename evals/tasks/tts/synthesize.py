@@ -15,7 +15,7 @@ from evals.models.retry import ask_each
 from evals.records.jsonl_writer import LineFile
 from evals.records.spoken import Spoken
 from evals.run.audio_files import file_name, keep, listen
-from fixtures.audio.read import SAMPLE_RATE
+from fixtures.audio.read import SAMPLE_RATE, AudioError, Samples
 from fixtures.corpora.sentences import Sentence, Sentences
 
 
@@ -72,9 +72,8 @@ def _line(
     able = [judge for judge in judges if judge.understands(sentence)]
     heard, unheard = listen(replace(audio, language=sentence.lang), able)
     recorded: Mapping[str, str] = {}
-    if sentence.recording is not None:
-        recording = Audio(sentence.recording.load(), SAMPLE_RATE, sentence.lang)
-        recorded, deaf = listen(recording, able)
+    if (samples := _recording_of(sentence)) is not None:
+        recorded, deaf = listen(Audio(samples, SAMPLE_RATE, sentence.lang), able)
         unheard = {**deaf, **unheard}
     return Spoken(
         id=sentence.id,
@@ -92,3 +91,13 @@ def _line(
         energy_method=answer.energy_method,
         **about,
     )
+
+
+def _recording_of(sentence: Sentence) -> Samples | None:
+    """How a person said it; None where nobody did, or the file has changed since it was checked."""
+    if sentence.recording is None:
+        return None
+    try:
+        return sentence.recording.load()
+    except AudioError:
+        return None

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from fixtures.audio.paths import OPTION
 from fixtures.audio.read import SAMPLE_RATE, AudioError, load_audio
 from fixtures.cache import cache_dir
-from fixtures.corpora.audio_paths import OPTION
 
 #: How much of the page sound may be, in MB (10^6 bytes).
 DEFAULT_MB = 20.0
