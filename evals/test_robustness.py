@@ -14,7 +14,13 @@ from evals.run.case_store import Stored
 from evals.tasks.robustness.scores import CLEAN
 from evals.tasks.robustness.task import TASK
 from fixtures.audio.read import Samples
-from fixtures.conditions import CONDITIONS, ConditionUnavailable, Context, perturb, talkers_of
+from fixtures.builtin.conditions import (
+    CONDITIONS,
+    ConditionUnavailable,
+    Context,
+    perturb,
+    talkers_of,
+)
 from fixtures.corpora.corpus import Corpus, Utterance
 
 

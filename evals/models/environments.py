@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.catalog.engine import EngineRef
-from fixtures.cache import cache_dir, make_once
+from fixtures.fetch.cache import cache_dir, make_once
 
 ROOT = Path(__file__).parents[2]
 _STAMP = "model-lab.json"

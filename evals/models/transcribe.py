@@ -77,7 +77,7 @@ def transcribe_corpus(
             try:
                 samples = sound(utterance)
             except AudioError as error:
-                where = f"{corpus.manifest}:{utterance.line}: {utterance.path}"
+                where = f"{utterance.where(corpus.manifest)}: {utterance.path}"
                 unreadable.append((utterance, one_line(f"{where} {error}")))
                 continue
             yield Heard(utterance, Audio(samples, SAMPLE_RATE, utterance.lang))

@@ -21,8 +21,8 @@ from fixtures.audio.read import SAMPLE_RATE, load_audio
 from fixtures.builtin.non_speech import non_speech_corpus
 from fixtures.builtin.synthesize import Speaker
 from fixtures.corpora.corpus import Corpus, CorpusError
+from fixtures.corpora.fields import add_text_rule
 from fixtures.corpora.sentences import Sentences
-from fixtures.corpora.text_rules import add_text_rule
 from fixtures.dialogues.dialogues import Dialogues
 from fixtures.dialogues.user_audio import spoken_turns
 from fixtures.source import CorpusSource

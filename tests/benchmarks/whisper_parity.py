@@ -26,8 +26,8 @@ from adapters.worker.client import ModelProcess
 from evals.models.corpus_synthesizer import synthesizer
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import DEFAULT, builtin_corpus
-from fixtures.cache import cache_dir
 from fixtures.corpora.corpus import Corpus
+from fixtures.fetch.cache import cache_dir
 from fixtures.micro_whisper import expand
 
 #: Engine to the format of its checkpoint.

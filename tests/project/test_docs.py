@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import adapters.__main__
+import fixtures.__main__
 import reports.__main__
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import resolve_engine
@@ -41,7 +42,9 @@ def ids(value: object) -> str:
 def commands() -> Iterator[tuple[str, str]]:
     """Every command that begins a line, with the page that has it."""
     for page in PAGES:
-        for line in page.read_text(encoding="utf-8").splitlines():
+        # A command may go on after a backslash.
+        text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
+        for line in text.splitlines():
             if found := _COMMAND.match(line):
                 yield page.name, found[1].partition("  #")[0].strip()
 
@@ -113,7 +116,9 @@ def test_commands_can_be_typed(
         assert value in table, f"{page}: {name} {value}"
         words = words[2:]
     if words[:2] == ["python", "-m"]:
-        module = {"adapters": adapters.__main__, "reports": reports.__main__}[words[2]]
+        words = words[: words.index(">")] if ">" in words else words
+        modules = (adapters.__main__, fixtures.__main__, reports.__main__)
+        module = {module.__package__: module for module in modules}[words[2]]
         module.command_line().parse_args(words[3:])
     elif words[0] == "python":
         assert (ROOT / words[1]).is_file(), f"{page}: {words[1]}"

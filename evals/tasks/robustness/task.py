@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evals.records.predictions import Prediction
 from evals.task import TERMINAL, Column, Task
-from fixtures.conditions import CONDITIONS
+from fixtures.builtin.conditions import CONDITIONS
 
 if TYPE_CHECKING:
     from evals.gate.evaluation import Evaluation

@@ -13,7 +13,7 @@ import soundfile
 
 from fixtures.audio.paths import OPTION
 from fixtures.audio.read import SAMPLE_RATE, AudioError, load_audio
-from fixtures.cache import cache_dir
+from fixtures.fetch.cache import cache_dir
 
 #: How much of the page sound may be, in MB (10^6 bytes).
 DEFAULT_MB = 20.0

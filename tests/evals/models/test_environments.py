@@ -17,7 +17,7 @@ from adapters.worker.results import WorkerError
 from evals.models import environments
 from evals.models.environments import EnvironmentFailed, Recipe, environment, find_python, recipe
 from evals.models.loaded import Settings, interpreter
-from fixtures.cache import cache_dir
+from fixtures.fetch.cache import cache_dir
 
 pytestmark = pytest.mark.slow
 

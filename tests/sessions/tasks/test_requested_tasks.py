@@ -13,8 +13,8 @@ import pytest
 
 from evals.gate.thresholds import load
 from evals.records.measurement import Measurement
+from fixtures.builtin.conditions import CONDITIONS
 from fixtures.builtin.non_speech import CLIPS, ENDS
-from fixtures.conditions import CONDITIONS
 from reports.recommendation.recommend import recommend
 from tests.support.sessions import (
     ROOT,
