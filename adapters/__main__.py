@@ -73,7 +73,7 @@ def _list(models: Sequence[Model]) -> int:
             model.tier,
             model.licence or "?",
             _rounded(model.parameters),
-            "-" if model.shipped else (f"{model.download_mb:,} MB" if model.download_mb else "?"),
+            _to_fetch(model),
             "yes" if installed else f"no: extra {adapter.extra}" if adapter.extra else "no",
             _where(model, installed=installed),
         )
@@ -89,13 +89,20 @@ def _rounded(number: int | None) -> str:
     return f"{number / 1e6:,.1f} M" if number < 10e6 else f"{number / 1e6:,.0f} M"
 
 
+def _to_fetch(model: Model) -> str:
+    if model.shipped or model.is_provided:
+        return "-"
+    return f"{model.download_mb:,} MB" if model.download_mb else "?"
+
+
 def _where(model: Model, *, installed: bool) -> str:
     if model.shipped:
         return "shipped"
     if model.engine.adapter().devices == ("remote",):
         return "remote"
     if Path(model.checkpoint).is_absolute():
-        return "local" if Path(model.checkpoint).exists() else "missing"
+        here = "provided" if model.is_provided else "local"
+        return here if Path(model.checkpoint).exists() else "missing"
     cached = model.engine.adapter().cached(model.checkpoint, model.revision) if installed else None
     return {True: "cached", False: "to download", None: "unknown"}[cached]
 

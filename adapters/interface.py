@@ -189,6 +189,8 @@ class Adapter(ABC):
     timestamps: ClassVar[str | None] = None
     #: The longest audio that it takes, in seconds; None: hours, in bounded memory.
     longest_audio: ClassVar[float | None] = None
+    #: Its answers exist already, in the file that is the checkpoint: it is never loaded or asked.
+    provided: ClassVar[bool] = False
 
     #: Set by `load` where the checkpoint is only a name: the path that was really loaded.
     loaded_from: str | None = None

@@ -27,9 +27,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         "--model",
         action="append",
         metavar="NAME|GLOB|set:NAME|ENGINE:CHECKPOINT",
-        help="a model of the catalogue, a glob, a set, or a checkpoint not in the catalogue; with "
-        "other options as in 'NAME:{beam_size: 5}'; repeatable (default: the entries marked "
-        "default: true)",
+        help="a model of the catalogue, a glob, a set, a checkpoint not in the catalogue, or "
+        "predictions:FILE for predictions that exist; with other options as in "
+        "'NAME:{beam_size: 5}'; repeatable (default: the entries marked default: true)",
     )
     group.addoption(
         "--catalog",
@@ -104,6 +104,7 @@ def _start_in_project(config: pytest.Config) -> None:
     os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
 
 
+@pytest.hookimpl(tryfirst=True)  # which corpora need sound depends on the models
 def pytest_configure(config: pytest.Config) -> None:
     files = [BUILTIN, *(Path(path) for path in config.getoption("catalog") or ())]
     try:
@@ -113,6 +114,11 @@ def pytest_configure(config: pytest.Config) -> None:
         models = catalog.select(config.getoption("model"))
         for model in models:
             _check_parts(model, catalog)
+            if model.is_provided and not Path(model.checkpoint).exists():
+                raise ConfigError(
+                    f"--model {model.name}: its predictions, {model.checkpoint}: no such file or "
+                    "folder"
+                )
     except (ConfigError, devices.DeviceError) as error:
         raise pytest.UsageError(str(error)) from None
     if config.getoption("threads") < 1:

@@ -24,7 +24,7 @@ from evals.cluster.connect import ClusterError
 from evals.gate.case import Case, heading, missing_measurements
 from evals.gate.evaluation import Evaluation, GateBroken, sample_in_words
 from evals.gate.thresholds import PRODUCTION, Gate
-from evals.measures.run_conditions import CONTENDED, conditions_of
+from evals.measures.run_conditions import CONTENDED, PROVIDED, conditions_of
 from evals.models.loaded import Settings
 from evals.records.jsonl_reader import LineError
 from evals.records.jsonl_writer import NotWritten
@@ -36,6 +36,7 @@ from evals.run.identity import Identity, model_identity, plain
 from evals.run.shards import WHOLE, Part
 from evals.session.collection import CORPUS_FIXTURES
 from evals.session.limits import BASELINE, JUDGES, THRESHOLDS
+from evals.session.provided import cannot_run
 from evals.session.run import SESSION, SHARD, run_dir
 from evals.task import TASKS, task_of
 from evals.tasks import outside
@@ -53,6 +54,7 @@ pytest_plugins = [
     "evals.session.corpora_check",
     "evals.session.corpora",
     "evals.session.models",
+    "evals.session.provided",
 ]
 
 #: The name of the user property that says why a test did not pass.
@@ -166,6 +168,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     item.stash[_CASE] = case
     item.stash[_RECORDED] = []
     item.user_properties.append(case.as_property())
+    if why := cannot_run(model, task):
+        pytest.skip(why)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -192,6 +196,7 @@ def pytest_runtest_makereport(
             message,
             config.stash[THRESHOLDS],
             config.getoption("gate"),
+            provided=_model_of(item).is_provided,
         )
         for measurement in missing:
             recorded.append(measurement)
@@ -220,8 +225,21 @@ def evaluation(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> E
         emit=emit,
         note=lambda name, data: item.user_properties.append((name, json.dumps(data))),
         margins=thresholds.margins(case.task) if known and case.model in known.models else {},
-        conditions=[CONTENDED] if _shares_machines(pytestconfig) else [],
+        conditions=_conditions(_model_of(item), pytestconfig),
     )
+
+
+def _model_of(item: pytest.Item) -> Model:
+    """The model of a test that has a case."""
+    model: Model = item.callspec.params["model"]  # type: ignore[attr-defined]  # it is parametrized
+    return model
+
+
+def _conditions(model: Model, config: pytest.Config) -> list[str]:
+    """What keeps the model's times from being its own; what was made elsewhere shares nothing."""
+    if model.is_provided:
+        return [PROVIDED]
+    return [CONTENDED] if _shares_machines(config) else []
 
 
 def _shares_machines(config: pytest.Config) -> bool:

@@ -33,8 +33,10 @@ def test_corpus(
         stored.keep(
             normalizer=scoring,
             content_hash=corpus.content_hash,
+            has_sound=corpus.has_sound,
             observed=recognizer.observed(),
             languages=recognizer.languages,
+            **recognizer.facts,
         )
 
     if stored.is_whole:  # else other processes are at work on the rest

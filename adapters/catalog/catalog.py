@@ -19,6 +19,7 @@ from adapters.catalog import variants, yaml_file
 from adapters.catalog.engine import EngineRef, resolve_engine
 from adapters.catalog.yaml_file import ConfigError, KeyedError
 from adapters.interface import ModelError
+from adapters.provided.kind import kind_of, name_of
 
 BUILTIN = Path(__file__).with_name("models.yaml")
 EMBEDDED = "embedded:"  # the repo ships the checkpoint
@@ -67,6 +68,11 @@ class Model:
         return self.checkpoint == PACKAGED or self.checkpoint.startswith(EMBEDDED)
 
     @property
+    def is_provided(self) -> bool:
+        """Whether its answers exist already, so that there is nothing to run."""
+        return self.engine.adapter().provided
+
+    @property
     def resolved_options(self) -> Mapping[str, Any]:
         """The options as `Adapter.prepare` takes them: components in place of their names."""
         return {**self.options, **self.components}
@@ -87,7 +93,7 @@ class _Entry(BaseModel):
     engine: str
     checkpoint: str = PACKAGED
     revision: str | None = None
-    tasks: list[Task] = Field(min_length=1)
+    tasks: list[Task] = Field(default_factory=list)
     tier: Tier = "candidate"
     licence: str | None = None
     parameters: int | None = Field(default=None, gt=0)
@@ -248,9 +254,11 @@ class Catalog:
         if not checkpoint:
             raise ConfigError(f"--model {pattern}: a checkpoint is expected after {engine}:")
         local = Path(checkpoint).expanduser()
+        if ref.adapter().provided:
+            return _provided(pattern, ref, local)
         model = Model(
             # As in the catalogue, it starts with a letter or digit.
-            name=re.sub(r"[^A-Za-z0-9._-]+", "-", pattern).rstrip("-").lstrip("-._"),
+            name=_as_name(pattern),
             engine=ref,
             checkpoint=str(local.resolve()) if local.exists() else checkpoint,
             tasks=ref.tasks(),
@@ -259,6 +267,26 @@ class Catalog:
             requested=pattern,
         )
         return self._resolved(model)
+
+
+def _as_name(text: str) -> str:
+    """A text as a name: with the characters of one alone."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).rstrip("-").lstrip("-._")
+
+
+def _provided(pattern: str, engine: EngineRef, path: Path) -> Model:
+    """Answers in a file or folder, as the model that they stand for."""
+    if not path.exists():
+        raise ConfigError(f"--model {pattern}: {path}: no such file or folder")
+    return Model(
+        name=_as_name(name_of(path.resolve())) or engine.name,
+        engine=engine,
+        checkpoint=str(path.resolve()),
+        tasks=(kind_of(path),),
+        tier="candidate",
+        options=dict(engine.adapter().options),
+        requested=pattern,
+    )
 
 
 def _told_apart(model: Model) -> tuple[str, ...]:
@@ -280,7 +308,18 @@ def _model(name: str, entry: _Entry, path: Path) -> Model:
         adapter = engine.adapter()
     except (ValueError, ModelError) as error:
         raise ConfigError(f"{path}: models.{name}.engine: {error}") from None
-    for task in entry.tasks:
+    tasks: Sequence[str] = entry.tasks
+    checkpoint = entry.checkpoint
+    # Relative to the file that says it; what holds answers can be nothing but a path.
+    if adapter.provided or checkpoint.startswith(("./", "../")):
+        checkpoint = str((path.parent / Path(checkpoint).expanduser()).resolve())
+    if adapter.provided:
+        if "checkpoint" not in entry.model_fields_set:
+            raise ConfigError(f"{path}: models.{name}.checkpoint: the file of its predictions")
+        tasks = tasks or (kind_of(Path(checkpoint)),)
+    if not tasks:
+        raise ConfigError(f"{path}: models.{name}.tasks: at least one of asr, tts and chat")
+    for task in tasks:
         if task not in engine.tasks():
             raise ConfigError(
                 f"{path}: models.{name}.tasks: engine {entry.engine!r} does not do {task!r} "
@@ -297,15 +336,12 @@ def _model(name: str, entry: _Entry, path: Path) -> Model:
         adapter.check(options)
     except ModelError as error:
         raise ConfigError(f"{path}: models.{name}.options: {error}") from None
-    checkpoint = entry.checkpoint
-    if checkpoint.startswith(("./", "../")):  # relative to the file that says it
-        checkpoint = str((path.parent / checkpoint).resolve())
     return Model(
         name=name,
         engine=engine,
         checkpoint=checkpoint,
         revision=entry.revision,
-        tasks=tuple(entry.tasks),
+        tasks=tuple(tasks),
         tier=entry.tier,
         licence=entry.licence,
         parameters=entry.parameters,

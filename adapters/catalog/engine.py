@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from adapters.catalog.load_adapter import ENGINES, load_adapter
+from adapters.catalog.load_adapter import ENGINES, PREDICTIONS, load_adapter
 from adapters.interface import PROTOCOLS, Adapter, Engine, ModelError, Options
 
 _DECLARES_ADAPTER = re.compile(r"^ADAPTER\b", re.MULTILINE)
@@ -131,9 +131,9 @@ def resolve_engine(name: str, folder: Path) -> EngineRef:
         if not path.is_file():
             raise ValueError(f"no such file: {path}")
         return EngineRef(name=path.stem, file=str(path))
-    if name not in known_engines():
+    if name not in (*known_engines(), PREDICTIONS):
         raise ValueError(
             f"no engine is called {name!r}. Engines: {', '.join(known_engines())}, "
-            "or the path of a .py file beside the catalogue"
+            f"{PREDICTIONS} for a file of them, or the path of a .py file beside the catalogue"
         )
     return EngineRef(name=name)

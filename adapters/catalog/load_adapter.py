@@ -19,8 +19,14 @@ _NAME = "model_lab_engine:"
 ENGINES = Path(__file__).parents[1] / "engines"
 
 
+#: The engine of a model whose answers exist already; nothing of it is ever loaded.
+PREDICTIONS = "predictions"
+
+
 def module_of(engine: str) -> str:
     """The module of an engine of this package: a file of `ENGINES`, or `adapter.py` in a folder."""
+    if engine == PREDICTIONS:
+        return "adapters.provided.adapter"
     name = f"adapters.engines.{engine}"
     return f"{name}.adapter" if (ENGINES / engine).is_dir() else name
 

@@ -40,6 +40,7 @@ class _Run(_Part):
 class _Corpus(_Part):
     name: str
     content_hash: str
+    has_sound: bool = True
 
 
 class _Provenance(_Part):
@@ -111,15 +112,21 @@ class Baseline:
     def _own_models(self) -> frozenset[str]:
         return frozenset(row.model for row in self._card.measurements)
 
-    def compare(self, case: Case, content_hash: str, after: Scored) -> Comparison:
-        """Raises NotComparable where the baseline is of another corpus, normalizer or task."""
+    def compare(
+        self, case: Case, content_hash: str, after: Scored, *, has_sound: bool = True
+    ) -> Comparison:
+        """What became of the case since. has_sound: whether its corpus's sound was there.
+
+        Raises NotComparable where the baseline is of another corpus, normalizer or task. Without
+        sound in one of them, a corpus is the same by its ids and references.
+        """
         case = replace(case, model=self.renamed.get(case.model, case.model))
         normalizer = self._normalizer(case)
         if normalizer is None:
             raise NotComparable(f"it has no {case.task} of {case.model} on {case.corpus}")
         corpora = {corpus.name: corpus for corpus in self._card.provenance.corpora}
         known = corpora.get(case.corpus)
-        if known is None or known.content_hash != content_hash:
+        if known is None or (known.content_hash != content_hash and has_sound and known.has_sound):
             was = one_line(known.content_hash[:12]) if known is not None else "unknown"
             raise NotComparable(
                 f"its corpus {case.corpus} is another one (content hash {was}, now "
@@ -143,7 +150,12 @@ class Baseline:
 
 
 def held_to_baseline(
-    evaluation: Evaluation, baseline: Baseline, content_hash: str, after: Scored
+    evaluation: Evaluation,
+    baseline: Baseline,
+    content_hash: str,
+    after: Scored,
+    *,
+    has_sound: bool = True,
 ) -> None:
     """Record each change since the baseline against its margin, and attach what got worse.
 
@@ -153,7 +165,7 @@ def held_to_baseline(
     if not evaluation.margins:
         return
     try:
-        comparison = baseline.compare(evaluation.case, content_hash, after)
+        comparison = baseline.compare(evaluation.case, content_hash, after, has_sound=has_sound)
     except NotComparable as error:
         reason = f"not compared with {baseline.path}: {error}"
         evaluation.record_missing(list(evaluation.margins), "error", reason, gated=True)

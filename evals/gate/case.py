@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from evals.gate.thresholds import Gate, Thresholds
+from evals.measures.run_conditions import PROVIDED
 from evals.metrics import METRICS
 from evals.records.measurement import ALL, Measurement, Verdict
 
@@ -40,8 +41,15 @@ def missing_measurements(
     reason: str,
     thresholds: Thresholds,
     gate: Gate,
+    *,
+    provided: bool = False,
 ) -> Sequence[Measurement]:
-    """A row without a value for each metric that is limited or graded but was not recorded."""
+    """A row without a value for each metric that is limited or graded but was not recorded.
+
+    provided: the model's answers were made elsewhere, so that what was skipped can never be
+    measured, and is missed without breaking a gate.
+    """
+    unmeasurable = provided and verdict == "not_measured"
     limits = thresholds.limits(
         model=case.model, tier=case.tier, task=case.task, corpus=case.corpus, gate=gate
     )
@@ -59,7 +67,8 @@ def missing_measurements(
             n=0,
             verdict=verdict,
             slice=slice_name or ALL,
-            gated=key in limits and gate != "off",
+            gated=key in limits and gate != "off" and not unmeasurable,
+            conditions=(PROVIDED,) if unmeasurable else (),
             reason=reason,
         )
         for key in sorted(needed, key=lambda key: (order.index(key.partition("/")[0]), key))

@@ -10,7 +10,14 @@ from evals.gate.case import Case
 from evals.gate.thresholds import Gate, Thresholds
 from evals.gate.verdict import breaks_gate, decide
 from evals.measures import metric_text
-from evals.measures.run_conditions import BUSY, WHY, touched
+from evals.measures.run_conditions import (
+    BUSY,
+    NO_TIMES,
+    PROVIDED,
+    PROVIDED_HELD,
+    WHY,
+    touched,
+)
 from evals.measures.statistics.further_evidence import Further, further_evidence, in_words
 from evals.metrics import METRICS
 from evals.records.measurement import ALL, Evidence, Figure, Limit, Measurement, Verdict, limit_key
@@ -65,7 +72,14 @@ class Evaluation:
             reason = reason or further.reason
             conditions = figure.conditions
             gated = bool(limits) and self.gate != "off"
-            if unfair := touched(metric, self.conditions):
+            unfair = touched(metric, self.conditions)
+            if PROVIDED in unfair and figure.value is None:
+                # Nobody can measure it any more, so that it is missed and breaks no gate.
+                conditions, gated = unfair, False
+                reason = figure.reason if figure.n else NO_TIMES
+            elif PROVIDED in unfair and self.thresholds.provided_times == "held":
+                conditions = (*figure.conditions, PROVIDED_HELD)
+            elif unfair:
                 conditions, further = unfair, Further()
                 if limit is not None and figure.value is not None:
                     verdict, gated = "inconclusive", False
@@ -136,6 +150,7 @@ class Evaluation:
         if self.gate == "off":
             return
         self._record_absent_parts()
+        self._record_unprovided()
         broken = [
             describe(m)
             for m in self.recorded
@@ -160,6 +175,15 @@ class Evaluation:
             if slash and key not in have and metric in have:
                 reason = f"no utterance of {self.case.corpus} has {part}, or all have"
                 self.record_missing([metric], "not_measured", reason, gated=True, slice_name=part)
+
+    def _record_unprovided(self) -> None:
+        """Say of each limit on time or memory that answers from elsewhere have none."""
+        have = {m.key for m in self.recorded}
+        for key in self._limits():
+            metric, _, part = key.partition("/")
+            if key not in have and PROVIDED in touched(metric, self.conditions):
+                figures = {metric: Figure(None, 0, reason=NO_TIMES)}
+                self.record(figures, slice_name=part or ALL)
 
     def _add(self, measurement: Measurement) -> None:
         self.recorded.append(measurement)

@@ -138,6 +138,8 @@ class Thresholds(_Strict):
     baseline: BaselineRules = Field(
         default_factory=lambda: BaselineRules(inconclusive="pass", margins={})
     )
+    #: Times that came with predictions from elsewhere: shown alone, or held to limits and graded.
+    provided_times: Literal["shown", "held"] = "shown"
     use_cases: dict[str, UseCase] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -12,20 +12,40 @@ CONTENDED = "contended"
 BUSY = "busy"
 RESUMED = "resumed"
 MIXED = "mixed"
+#: Of answers that were made elsewhere: their times are what the file says, if it says any.
+PROVIDED = "provided"
+#: The same, where thresholds.yaml says that such times may be held to limits.
+PROVIDED_HELD = "provided_held"
+
+#: Why answers that were made elsewhere have no time of an engine, nor its memory.
+NO_TIMES = "its predictions were made elsewhere, and nothing tells what they took"
 
 #: What is said of a figure that was taken under it.
 WHY: Mapping[str, str] = {
     CONTENDED: "others shared the machine (-n, or a cluster); rerun without",
     RESUMED: "the run was interrupted and resumed; for speed and memory run it in one go",
     MIXED: "the shards ran on different machines",
+    PROVIDED: "its times came with its predictions, and were not measured here",
 }
 #: Speed and memory that were taken under one of these are shown and gate nothing.
 UNGATED = frozenset(WHY)
+#: Those of them that a run's figures share, and not one model's alone.
+OF_RUN = UNGATED - {PROVIDED}
 
 
 def ungated(conditions: Iterable[str]) -> frozenset[str]:
     """Those that keep speed and memory from being held to any limit."""
     return UNGATED & {*conditions}
+
+
+def kept_from_limits(conditions: Iterable[str]) -> str | None:
+    """How a figure was taken that gates nothing, in a few words; None: it may."""
+    found = ungated(conditions)
+    if not found:
+        return None
+    if PROVIDED in found:
+        return "as provided"
+    return "shared machine" if CONTENDED in found else "run in pieces"
 
 
 def is_unfair(conditions: Iterable[str]) -> bool:

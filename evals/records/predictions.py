@@ -17,8 +17,10 @@ __all__ = ["LineFile", "Prediction", "PredictionFile", "read_lines", "read_predi
 class Prediction:
     """One line of `runs/<run>/<model>/<task>/<corpus>.jsonl`.
 
-    reference, hypothesis: raw text. audio_seconds: length of the audio heard.
-    processing_seconds: the engine's call alone; None where it did not finish.
+    reference, hypothesis: raw text. audio_seconds: length of the audio heard; None where the
+    hypothesis was provided, and nobody tells.
+    processing_seconds: the engine's call alone; None where it did not finish, or was made elsewhere
+    and nobody tells.
     error: why there is no hypothesis, which is then empty and counts as all deletions.
     metadata: the manifest's other keys of the utterance.
     first_token_seconds: until the first piece of text; None where the engine does not stream.
@@ -42,7 +44,7 @@ class Prediction:
     id: str
     reference: str
     hypothesis: str
-    audio_seconds: float
+    audio_seconds: float | None
     processing_seconds: float | None
     error: str | None = None
     speaker: str | None = None

@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from evals.gate.baseline import Baseline
 from evals.gate.case import Case
-from evals.measures.run_conditions import CONTENDED, RESUMED
+from evals.measures.run_conditions import CONTENDED, PROVIDED, RESUMED
 from evals.records.atomic_json import read_json, write_json
 from evals.records.jsonl_reader import Lines
 from evals.records.jsonl_writer import LineFile, gather
@@ -282,7 +282,7 @@ class Stored:
             if self._expected is not None and count != self._expected and not unavailable:
                 raise ValueError(f"{path}: {count} lines, for {self._expected} utterances")
         unfair = set(self.facts.get("unfair", ()))
-        if sessions - {b"%d" % self.maker.session}:
+        if sessions - {b"%d" % self.maker.session} and PROVIDED not in unfair:
             unfair.add(RESUMED)
         self.facts = {**self.facts, "lines": counts, "unfair": sorted(unfair)}
 

@@ -28,8 +28,8 @@ class SessionOption:
     """One option.
 
     name: pytest's name of it, an attribute of `config.option`. several: given more than once.
-    is_path: its values may be paths. repeated: a suggested command has it where the session had.
-    selects: says which tests there are.
+    is_path: its values may be paths. path_after: what one begins with that has a path behind it.
+    repeated: a suggested command has it where the session had. selects: says which tests there are.
     alike: runs that are put together must have had the same. tasks: those that read it; None: all.
     flag: as typed, where not `--` and the name; "": an argument without one.
     """
@@ -40,6 +40,7 @@ class SessionOption:
     default: Any = None
     several: bool = False
     is_path: bool = False
+    path_after: str | None = None
     repeated: bool = False
     selects: bool = False
     alike: bool = False
@@ -109,7 +110,7 @@ DECLARED: tuple[SessionOption, ...] = (
     _session("file_or_dir", several=True, is_path=True, repeated=True, flag=""),
     # What is evaluated.
     _fixed("plugin_file", several=True, is_path=True, repeated=True),
-    _fixed("model", several=True),
+    _fixed("model", several=True, path_after="predictions:"),
     _fixed("catalog", several=True, is_path=True, repeated=True),
     _fixed("corpus", several=True, is_path=True, repeated=True),
     _fixed("audio_root", several=True, is_path=True, repeated=True),

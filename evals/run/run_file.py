@@ -86,19 +86,21 @@ def write(run: Path, content: Mapping[str, Any]) -> None:
 def option(content: Mapping[str, Any], name: str) -> Any:
     """An option's value as the run was begun, its paths as seen from anywhere."""
     value = content["options"].get(name)
-    if not OPTIONS[name].is_path:
+    start = OPTIONS[name].path_after
+    if not OPTIONS[name].is_path and start is None:
         return value
     directory = Path(str(content.get("directory", ".")))
 
     def found(one: Any) -> Any:
-        if not isinstance(one, str) or "://" in one:
+        if not isinstance(one, str) or "://" in one or not one.startswith(start or ""):
             return one
-        one = _where_it_is(one)
-        path = directory / one
+        path = _where_it_is(one.removeprefix(start or ""))
+        there = directory / path
         try:
-            return str(path) if not Path(one).exists() and path.exists() else one
+            here = Path(path).exists() or not there.exists()
         except (OSError, ValueError):  # a name that no file can have
             return one
+        return f"{start or ''}{path if here else there}"
 
     return [found(one) for one in value] if isinstance(value, list) else found(value)
 

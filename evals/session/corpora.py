@@ -16,6 +16,7 @@ from evals.models.corpus_synthesizer import synthesizer
 from evals.models.loaded import Settings
 from evals.session.corpora_check import with_alternatives
 from evals.session.limits import LISTENERS, THRESHOLDS
+from evals.session.provided import listens
 from evals.tasks.tts.scores import Listeners
 from fixtures.audio.read import SAMPLE_RATE, load_audio
 from fixtures.builtin.non_speech import non_speech_corpus
@@ -44,10 +45,11 @@ def checked_corpus(request: pytest.FixtureRequest, speaker: Speaker) -> Corpus:
     """One corpus after another, every file of it checked."""
     source: CorpusSource = request.param
     try:
-        corpus = source.open(speaker)
+        corpus = source.open(speaker, sound=listens(request.config))
     except CorpusError as error:
         pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
-    _tell_oddities(corpus)
+    if listens(request.config):
+        _tell_oddities(corpus)
     if None in corpus.traits.languages and (foreign := rows_not_english(corpus)):
         warnings.warn(
             f"corpus {corpus.name}: {foreign:,} of {len(corpus):,} rows name no language and are "
@@ -60,11 +62,28 @@ def checked_corpus(request: pytest.FixtureRequest, speaker: Speaker) -> Corpus:
 @pytest.fixture
 def corpus(checked_corpus: Corpus, request: pytest.FixtureRequest) -> Corpus:
     """The corpus that the test runs on."""
-    _tell_corpus(checked_corpus, checked_corpus.audio_seconds, request)
+    heard = listens(request.config)
+    seconds = checked_corpus.audio_seconds if heard else _seconds_told(checked_corpus)
+    _tell_corpus(checked_corpus, seconds, request)
     try:
         return with_alternatives(checked_corpus, request.config)
     except ValueError as error:
         pytest.fail(str(error), pytrace=False)
+
+
+def _seconds_told(corpus: Corpus) -> float | None:
+    """How long a corpus is that nobody hears: by its rows, else by sound that happens to be there.
+
+    None where neither tells.
+    """
+    lengths = [utterance.duration for utterance in corpus]
+    known = [length for length in lengths if length is not None]
+    if len(known) == len(lengths):
+        return sum(known)
+    try:
+        return corpus.audio_seconds if corpus.has_sound else None
+    except CorpusError:
+        return None
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +91,11 @@ def checked_sentences(request: pytest.FixtureRequest, speaker: Speaker) -> Sente
     """One list of sentences after another, every recording of it checked."""
     source: CorpusSource = request.param
     try:
-        found = source.open_sentences(speaker)
+        found = source.open_sentences(speaker, sound=listens(request.config))
     except CorpusError as error:
         pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
-    _tell_oddities(found)
+    if listens(request.config):
+        _tell_oddities(found)
     return found
 
 
@@ -94,7 +114,8 @@ def checked_dialogues(request: pytest.FixtureRequest) -> Dialogues:
         found = source.open_dialogues()
     except CorpusError as error:
         pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
-    _tell_oddities(found)
+    if listens(request.config):
+        _tell_oddities(found)
     return found
 
 
@@ -124,15 +145,18 @@ def _tell_oddities(corpus: Corpus | Sentences | Dialogues) -> None:
 
 
 def _tell_corpus(
-    corpus: Corpus | Sentences | Dialogues, audio_seconds: float, request: pytest.FixtureRequest
+    corpus: Corpus | Sentences | Dialogues,
+    audio_seconds: float | None,
+    request: pytest.FixtureRequest,
 ) -> None:
     row = {
         "name": corpus.name,
         "content_hash": corpus.content_hash,
         "utterances": len(corpus),
-        "audio_seconds": round(audio_seconds, 3),
+        "audio_seconds": None if audio_seconds is None else round(audio_seconds, 3),
         "language": corpus.language,
         "sampled_from": corpus.sampled_from,
+        "has_sound": not isinstance(corpus, Corpus) or corpus.has_sound,
     }
     request.node.user_properties.append((CORPUS_PROPERTY, json.dumps(row)))
 

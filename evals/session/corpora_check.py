@@ -13,6 +13,7 @@ from evals.gate.thresholds import PRODUCTION
 from evals.measures.text.normalizers import normalizer_of
 from evals.session.collection import CORPUS_FIXTURES, asks_for, limited, named_files
 from evals.session.limits import THRESHOLDS, thresholds_of
+from evals.session.provided import listens
 from evals.task import TASKS, Task
 from fixtures.builtin.synthesize import Speak
 from fixtures.corpora.corpus import Corpus, CorpusError
@@ -67,10 +68,11 @@ def _open(fixture: str, source: CorpusSource, config: pytest.Config) -> None:
         source.open_dialogues()
         return
     found: Corpus | Sentences
+    sound = listens(config)
     if fixture == "checked_sentences":
-        found = source.open_sentences(_no_voice)
+        found = source.open_sentences(_no_voice, sound=sound)
     else:
-        found = source.open(_no_voice)
+        found = source.open(_no_voice, sound=sound)
     if config.stash[THRESHOLDS].named_normalizer(found.name) is None:
         normalizer_of(found)
     if isinstance(found, Corpus):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.catalog.catalog import Model
 from adapters.interface import Audio, Turn
+from adapters.provided.hypotheses import read_hypotheses
+from adapters.provided.rows import ProvidedError
 from adapters.worker.results import Timed, WorkerError
 from evals.cluster.connect import ClusterError, connected
 from evals.judges.asr_judge import Judge
@@ -20,7 +23,9 @@ from evals.models.loaded import LoadedModel, Settings, running
 from evals.run.case_store import Stored
 from evals.run.engine_modules import NotResumed
 from evals.session.limits import JUDGES, LLM_JUDGE
+from evals.session.provided import as_property
 from evals.session.run import run_dir, worker_number
+from evals.tasks.asr.provided import ProvidedRecognizer
 from evals.tasks.asr.recognizer import LocalRecognizer, RayRecognizer, Recognizer
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import CLIP, CLIP_TEXT, Speaker, builtin_corpus
@@ -102,6 +107,9 @@ def recognizer(
     model: LazyModel, stored: Stored, request: pytest.FixtureRequest, pytestconfig: pytest.Config
 ) -> Recognizer | None:
     """What recognizes a corpus, here or on a cluster; None where there is nothing left to do."""
+    entry: Model = request.node.callspec.params["model"]
+    if entry.is_provided:
+        return _provided_recognizer(entry, stored, request)
     if pytestconfig.getoption("executor") == "local":
         transcriber: LoadedModel | None = request.getfixturevalue("transcriber")
         return LocalRecognizer(transcriber) if transcriber is not None else None
@@ -117,7 +125,7 @@ def recognizer(
 
     source: CorpusSource = request.node.callspec.params["checked_corpus"]
     return RayRecognizer(
-        request.node.callspec.params["model"],
+        entry,
         request.getfixturevalue("settings"),
         request.getfixturevalue("clip"),
         run_dir(pytestconfig),
@@ -128,6 +136,23 @@ def recognizer(
         else None,
         told=told,
     )
+
+
+def _provided_recognizer(
+    entry: Model, stored: Stored, request: pytest.FixtureRequest
+) -> Recognizer | None:
+    """The hypotheses of a file, in the place of those of a model."""
+    if stored.was_finished:
+        request.node.user_properties.extend(stored.properties)
+        return None
+    row = as_property(entry)
+    request.node.user_properties.append(row)
+    try:
+        stored.made_by(row)
+        file = read_hypotheses(Path(entry.checkpoint))
+        return ProvidedRecognizer(file, request.getfixturevalue("corpus"))
+    except (NotResumed, ProvidedError) as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture

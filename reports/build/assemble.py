@@ -12,6 +12,7 @@ from evals.gate.thresholds import Thresholds
 from evals.records.measurement import Measurement
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
+from evals.tasks.asr.provided import NOTE as PROVIDED
 from reports.build.suspicious_references import suspicious_references
 from reports.recommendation.recommend import recommend_all
 from reports.recommendation.suggested_command import SuggestedCommand
@@ -41,6 +42,8 @@ class Findings:
     dominant: list[DominantUtterance] = field(default_factory=list)
     #: Models of which a test failed.
     failed: set[str] = field(default_factory=set)
+    #: What predictions from elsewhere lack, a line each.
+    notes: list[str] = field(default_factory=list)
 
     def note(self, name: str, data: Any) -> None:
         """Take what an `Evaluation` attaches."""
@@ -51,6 +54,8 @@ class Findings:
         elif name == DOMINANT:
             of = {"model": data["model"], "corpus": data["corpus"]}
             self.dominant += [DominantUtterance(**of, **row) for row in data["rows"]]
+        elif name == PROVIDED:
+            self.notes += [str(line) for line in data["rows"]]
 
 
 def assemble(

@@ -17,7 +17,7 @@ from evals.gate import case as cases
 from evals.gate.baseline import WORSENED
 from evals.gate.case import Case, missing_measurements
 from evals.gate.limit_files import KEPT
-from evals.measures.run_conditions import UNGATED
+from evals.measures.run_conditions import OF_RUN
 from evals.models.loaded import MODEL_PROPERTY
 from evals.plugin import FAILURE_PROPERTY, case_of_nodeid, is_evaluation
 from evals.records import measurement as measurements
@@ -30,11 +30,13 @@ from evals.session.limits import BASELINE, LIMITS, THRESHOLDS
 from evals.session.run import SESSION, discard_run, run_dir, suggested
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
+from evals.tasks.asr.provided import NOTE as PROVIDED_NOTE
 from fixtures.fetch.download import without_secrets
 from fixtures.plugin import CORPORA
 from fixtures.safe_text import one_line
 from reports.build.assemble import Findings, assemble
 from reports.build.notes import notes
+from reports.build.provided import provided_answers
 from reports.ci.plugin import Ci
 from reports.recommendation.suggested_command import resume_command
 from reports.scorecard import cost, licences, provenance, scorecard, task_record
@@ -109,7 +111,7 @@ class Collector:
                 failure = json.loads(str(value))
                 self._seen[report.nodeid].message = failure["message"]
                 self._seen[report.nodeid].gate_broken &= failure["gate"]
-            elif name in (CONFUSIONS, WORSENED, DOMINANT):
+            elif name in (CONFUSIONS, WORSENED, DOMINANT, PROVIDED_NOTE):
                 self._findings.note(name, json.loads(str(value)))
 
     def _note_outcome(self, report: pytest.TestReport, case: Case) -> None:
@@ -296,7 +298,7 @@ class Collector:
         ran = sorted({c.model for c in self._cases.values()}, key=order.index)
         corpora = list(dict.fromkeys(c.corpus for c in self._cases.values()))
         engines = {m.name: m.engine for m in config.stash[MODELS]}
-        shared = {c for m in self._findings.measurements for c in m.conditions if c in UNGATED}
+        shared = {c for m in self._findings.measurements for c in m.conditions if c in OF_RUN}
         return assemble(
             self._findings,
             run=Run(
@@ -314,10 +316,13 @@ class Collector:
                     *self._unrun,
                     *(f"{test} failed" for test in sorted(self._others_failed)),
                 ],
-                notes=notes(
-                    config.stash[LIMITS],
-                    {*corpora, *(source.name for source in config.stash[CORPORA])},
-                ),
+                notes=[
+                    *self._findings.notes,
+                    *notes(
+                        config.stash[LIMITS],
+                        {*corpora, *(source.name for source in config.stash[CORPORA])},
+                    ),
+                ],
             ),
             provenance=provenance.gather(
                 modules={x for name in ran for x in engines[name].adapter().modules},
@@ -373,6 +378,9 @@ class Collector:
                     parts=seen.get("parts", {}),
                     python=(seen.get("environment") or {}).get("python"),
                     packages=(seen.get("environment") or {}).get("packages", {}),
+                    provided=provided_answers(model.name, self._seen.values())
+                    if model.is_provided
+                    else None,
                 )
             )
         return records

@@ -96,9 +96,12 @@ def rescore(
             update={
                 "gate": held_by,
                 "exit_status": status,
-                "notes": notes(
-                    limits, {*corpora, *(corpus.name for corpus in before.provenance.corpora)}
-                ),
+                "notes": [
+                    *findings.notes,
+                    *notes(
+                        limits, {*corpora, *(corpus.name for corpus in before.provenance.corpora)}
+                    ),
+                ],
             }
         ),
         provenance=before.provenance,
@@ -159,6 +162,7 @@ def _score(
             why,
             thresholds,
             gate,
+            provided=record.model.provided is not None,
         )
         # One that neither failed nor was skipped was interrupted, which is no pass.
         return f"{title}:\n  {why}" if kept.outcome != "skipped" else None

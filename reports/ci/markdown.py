@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from evals.gate.thresholds import Thresholds
 from evals.measures import metric_text
-from evals.measures.run_conditions import BUSY, CONTENDED, ungated
+from evals.measures.run_conditions import BUSY, kept_from_limits
 from evals.metrics import metric_of
 from evals.records.measurement import Measurement, limit_key
 from evals.task import TASKS
@@ -166,9 +166,9 @@ def _cell(m: Measurement | None, thresholds: Thresholds) -> str:
     parts = [most + metric_text.value(m.metric, m.value)]
     if m.ci is not None:
         parts[0] += f" ({metric_text.interval(m.metric, m.ci)})"
-    shared = ungated(m.conditions)
+    shared = kept_from_limits(m.conditions)
     if shared:
-        parts.append("shared machine" if CONTENDED in shared else "run in pieces")
+        parts.append(shared)
     elif m.slice == "all" and (letter := thresholds.grade(m.task, m.metric, m.value)):
         parts.append(letter)
     if m.limit is not None and not shared:

@@ -54,6 +54,10 @@ class Side:
         known = {c.name: c.content_hash for c in self.card.provenance.corpora}
         return known.get(corpus)
 
+    def has_sound(self, corpus: str) -> bool:
+        """Whether the corpus's sound was there; else its ids and references say what it is."""
+        return all(c.has_sound for c in self.card.provenance.corpora if c.name == corpus)
+
     def path(self, model: str, task: str, corpus: str, part: str | None = None) -> Path:
         """Raises BrokenRun for a name that leads elsewhere."""
         try:

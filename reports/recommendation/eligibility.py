@@ -13,7 +13,7 @@ from evals.gate.evaluation import describe
 from evals.gate.thresholds import PRODUCTION, Thresholds, UseCase
 from evals.gate.verdict import breaks, decide
 from evals.measures import metric_text
-from evals.measures.run_conditions import BUSY, CONTENDED, WHY, ungated
+from evals.measures.run_conditions import BUSY, CONTENDED, PROVIDED, WHY, ungated
 from evals.metrics import METRICS
 from evals.records.measurement import Evidence, Figure, Limit, Measurement
 from evals.task import TASKS, group_of
@@ -288,6 +288,8 @@ def said(key: str, value: float) -> str:
 def _not_there(key: Key, own: Sequence[Measurement]) -> Problem:
     task, name = key
     metric = name.partition("/")[0]
+    if any(PROVIDED in m.conditions for m in own):
+        return Problem("absent", f"{task} {name}: its predictions were made elsewhere", key)
     measured = [m for m in own if m.task == task and m.value is not None]
     # A model that answered in this task without this metric will not report it next time either.
     if measured and not any(m.metric == metric for m in measured):
@@ -311,6 +313,10 @@ def _problem(
         verdict = row.verdict if row.value is None else "inconclusive"
     if limit is None or not breaks(verdict, inconclusive_fails=True):
         return None
+    if PROVIDED in conditions:
+        # No further run of ours can tell more.
+        why = describe(row) if row.value is None else f"{row.key}: {WHY[PROVIDED]}"
+        return Problem("absent", f"{row.task} {why}", key, row)
     if row.value is None:
         kind: Kind = {"error": "error", "not_supported": "absent"}.get(verdict, "missing")  # type: ignore[assignment]  # three of Kind
         return Problem(kind, f"{row.task} {describe(row)}", key, row)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from adapters.catalog import yaml_file
 from adapters.catalog.yaml_file import KeyedError
-from evals.measures.run_conditions import CONTENDED, WHY, ungated
+from evals.measures.run_conditions import CONTENDED, PROVIDED, WHY, ungated
 from evals.records.measurement import ALL, Measurement
 from evals.task import TASKS
 from reports.scorecard.scorecard import Cost, ModelRecord, Provenance
@@ -151,6 +151,8 @@ def _cost(
     spent: Spent | None,
 ) -> Cost:
     audio = _audio_seconds(rtf, provenance)
+    if PROVIDED in rtf.conditions:
+        return _blank(rtf, prices, "unknown", rtf.reason or WHY[PROVIDED])
     if model.device == REMOTE:
         return _by_the_minute(model, rtf, prices, audio)
     seen = _seen(model, provenance)
@@ -260,7 +262,7 @@ def _audio_seconds(rtf: Measurement, provenance: Provenance) -> float | None:
     if rtf.task in TASKS and TASKS[rtf.task].corpus != "speech":
         return None
     seconds = [c.audio_seconds for c in provenance.corpora if c.name == rtf.corpus]
-    return seconds[0] if seconds and seconds[0] > 0 else None
+    return seconds[0] if seconds and (seconds[0] or 0.0) > 0 else None
 
 
 def _cell(m: Measurement) -> Cell:

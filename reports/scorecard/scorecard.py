@@ -12,6 +12,7 @@ from evals.gate.paired_change import Worsened
 from evals.measures.text.confusions import Confusion
 from evals.records.atomic_json import why_not
 from evals.records.measurement import Measurement
+from evals.records.provided import ProvidedAnswers
 
 SCHEMA_FILE = Path(__file__).with_name("scorecard.schema.json")
 FILE_NAME = "scorecard.json"
@@ -61,13 +62,20 @@ class CorpusRecord(Part):
     name: str
     content_hash: str = Field(description="SHA-256 of its rows and audio")
     utterances: int
-    audio_seconds: float
+    audio_seconds: float | None = Field(
+        description="null where neither rows nor sound tell, and no model heard it"
+    )
     language: str
     requested: str | None = Field(
         default=None, description="as --corpus named it; null where the task chose it"
     )
     sampled_from: int | None = Field(
         default=None, description="how many rows the corpus has of which --limit drew a sample"
+    )
+    has_sound: bool = Field(
+        default=True,
+        description="false where sound was not there, and predictions alone were scored; it then "
+        "does not count in the hash",
     )
 
 
@@ -129,6 +137,9 @@ class ModelRecord(Part):
     )
     requested: str | None = Field(
         default=None, description="ENGINE:CHECKPOINT as given; null of a catalogue entry"
+    )
+    provided: ProvidedAnswers | None = Field(
+        default=None, description="of predictions that were made elsewhere; null where it was run"
     )
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from evals.gate.evaluation import ANSWERED, describe
 from evals.gate.thresholds import Thresholds
 from evals.gate.verdict import concern
-from evals.measures.run_conditions import CONTENDED
+from evals.measures.run_conditions import BUSY, CONTENDED, NO_TIMES, PROVIDED
 from evals.metrics import metric_of
 from evals.task import TASKS
 from reports.comparison.result import AGAINST_MARGIN
@@ -106,6 +106,9 @@ def _wrapped(text: str, width: int) -> str:
 def _legend(card: Scorecard, *, unfair: bool) -> str:
     """What the marks mean; unfair: whether a figure has that of a time that is not fair."""
     parts = ["A to D: grade", "x: limit broken", "?: not enough evidence for its limit"]
+    if any(PROVIDED in m.conditions and m.value is not None for m in card.measurements):
+        parts.append("~: came with the predictions, gates nothing")
+        unfair = bool(card.run.conditions) or any(BUSY in m.conditions for m in card.measurements)
     if not unfair:
         pass
     elif CONTENDED in card.run.conditions:
@@ -124,16 +127,22 @@ def _legend(card: Scorecard, *, unfair: bool) -> str:
 def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
     """What broke or is missing, a line each."""
     lines = []
+    untold: set[str] = set()
     for m in card.measurements:
         unanswered = m.metric == ANSWERED and m.value is not None and m.reason is not None
         graded = m.metric in thresholds.graded.get(m.task, ())
+        if m.value is None and PROVIDED in m.conditions:
+            untold.add(m.model)  # said once, with the grade
+            continue
         if unanswered or concern(m, needed=graded):
             lines.append(f"{m.model} on {m.corpus} ({m.task}): {plain(describe(m))}")
     for grade in card.grades:
         for corpus in grade.corpora:
             if corpus.capped_by and corpus.grade:
                 what = ", ".join(corpus.capped_by)
-                lines.append(f"{grade.model} on {corpus.corpus}: grade capped, for want of {what}")
+                why = f": {NO_TIMES}" if grade.model in untold else ""
+                of = f"{grade.model} on {corpus.corpus}"
+                lines.append(f"{of}: grade capped, for want of {what}{why}")
     for flip in card.sensitivity:
         a, b, c, d = (f"{100 * rate:.2f}" for rate in (*flip.wer, *flip.wer_there))
         lines.append(

@@ -43,6 +43,8 @@ def _seconds(value: Any) -> str:
 
 
 def _duration(value: Any) -> str:
+    if value is None:
+        return "unknown"
     minutes, seconds = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

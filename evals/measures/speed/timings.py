@@ -32,7 +32,7 @@ class Timings:
     def add(self, predictions: Iterable[Prediction]) -> None:
         """The next predictions."""
         for p in predictions:
-            self._audio.append(p.audio_seconds)
+            self._audio.append(_number(p.audio_seconds))
             self._processing.append(_number(p.processing_seconds))
             self._waited.append(_number(p.waited_seconds))
             self._first_token.append(_number(p.first_token_seconds))
@@ -49,7 +49,7 @@ class Timings:
 
     @property
     def audio(self) -> Floats:
-        """Of each that is done, how long it is."""
+        """Of each that is done, how long it is; NaN where nobody knows."""
         return np.array(self._audio)[self.done]
 
     @property

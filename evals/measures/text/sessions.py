@@ -70,6 +70,7 @@ def _joined(name: str, segments: list[Prediction]) -> Prediction:
     speakers = {p.speaker for p in segments}
     languages = {p.lang for p in segments}
     heard = [p.hypothesis for p in segments]
+    lengths = [p.audio_seconds for p in segments]
     spent = [p.processing_seconds for p in segments if p.processing_seconds is not None]
     shared = {
         key: value
@@ -84,7 +85,7 @@ def _joined(name: str, segments: list[Prediction]) -> Prediction:
         reference=_text(p.reference for p in segments),
         hypothesis=_text(map(_unlabelled if len(speakers) > 1 else str, heard)),
         alternatives=(),
-        audio_seconds=sum(p.audio_seconds for p in segments),
+        audio_seconds=None if None in lengths else sum(x for x in lengths if x is not None),
         processing_seconds=sum(spent) if spent else None,
         error=next((p.error for p in segments if p.error is not None), None),
         speaker=speakers.pop() if len(speakers) == 1 else None,

@@ -81,8 +81,8 @@ def _labels(prediction: Prediction) -> Iterator[tuple[str, str]]:
     if prediction.category is not None:
         yield "category", prediction.category
     yield "lang", prediction.lang or "en"  # as a corpus whose rows name none is English
-    for low, high in pairwise(_BUCKETS):
-        if low <= prediction.audio_seconds < high:
+    for low, high in pairwise(_BUCKETS if prediction.audio_seconds is not None else ()):
+        if low <= (prediction.audio_seconds or 0.0) < high:
             yield "duration", f"{low:g}-{high:g} s" if high < 1e9 else f"over {low:g} s"
     for key, value in prediction.metadata.items():
         if isinstance(value, str | bool | int):

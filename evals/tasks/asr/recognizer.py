@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from adapters.catalog.catalog import Model
 from adapters.interface import Audio
@@ -30,6 +30,10 @@ class Recognizer(Protocol):
     def languages(self) -> Sequence[str] | None:
         """The codes of the languages that it recognizes, None where nobody can tell."""
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What else is kept of the case, as JSON."""
+
 
 class LocalRecognizer:
     """A model that is loaded and warm on this machine."""
@@ -49,6 +53,10 @@ class LocalRecognizer:
     @property
     def languages(self) -> Sequence[str] | None:
         return self._model.languages
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {}
 
 
 class RayRecognizer:
@@ -115,3 +123,7 @@ class RayRecognizer:
     @property
     def languages(self) -> Sequence[str] | None:
         return None  # replicas do not tell
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {}

@@ -129,10 +129,11 @@ def speed_of(timings: Timings) -> Mapping[str, Figure]:
     """
     seconds, audio = timings.processing, timings.audio
     n = len(seconds)
+    if np.isnan(audio).any():  # of hypotheses from elsewhere, on a corpus without its sound
+        return {**_no_speed(n, _NO_LENGTH), **latency(timings.calls, timings.waited_in_calls)}
     spent, heard = float(seconds.sum()), float(audio.sum())
     if n == 0 or spent <= 0 or heard <= 0:
-        names = ["rtf", "rtfx", *(f"latency_p{p}" for p in PERCENTILES)]
-        return {name: Figure(None, n, reason=_NO_AUDIO) for name in names}
+        return _no_speed(n, _NO_AUDIO)
     speakers = timings.speakers
     share = share_waited(seconds, timings.waited)
     totals = {
@@ -146,6 +147,11 @@ def speed_of(timings: Timings) -> Mapping[str, Figure]:
         **latency(timings.calls, timings.waited_in_calls),
         **_first_token(timings),
     }
+
+
+def _no_speed(n: int, why: str) -> Mapping[str, Figure]:
+    names = ["rtf", "rtfx", *(f"latency_p{p}" for p in PERCENTILES)]
+    return {name: Figure(None, n, reason=why) for name in names}
 
 
 def _first_token(timings: Timings) -> Mapping[str, Figure]:
@@ -190,6 +196,7 @@ def _percentiles(
 
 
 _NO_AUDIO = "no utterance was answered"
+_NO_LENGTH = "how long the utterances are is not known"
 _NO_WORDS = "the references hold no words"
 _NONE_RIGHT = "no word was heard right"
 

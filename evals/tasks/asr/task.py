@@ -18,6 +18,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the predictions to figures."""
     from evals.gate.baseline import held_to_baseline
     from evals.tasks.asr.breakdown import explain
+    from evals.tasks.asr.provided import note_missing
     from evals.tasks.asr.scores import accuracy_of, details, in_unknown_languages, speed_of
     from evals.tasks.asr.utterance_table import tabulate
 
@@ -31,8 +32,15 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     evaluation.record(speed_of(table.timings))
     evaluation.record(stored.figures())
     explain(evaluation, table)
+    note_missing(evaluation, stored)
     if stored.baseline is not None:
-        held_to_baseline(evaluation, stored.baseline, stored.facts["content_hash"], table)
+        held_to_baseline(
+            evaluation,
+            stored.baseline,
+            stored.facts["content_hash"],
+            table,
+            has_sound=stored.facts.get("has_sound", True),
+        )
 
 
 TASK = Task(

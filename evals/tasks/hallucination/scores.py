@@ -162,7 +162,7 @@ class _Silent(_Rows):
     def add(self, prediction: Prediction) -> None:
         self.count(prediction)
         self.words.append(len(spoken_words(prediction.hypothesis, prediction.lang)))
-        self.minutes.append(prediction.audio_seconds / 60)
+        self.minutes.append((prediction.audio_seconds or 0.0) / 60)
 
     def figures(self) -> Mapping[str, Figure]:
         reason = self.reason("non-speech")

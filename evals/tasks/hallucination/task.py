@@ -31,7 +31,7 @@ def pair(lines: Sequence[Prediction], normalizer_name: str) -> Mapping[str, Shar
     silent = np.array([not spoken_words(line.reference, line.lang) for line in lines], bool)
     counts = [float(len(spoken_words(line.hypothesis, line.lang))) for line in lines]
     words = np.array(counts) * silent
-    minutes = np.array([line.audio_seconds / 60 for line in lines]) * silent
+    minutes = np.array([(line.audio_seconds or 0.0) / 60 for line in lines]) * silent
     return {
         "hallucinated_words_per_minute": Shares(words, minutes),
         "hallucination_rate": Shares((words > 0).astype(float), silent.astype(float)),

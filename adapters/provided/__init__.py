@@ -1,0 +1,1 @@
+"""Answers that exist already, in the files of other tools: read, checked and told apart."""
