@@ -180,7 +180,7 @@ class Adapter(ABC):
     components: ClassVar[Mapping[str, Sequence[str]]] = {}
     #: Tasks whose answer comes in pieces, so that first-token and first-audio times are real.
     streams: ClassVar[Sequence[str]] = ()
-    #: Whether it can work on several windows of audio at once (its option says how many).
+    #: Whether it can work on several windows of audio at once (batch_size says how many).
     batches: ClassVar[bool] = False
     #: Variables of the environment that look like secrets and that it needs; the others of that
     #: kind are kept from its process.
@@ -206,6 +206,11 @@ class Adapter(ABC):
     def close(self) -> None:
         """Give back what `load` took. The worker process ends afterwards."""
         return
+
+    @classmethod
+    def named(cls, checkpoint: str) -> tuple[str, Options]:
+        """What a CHECKPOINT of `--model ENGINE:CHECKPOINT` names, and options that it sets."""
+        return checkpoint, {}
 
     @classmethod
     def check(cls, options: Options) -> None:
@@ -282,6 +287,18 @@ class BatchTranscriber(Transcriber, Protocol):
 
         `audios` are 16 kHz, at least one and at most `batch_of`. Where it raises, none of them
         counts as heard: the harness then asks for each alone.
+        """
+        ...
+
+
+@runtime_checkable
+class Unbatched(Protocol):
+    """An engine that can do one window after another where its options say several at once."""
+
+    def transcribe_unbatched(self, audio: Audio) -> Transcript:
+        """The words of one utterance as with a batch of one, of utterances and of windows.
+
+        The harness asks it of some utterances, to tell what batching changes. `audio` is 16 kHz.
         """
         ...
 

@@ -37,7 +37,7 @@ _METRICS = (
         "batch_change_rate",
         "ratio",
         "max",
-        "utterances of batches with another text than when heard alone",
+        "utterances with another text than the engine hears without batching",
     ),
     Metric("length_ratio", "ratio", "max", "words heard / reference words", digits=3, factor=1),
     Metric("hits", "count", "min", "words heard right"),

@@ -253,6 +253,13 @@ class Catalog:
             raise ConfigError(f"--model {pattern}: {error}") from None
         if not checkpoint:
             raise ConfigError(f"--model {pattern}: a checkpoint is expected after {engine}:")
+        adapter = ref.adapter()
+        checkpoint, given = adapter.named(checkpoint)
+        options = {**adapter.options, **given}
+        try:
+            adapter.check(options)
+        except ModelError as error:
+            raise ConfigError(f"--model {pattern}: {error}") from None
         local = Path(checkpoint).expanduser()
         if ref.adapter().provided:
             return _provided(pattern, ref, local)
@@ -263,7 +270,8 @@ class Catalog:
             checkpoint=str(local.resolve()) if local.exists() else checkpoint,
             tasks=ref.tasks(),
             tier="candidate",
-            options=dict(ref.adapter().options),
+            options=options,
+            overridden=given,
             requested=pattern,
         )
         return self._resolved(model)

@@ -72,6 +72,12 @@ def batch_size(adapter: Adapter, spec: LoadSpec) -> int:
     return size if adapter.most_at_once is None else min(size, adapter.most_at_once)
 
 
+def does_several(adapter: Adapter, spec: LoadSpec) -> bool:
+    """Whether its option says that it works on several windows or utterances at once."""
+    size = {**adapter.options, **spec.options}.get("batch_size", 1)
+    return isinstance(size, int) and size > 1
+
+
 def check_audio(audio: Any, who: str) -> None:
     if not isinstance(audio, Audio):
         raise WrongTypeError(f"{who} {type_of(audio)}; an Audio is expected")

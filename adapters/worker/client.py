@@ -79,6 +79,7 @@ class ModelProcess:
         self.loaded_from: str | None = None
         self.languages: list[str] | None = None
         self.batch_size = 1
+        self.has_unbatched = False
         self.load_memory = MemoryPeaks(PeakMemory(0, ""))
 
     @property
@@ -105,6 +106,7 @@ class ModelProcess:
             self._load_time_limit,
         )
         self.batch_size = answer["batch_size"]
+        self.has_unbatched = answer["unbatched"]
         self.load_seconds = answer["seconds"]
         self.device_name = answer["device_name"]
         self.load_waited_seconds = answer["waited_seconds"]
@@ -144,6 +146,12 @@ class ModelProcess:
             joules=answer["joules"],
             energy_method=answer["energy_method"],
         )
+
+    def transcribe_unbatched(self, audio: Audio) -> str:
+        """The text of one utterance, with nothing done at once. Raises WorkerError."""
+        with _sent([audio]) as sound:
+            request = {"op": "transcribe_unbatched", **sound}
+            return _transcript(self._ask(request, self._allowed(audio.seconds))).text
 
     def synthesize(self, text: str, voice: Mapping[str, Any] | None = None) -> Timed[Speech]:
         """Speak one utterance. Raises WorkerError."""

@@ -30,6 +30,7 @@ from adapters.interface import (
     Transcriber,
     Transcript,
     Turn,
+    Unbatched,
 )
 from adapters.meters.accelerator import Accelerator, accelerator
 from adapters.meters.cpu_wait import CpuWait
@@ -43,6 +44,7 @@ from adapters.worker.answers import (
     check_audio,
     check_length,
     check_transcript,
+    does_several,
     joined,
     row,
     sound_row,
@@ -98,6 +100,7 @@ class Worker:
             "load": self._load,
             "transcribe": self._transcribe,
             "transcribe_batch": self._transcribe_batch,
+            "transcribe_unbatched": self._transcribe_unbatched,
             "synthesize": self._synthesize,
             "reply": self._reply,
             "memory": self._peak_memory,
@@ -148,6 +151,7 @@ class Worker:
             "loaded_from": adapter.loaded_from,
             "languages": list(adapter.languages) if adapter.languages is not None else None,
             "batch_size": batch_size(adapter, spec),
+            "unbatched": isinstance(adapter, Unbatched) and does_several(adapter, spec),
             "device_name": device_name(spec.device),
             **self._peak_memory({"reset": True}),
         }
@@ -191,6 +195,13 @@ class Worker:
         for transcript in heard:
             check_transcript(transcript, "transcribe_batch() gave, among others,")
         return {**times, "transcripts": [row(transcript) for transcript in heard]}
+
+    def _transcribe_unbatched(self, request: Message) -> Message:
+        transcriber = self._expect(Unbatched, "transcribe_unbatched")
+        (audio,) = audios_of(request)
+        heard = transcriber.transcribe_unbatched(audio)
+        check_transcript(heard, "transcribe_unbatched() gave")
+        return row(heard)
 
     def _synthesize(self, request: Message) -> Message:
         synthesizer = self._expect(Synthesizer, "synthesize")

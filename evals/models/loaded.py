@@ -156,6 +156,15 @@ class LoadedModel:
         """Recognize utterances of 16 kHz audio in one call. Raises WorkerError for all of them."""
         return self._process.transcribe_batch(audios)
 
+    @property
+    def has_unbatched(self) -> bool:
+        """Whether it does several things at once, and can do one after another too."""
+        return self._process.has_unbatched
+
+    def transcribe_unbatched(self, audio: Audio) -> str:
+        """The text of one utterance with nothing done at once. Raises WorkerError."""
+        return self._process.transcribe_unbatched(audio)
+
     def synthesize(self, text: str, voice: Mapping[str, Any] | None = None) -> Timed[Speech]:
         """Speak one utterance. Raises WorkerError."""
         return self._process.synthesize(text, voice)

@@ -27,8 +27,11 @@ _WORTH_SECONDS = 0.002
 _LOOK_AHEAD = 8
 #: ...that last no longer than this together: 115 MB.
 _HELD_SECONDS = 1800.0
-#: So many utterances of batches are heard alone as well, to tell whether that changes their text.
+#: So many utterances of a model that does several at once are heard without that as well, to tell
+#: whether it changes their text...
 _COMPARED = 20
+#: ...of so many seconds together, but for the first one.
+_COMPARED_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,12 @@ class Heard:
 class Asking:
     """How a model is asked: how many utterances at once, and how often it has died.
 
-    compared: how many utterances of batches were heard alone as well.
+    compared: how many utterances were heard without batching as well; seconds: of their audio.
     """
 
     size: int
     compared: int = 0
+    seconds: float = 0.0
     patience: Patience = field(default_factory=Patience)
 
 
@@ -127,9 +131,13 @@ def transcribe_all(
 
 
 def _alone(model: LoadedModel, heard: Heard, asking: Asking, contended: bool) -> Prediction:
-    return prediction_of(
+    made = prediction_of(
         ask_once(model, heard, lambda one: model.transcribe(one.audio), asking.patience), contended
     )
+    # Its windows may be heard at once all the same.
+    if model.has_unbatched and made.error is None:
+        return _compared(model, heard, made, asking)
+    return made
 
 
 def _together(
@@ -159,18 +167,24 @@ def _together(
     for heard, timed in zip(batch, _shared_out(answer, batch), strict=True):
         made = prediction_of(Answered(heard, timed), contended, answer.seconds, len(batch))
         # The shortest comes last: it is padded most, which is what may change a text.
-        if heard is batch[-1] and asking.compared < _COMPARED:
-            asking.compared += 1
-            made = replace(made, alone=_heard_alone(model, heard))
-        yield made
+        yield _compared(model, heard, made, asking) if heard is batch[-1] else made
 
 
-def _heard_alone(model: LoadedModel, heard: Heard) -> str | None:
-    """Its text without the others of its batch; None where the model fails over it."""
+def _compared(model: LoadedModel, heard: Heard, made: Prediction, asking: Asking) -> Prediction:
+    """The prediction with the text that the model hears without batching, for the first ones.
+
+    None is that of an utterance over which the model fails then.
+    """
+    seconds = asking.seconds + heard.audio.seconds
+    if asking.compared >= _COMPARED or (asking.compared and seconds > _COMPARED_SECONDS):
+        return made
+    asking.compared, asking.seconds = asking.compared + 1, seconds
     try:
-        return model.transcribe(heard.audio).result.text
+        if model.has_unbatched:
+            return replace(made, alone=model.transcribe_unbatched(heard.audio))
+        return replace(made, alone=model.transcribe(heard.audio).result.text)
     except WorkerError:
-        return None
+        return made
 
 
 def _shared_out(answer: BatchTimed, batch: Sequence[Heard]) -> Iterator[Timed[Transcript]]:

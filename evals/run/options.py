@@ -114,7 +114,7 @@ DECLARED: tuple[SessionOption, ...] = (
     _fixed("catalog", several=True, is_path=True, repeated=True),
     _fixed("corpus", several=True, is_path=True, repeated=True),
     _fixed("audio_root", several=True, is_path=True, repeated=True),
-    _fixed("limit", kind="whole", repeated=True, alike=True),
+    _fixed("limit", kind="whole", alike=True),
     _fixed("shard"),
     # How models are run.
     _fixed("device", default="auto", repeated=True),

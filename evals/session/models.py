@@ -239,10 +239,7 @@ def _warm(
         return
     if request.config.getoption("executor") != "local":
         pytest.skip(f"{model.name}: not measured: a cluster runs the asr task alone")
-    try:
-        loaded = model()
-    except WorkerError as error:
-        pytest.fail(f"{model.name} cannot be loaded: {error}", pytrace=False)
+    loaded = _loaded(model)
     row = loaded.as_property()
     request.node.user_properties.append(row)
     try:
@@ -255,6 +252,15 @@ def _warm(
         pytest.fail(f"{loaded.name} fails on its first clip: {error}", pytrace=False)
     yield loaded
     stored.also_made_by(loaded.as_property())
+
+
+def _loaded(model: LazyModel) -> LoadedModel:
+    try:
+        return model()
+    except WorkerError as error:
+        problem = f"{model.name}: cannot be loaded: {error}"
+    # Out here, so that pytest does not print the cause once more.
+    pytest.fail(problem, pytrace=False)
 
 
 def _worker_suffix(config: pytest.Config) -> str:

@@ -11,6 +11,7 @@ from evals.records.measurement import Measurement
 from reports.recommendation.eligibility import (
     TIE,
     Contest,
+    Problem,
     Standing,
     best,
     contest,
@@ -119,7 +120,7 @@ def _candidate(standing: Standing) -> Candidate:
 
 def _nobody(order: Sequence[Standing], held: Contest) -> str:
     limits = f"every limit of {held.use}" if _has_own(held) else "every production limit"
-    why = "; ".join(f"{s.model}: {s.problems[0].text}" for s in order)
+    why = "; ".join(f"{s.model}: {_briefly(s.problems[0])}" for s in order)
     return f"no model is shown to keep {limits} ({why or 'none ran'})"
 
 
@@ -217,3 +218,8 @@ def _told_overlap(winner: Standing, rival: Standing, held: Contest) -> list[str]
 
 def _limit(name: str, value: float) -> str:
     return metric_text.limit(name.partition("/")[0], value)
+
+
+def _briefly(problem: Problem) -> str:
+    """A problem in a few words; what an error was is told with the figures that are missing."""
+    return f"{problem.task} ended in an error" if problem.kind == "error" else problem.text

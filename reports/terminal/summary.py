@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from evals.gate.thresholds import Thresholds
 from evals.gate.verdict import concern
 from evals.measures.run_conditions import BUSY, CONTENDED, NO_TIMES, PROVIDED
 from evals.metrics import metric_of
+from evals.records.measurement import Measurement
 from evals.task import TASKS
 from reports.comparison.result import AGAINST_MARGIN
 from reports.scorecard.scorecard import Scorecard
@@ -126,16 +127,23 @@ def _legend(card: Scorecard, *, unfair: bool) -> str:
 
 def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
     """What broke or is missing, a line each."""
-    lines = []
+    lines: list[str] = []
     untold: set[str] = set()
+    # One cause, such as a model that cannot be loaded, takes many figures away.
+    missing: dict[tuple[str, str, str], list[Measurement]] = {}
     for m in card.measurements:
         unanswered = m.metric == ANSWERED and m.value is not None and m.reason is not None
-        graded = m.metric in thresholds.graded.get(m.task, ())
+        needed = m.metric in thresholds.graded.get(m.task, ())
         if m.value is None and PROVIDED in m.conditions:
             untold.add(m.model)  # said once, with the grade
             continue
-        if unanswered or concern(m, needed=graded):
+        if not unanswered and not concern(m, needed=needed):
+            continue
+        if m.value is None and m.reason:
+            missing.setdefault((m.model, m.verdict, m.reason), []).append(m)
+        else:
             lines.append(f"{m.model} on {m.corpus} ({m.task}): {plain(describe(m))}")
+    lines += [_missing(rows, reason) for (_, _, reason), rows in missing.items()]
     for grade in card.grades:
         for corpus in grade.corpora:
             if corpus.capped_by and corpus.grade:
@@ -154,6 +162,16 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
         if record.device_note:
             lines.append(f"{record.name}: {plain(record.device_note)}")
     return lines
+
+
+def _missing(rows: Sequence[Measurement], reason: str) -> str:
+    """The figures of one model that one cause took away."""
+    places = dict.fromkeys(f"{m.corpus} ({m.task})" for m in rows)
+    keys = dict.fromkeys(m.key for m in rows)
+    first = rows[0]
+    why = reason.removeprefix(f"{first.model}: ")
+    state = first.verdict.replace("_", " ")
+    return f"{first.model} on {', '.join(places)}: {', '.join(keys)} {state}: {plain(why)}"
 
 
 def _since_baseline(card: Scorecard) -> list[str]:

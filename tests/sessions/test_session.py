@@ -177,7 +177,7 @@ def test_faulty_models_fail_alone_and_say_why(finished: Finished) -> None:
         assert row_of(card, mode, "success_rate")["value"] == pytest.approx(79 / 80)
         assert row_of(card, mode, "deletions")["value"] == 8  # all its words
     for mode, says in on_loading.items():
-        result.stdout.fnmatch_lines([f"*{mode} cannot be loaded: *{says}*"])
+        result.stdout.fnmatch_lines([f"*{mode}: cannot be loaded: *{says}*"])
         row = row_of(card, mode, "wer")
         assert (row["value"], row["verdict"]) == (None, "error")
         assert says in row["reason"]

@@ -152,21 +152,27 @@ class FasterWhisper(Adapter):
         self._vad: bool = options.pop("vad_filter")
         self._vad_parameters: dict[str, Any] | None = options.pop("vad_parameters")
         options["log_prob_threshold"] = options.pop("logprob_threshold")
-        if options["without_timestamps"] is None:
-            options["without_timestamps"] = self._batch_size > 1
-        self._decode = options
+        stamped = options["without_timestamps"]
+        self._in_batches = {**options, "without_timestamps": stamped is not False}
+        self._in_turn_options = {**options, "without_timestamps": bool(stamped)}
         self._seed = spec.seed
         self._model = model
-        self._batches = Batches(model, options, self._batch_size)
+        self._batches = Batches(model, self._in_batches, self._batch_size)
 
     def transcribe(self, audio: Audio) -> Transcript:
+        return self._heard(audio, batched=self._batch_size > 1)
+
+    def transcribe_unbatched(self, audio: Audio) -> Transcript:
+        return self._heard(audio, batched=False)
+
+    def _heard(self, audio: Audio, *, batched: bool) -> Transcript:
         import ctranslate2
 
         if len(audio.samples) == 0:
             return Transcript("")
         told = language_for(self._language, audio, self.languages)
         ctranslate2.set_random_seed(self._seed)
-        if self._batch_size > 1:
+        if batched:
             windows = self._windows(audio.samples)
             heard, language = self._batches.of_one(audio.samples, windows, told)
         else:
@@ -225,12 +231,12 @@ class FasterWhisper(Adapter):
             _repository(checkpoint), revision, required=_REQUIRED, patterns=_PATTERNS
         )
 
-    def _speech(self, samples: Samples) -> list[Stretch]:
+    def _speech(self, samples: Samples, *, batched: bool) -> list[Stretch]:
         """The stretches of the audio in which somebody speaks, by the library's detector."""
         from faster_whisper.vad import VadOptions, get_speech_timestamps
 
         given = self._vad_parameters
-        if self._batch_size > 1:
+        if batched:
             # The library's defaults for batches: stretches of speech that fit a window.
             parameters = dict(given) if given is not None else {"min_silence_duration_ms": 160}
             parameters["max_speech_duration_s"] = self._chunk_seconds or 30
@@ -241,7 +247,7 @@ class FasterWhisper(Adapter):
         return found
 
     def _windows(self, samples: Samples) -> list[list[Stretch]]:
-        stretches = self._speech(samples) if self._vad else None
+        stretches = self._speech(samples, batched=True) if self._vad else None
         return windows(len(samples), stretches, (self._chunk_seconds or 30) * RATE)
 
     def _in_turn(self, samples: Samples, told: str | None) -> tuple[list[Any], str | None]:
@@ -252,13 +258,13 @@ class FasterWhisper(Adapter):
         """
         from faster_whisper.transcribe import restore_speech_timestamps
 
-        stretches = self._speech(samples) if self._vad else None
+        stretches = self._speech(samples, batched=False) if self._vad else None
         if stretches is not None:
             if not stretches:
                 return [], told
             samples = joined(samples, stretches)
         segments, info = self._model.transcribe(
-            samples, chunk_length=self._chunk_seconds, language=told, **self._decode
+            samples, chunk_length=self._chunk_seconds, language=told, **self._in_turn_options
         )
         if stretches is not None:
             segments = restore_speech_timestamps(segments, stretches, RATE)

@@ -38,7 +38,7 @@ _WAV_TYPES = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", *_ANY_
 
 
 class OpenAIApi(HttpClient, Adapter):
-    """`checkpoint` is the name by which the server knows the model.
+    """`checkpoint` is the name by which the server knows the model; `--model` also takes NAME@URL.
 
     base_url: up to and including "/v1"; None is OpenAI's. timeout: seconds that one answer may
     take, from its first attempt to its last byte. retries: attempts beyond the first after
@@ -85,6 +85,12 @@ class OpenAIApi(HttpClient, Adapter):
         "token_limit_name": "max_completion_tokens",
         "send_seed": True,
     }
+
+    @classmethod
+    def named(cls, checkpoint: str) -> tuple[str, Options]:
+        """NAME@URL: the model NAME of the server at URL, which gets no key unless one is named."""
+        name, at, url = checkpoint.partition("@http")
+        return (name, {"base_url": f"http{url}", "api_key_env": None}) if at else (checkpoint, {})
 
     @classmethod
     def check(cls, options: Options) -> None:

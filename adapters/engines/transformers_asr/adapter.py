@@ -147,6 +147,15 @@ class TransformersAsr(Adapter):
                 heard[place] = transcript
         return heard
 
+    def transcribe_unbatched(self, audio: Audio) -> Transcript:
+        recognizer = self._recognizer
+        batched = recognizer.options
+        recognizer.options = {**batched, "batch_size": 1}
+        try:
+            return self.transcribe(audio)
+        finally:
+            recognizer.options = batched
+
     def close(self) -> None:
         del self._recognizer
 

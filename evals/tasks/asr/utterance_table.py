@@ -32,7 +32,8 @@ class Table(Counted):
     of non-speech in hypotheses. used: how often each reference but the first was the one that
     counted, by its place; has_alternatives: whether any row has several.
     languages: rows by the code of their language. sessions: segments of longer recordings.
-    heard_twice: how many were heard in a batch and alone; changed: those with another text then.
+    heard_twice: how many were heard with batching and without; changed: those with another text
+    then.
     under: the sums of word errors under each other normalizer.
     """
 

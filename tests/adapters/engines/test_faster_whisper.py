@@ -158,6 +158,21 @@ def test_prompt_and_hotwords(load: Load, batch_size: int) -> None:
     assert [word.strip() for word in words] == expected
 
 
+def test_without_batching_it_hears_as_one_by_one(load: Load) -> None:
+    """What batches change is told against this: the way of decoding of a batch_size of 1."""
+    sound = clip().samples
+    long = Audio(np.concatenate([sound, sound[: 3 * len(sound) // 4]] * 5), clip().sample_rate)
+    how = {"temperature": 0.0, "without_timestamps": None}
+    batched, alone = load(batch_size=4, **how), load(**how)
+    assert batched.transcribe_unbatched(long) == alone.transcribe(long)
+    seen = _recorded(batched)
+    batched.transcribe_unbatched(clip())
+    assert _NO_TIMESTAMPS not in seen.prompts[0][0]
+    seen = _recorded(batched)
+    batched.transcribe(clip())
+    assert _NO_TIMESTAMPS in seen.prompts[0][0]
+
+
 @pytest.mark.parametrize("tokens", [1, 2, 3, 5, 8, 20])
 @pytest.mark.parametrize(
     "prompt", [None, "turn on the light " * 10], ids=["no prompt", "long prompt"]
@@ -166,7 +181,7 @@ def test_max_new_tokens(load: Load, tokens: int, prompt: str | None) -> None:
     """CTranslate2 counts the prompt too, and halves: here a token is a token."""
     adapter = load(max_new_tokens=tokens, initial_prompt=prompt, temperature=0.0)
     # Whatever it says, it may not stop.
-    adapter._decode["suppress_tokens"] = [50257]
+    adapter._in_turn_options["suppress_tokens"] = [50257]
     seen = _recorded(adapter)
     heard = adapter.transcribe(clip()).text
     assert seen.given == [tokens]
@@ -279,7 +294,8 @@ def test_vad_is_the_library_s(
         without_timestamps=None,
     )
     heard = adapter.transcribe(audio)
-    arguments = {**adapter._decode, "vad_filter": True, "vad_parameters": parameters}
+    decode = adapter._in_batches if batch_size > 1 else adapter._in_turn_options
+    arguments = {**decode, "vad_filter": True, "vad_parameters": parameters}
     if batch_size == 1:
         segments, _ = adapter._model.transcribe(audio.samples, **arguments)
     else:
@@ -307,7 +323,7 @@ def test_vad_leaves_nothing_of_noise(load: Load, batch_size: int, language: str 
 def test_vad_parameters_are_honoured(load: Load) -> None:
     def stretches(**parameters: Any) -> int:
         adapter = load(vad_filter=True, vad_parameters=parameters)
-        return len(adapter._speech(_with_pauses().samples))
+        return len(adapter._speech(_with_pauses().samples, batched=False))
 
     assert stretches(min_silence_duration_ms=1000) == 10
     assert stretches(min_silence_duration_ms=60_000) == 1

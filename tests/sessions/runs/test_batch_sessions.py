@@ -108,6 +108,45 @@ def test_a_difference_is_counted(folder: Path) -> None:
     assert rate["ci"][0] > 0.5
 
 
+WINDOWS = """
+import json
+from adapters.interface import Adapter, Transcript
+from their_engine import text_of
+
+class Windows(Adapter):
+    options = {"batch_size": 1}
+
+    def load(self, spec):
+        self._size = spec.options["batch_size"]
+
+    def transcribe(self, audio):
+        words = text_of(audio).split()
+        return Transcript(" ".join(words[:-1] if self._size > 1 else words))
+
+    def transcribe_unbatched(self, audio):
+        return Transcript(text_of(audio))
+
+ADAPTER = Windows
+"""
+
+
+def test_windows_that_are_heard_at_once_are_compared_too(tmp_path: Path) -> None:
+    """Words that an utterance alone loses to its windows, each time that it is heard so."""
+    write_toys(tmp_path, {"other": {}})
+    (tmp_path / "windows.py").write_text(WINDOWS, encoding="utf-8")
+    entry = "  {}: {{engine: windows.py, tasks: [asr], options: {{batch_size: {}}}}}\n"
+    with (tmp_path / "catalog.yaml").open("a", encoding="utf-8") as catalog:
+        catalog.write(entry.format("eight", 8) + entry.format("one", 1))
+    toy_corpus(tmp_path / "toy", TEXTS)
+    done = run_toys(tmp_path, *SELECT, "--model=eight", "--model=one")
+    assert done.returncode == 0, done.stdout
+    rate = row_of(card_of(tmp_path), "eight", "batch_change_rate")
+    assert (rate["value"], rate["n"]) == (1, 20)
+    assert row_of(card_of(tmp_path), "eight", "wer")["value"] == 1 / 8
+    metrics = {m["metric"] for m in card_of(tmp_path)["measurements"] if m["model"] == "one"}
+    assert "batch_change_rate" not in metrics
+
+
 def test_a_batch_that_fails_is_asked_one_by_one(folder: Path) -> None:
     assert texts(folder, "loses") == TEXTS
     assert {line["batch_size"] for line in lines_of(folder, "loses")} == {None}
