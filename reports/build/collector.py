@@ -277,9 +277,7 @@ class Collector:
             terminalreporter.write_line(
                 one_line(f"Page: could not be written ({self._page_failed})"), yellow=True
             )
-        # With a scorecard the reasons stand above, with the figures that are missing.
-        told = self._reasons() if self._card is not None and self._path is not None else []
-        for line in (line for line in self._unrun if line not in told):
+        for line in self._unrun:
             terminalreporter.write_line(one_line(f"ERROR: {line}"), red=True)
         if self._card is not None and self._card.run.shard is not None:
             said = f"Shard {self._card.run.shard}: held to no limit until all are put together by"

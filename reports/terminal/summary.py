@@ -143,7 +143,11 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
             missing.setdefault((m.model, m.verdict, m.reason), []).append(m)
         else:
             lines.append(f"{m.model} on {m.corpus} ({m.task}): {plain(describe(m))}")
-    lines += [_missing(rows, reason) for (_, _, reason), rows in missing.items()]
+    for (model, _, reason), rows in missing.items():
+        why = reason.removeprefix(f"{model}: ")
+        # Where no model has a figure, why stands among the problems of the run.
+        if not any(problem.endswith(f": {why}") for problem in card.run.problems):
+            lines.append(_missing(rows, why))
     for grade in card.grades:
         for corpus in grade.corpora:
             if corpus.capped_by and corpus.grade:
@@ -164,14 +168,12 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
     return lines
 
 
-def _missing(rows: Sequence[Measurement], reason: str) -> str:
+def _missing(rows: Sequence[Measurement], why: str) -> str:
     """The figures of one model that one cause took away."""
     places = dict.fromkeys(f"{m.corpus} ({m.task})" for m in rows)
     keys = dict.fromkeys(m.key for m in rows)
-    first = rows[0]
-    why = reason.removeprefix(f"{first.model}: ")
-    state = first.verdict.replace("_", " ")
-    return f"{first.model} on {', '.join(places)}: {', '.join(keys)} {state}: {plain(why)}"
+    model, state = rows[0].model, rows[0].verdict.replace("_", " ")
+    return f"{model} on {', '.join(places)}: {', '.join(keys)} {state}: {plain(why)}"
 
 
 def _since_baseline(card: Scorecard) -> list[str]:
