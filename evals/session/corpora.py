@@ -50,7 +50,7 @@ def checked_corpus(request: pytest.FixtureRequest, speaker: Speaker) -> Corpus:
         pytest.fail(f"corpus {source.name}:\n{error}", pytrace=False)
     if listens(request.config):
         _tell_oddities(corpus)
-    if None in corpus.traits.languages and (foreign := rows_not_english(corpus)):
+    if corpus.traits.beyond_ascii and (foreign := rows_not_english(corpus)):
         warnings.warn(
             f"corpus {corpus.name}: {foreign:,} of {len(corpus):,} rows name no language and are "
             "scored as English, and their text is in other letters: add the key 'lang' to them",
