@@ -260,15 +260,16 @@ class Catalog:
             adapter.check(options)
         except ModelError as error:
             raise ConfigError(f"--model {pattern}: {error}") from None
-        # A server's name of a model is no path, even where a file here is called the same.
-        local = None if "remote" in adapter.devices else Path(checkpoint).expanduser()
-        if ref.adapter().provided:
+        local = Path(checkpoint).expanduser()
+        if adapter.provided:
             return _provided(pattern, ref, local)
+        # A server's name of a model is no path, even where a file here is called the same.
+        is_path = "remote" not in adapter.devices and local.exists()
         model = Model(
             # As in the catalogue, it starts with a letter or digit.
             name=_as_name(pattern),
             engine=ref,
-            checkpoint=str(local.resolve()) if local and local.exists() else checkpoint,
+            checkpoint=str(local.resolve()) if is_path else checkpoint,
             tasks=ref.tasks(),
             tier="candidate",
             options=options,
