@@ -23,6 +23,7 @@ _CORE = (
     "numpy",
     "soundfile",
     "soxr",
+    "av",
     "jiwer",
     "whisper-normalizer",
     "ctranslate2",

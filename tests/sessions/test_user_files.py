@@ -12,6 +12,7 @@ import soundfile
 
 from evals.records.jsonl_reader import read_lines
 from evals.records.predictions import Prediction
+from fixtures.audio.lengths import PIPED
 from tests.support.sessions import card_of, row_of, run_toys, write_toys
 from tests.support.toy_engine import toy_corpus
 
@@ -170,3 +171,19 @@ def test_a_file_that_goes_during_the_run_costs_its_utterance(folder: Path) -> No
         assert f"{manifest}:4: {gone} cannot be read" in (bad[0].error or "")
         row = row_of(card_of(folder), model, "success_rate")
         assert row["value"] == pytest.approx(1 - 1 / len(TEXTS))
+
+
+@pytest.mark.parametrize("more", [(), ("-n", "2")])
+def test_what_is_odd_is_told_once_and_the_session_goes_on(
+    folder: Path, more: tuple[str, ...]
+) -> None:
+    toy_corpus(folder / "toy", TEXTS)
+    for number in range(6):
+        file = folder / "toy" / f"{number}.wav"
+        content = bytearray(file.read_bytes())
+        content[40:44] = b"\xff" * 4  # as FFmpeg leaves it in a pipe
+        file.write_bytes(content)
+    done = run_toys(folder, *ASR, *more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(f"0.wav {PIPED} (6 files are like this)") == 1
+    assert row_of(card_of(folder), "one", "wer")["value"] == 0
