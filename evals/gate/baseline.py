@@ -136,12 +136,27 @@ class Baseline:
             raise NotComparable(
                 f"it was scored with {one_line(normalizer)}, now with {after.normalizer}"
             )
-        file = self.path.parent / case.model / case.task / f"{case.corpus}.jsonl"
         try:
-            before = Counted(Lines(file, Prediction), normalizer)
+            before = Counted(Lines(self._file(case), Prediction), normalizer)
         except (OSError, ValueError) as error:
             raise NotComparable(f"its predictions cannot be read: {error}") from None
         return Comparison(changes(before, after), worsened(before, after))
+
+    def check_lines(self, case: Case) -> None:
+        """Raise BaselineError where it has the case, and its predictions cannot be read."""
+        case = replace(case, model=self.renamed.get(case.model, case.model))
+        if self._normalizer(case) is None:
+            return
+        try:
+            for _ in Lines(self._file(case), Prediction):
+                pass
+        except OSError as error:
+            raise BaselineError(why_not(self._file(case), error)) from None
+        except ValueError as error:
+            raise BaselineError(str(error)) from None
+
+    def _file(self, case: Case) -> Path:
+        return self.path.parent / case.model / case.task / f"{case.corpus}.jsonl"
 
     def _normalizer(self, case: Case) -> str | None:
         key = (case.model, case.task, case.corpus, "wer")

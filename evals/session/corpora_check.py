@@ -9,10 +9,12 @@ import pytest
 from _pytest.mark.expression import Expression
 
 from adapters.plugin import MODELS
+from evals.gate.baseline import BaselineError
+from evals.gate.case import Case
 from evals.gate.thresholds import PRODUCTION
 from evals.measures.text.normalizers import normalizer_of
 from evals.session.collection import CORPUS_FIXTURES, asks_for, limited, named_files
-from evals.session.limits import THRESHOLDS, thresholds_of
+from evals.session.limits import BASELINE, THRESHOLDS, thresholds_of
 from evals.session.provided import listens
 from evals.task import TASKS, Task
 from fixtures.builtin.synthesize import Speak
@@ -38,6 +40,8 @@ def pytest_collection_modifyitems(
     if config.option.collectonly or hasattr(config, "workerinput"):
         return
     refuse_unusable(_corpora_of(items), config)
+    if any(item.get_closest_marker("asr") for item in items):
+        refuse_unreadable_baseline(config)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -47,6 +51,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     if config.getoption("numprocesses", None):
         refuse_unusable(_corpora_of_tasks(config), config)
+        if _is_selected(TASKS["asr"], config):
+            refuse_unreadable_baseline(config)
 
 
 def refuse_unusable(named: Iterable[tuple[str, CorpusSource]], config: pytest.Config) -> None:
@@ -61,6 +67,19 @@ def refuse_unusable(named: Iterable[tuple[str, CorpusSource]], config: pytest.Co
             wrong[f"corpus {source.name}:\n{error}"] = None
     if wrong:
         raise pytest.UsageError("\n".join(wrong))
+
+
+def refuse_unreadable_baseline(config: pytest.Config) -> None:
+    """Raise UsageError where a model of the session cannot be held to what the baseline has."""
+    baseline = config.stash.get(BASELINE, None)
+    if baseline is None:
+        return
+    for model in config.stash[MODELS]:
+        for source in sources(config, "asr"):
+            try:
+                baseline.check_lines(Case(model.name, model.tier, "asr", source.name))
+            except BaselineError as error:
+                raise pytest.UsageError(f"--baseline {baseline.path}: {error}") from None
 
 
 def _open(fixture: str, source: CorpusSource, config: pytest.Config) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,22 @@ def test_what_is_odd_is_told_once_and_the_session_goes_on(
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(f"0.wav {PIPED} (6 files are like this)") == 1
     assert row_of(card_of(folder), "one", "wer")["value"] == 0
+
+
+@pytest.mark.parametrize("damage", [b"{broken\n", None])
+def test_a_baseline_whose_lines_are_damaged(folder: Path, damage: bytes | None) -> None:
+    toy_corpus(folder / "toy", TEXTS)
+    assert run_toys(folder, *ASR).returncode == 0
+    (folder / "runs" / "latest").resolve().rename(folder / "before")
+    shutil.rmtree(folder / "runs")
+    (folder / "loaded").unlink()
+    lines = folder / "before" / "two" / "asr" / "toy.jsonl"
+    if damage is None:
+        lines.unlink()
+    else:
+        lines.write_bytes(damage)
+    assert refused(folder, *ASR, f"--baseline={folder / 'before'}").count(str(lines)) == 1
+    done = run_toys(
+        folder, "-m", "asr and not latency", "--model=one", f"--baseline={folder / 'before'}"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr  # nothing is held to those lines
