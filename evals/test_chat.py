@@ -16,6 +16,7 @@ from evals.records.replied import Replied
 from evals.run.audio_files import hear_again
 from evals.run.case_store import Stored
 from evals.tasks.chat.converse import converse
+from evals.tasks.chat.provided import ProvidedAssistant
 from evals.tasks.chat.task import TASK, verdict_file
 from evals.tasks.tts.clips import stored_clips
 from evals.tasks.tts.scores import ratings
@@ -24,7 +25,7 @@ from fixtures.dialogues.dialogues import Dialogues
 
 @pytest.mark.chat
 def test_dialogues(
-    chat_model: LoadedModel | None,
+    chat_model: LoadedModel | ProvidedAssistant | None,
     dialogues: Dialogues,
     user_sounds: Mapping[str, Path],
     dialogue_scoring: str,
@@ -69,6 +70,7 @@ def test_dialogues(
             content_hash=dialogues.content_hash,
             dialogues=expected.name,
             judges=[judge.name for judge in judges],
+            **(chat_model.facts if isinstance(chat_model, ProvidedAssistant) else {}),
             observed=observed,
             listened=ratings(sounds, rated_clips),  # takes a library, and long
         )

@@ -13,6 +13,7 @@ from evals.records.spoken import Spoken
 from evals.run.audio_files import hear_again
 from evals.run.case_store import Stored
 from evals.tasks.tts.clips import stored_clips
+from evals.tasks.tts.provided import ProvidedVoice
 from evals.tasks.tts.scores import (
     Listeners,
     intonation,
@@ -28,7 +29,7 @@ from fixtures.corpora.sentences import Sentences
 
 @pytest.mark.tts
 def test_sentences(
-    tts_model: LoadedModel | None,
+    tts_model: LoadedModel | ProvidedVoice | None,
     sentences: Sentences,
     text_scoring: str,
     judges: Sequence[Judge],
@@ -61,6 +62,7 @@ def test_sentences(
             normalizer=text_scoring,
             content_hash=sentences.content_hash,
             judges=[judge.name for judge in judges],
+            **(tts_model.facts if isinstance(tts_model, ProvidedVoice) else {}),
             observed=observed,
             # They take networks, libraries and people's recordings, which need not be there later.
             listened={

@@ -35,14 +35,15 @@ def kind_of(path: Path) -> Kind:
         return "asr"
     if row is None:
         return "asr"
+    if key_of(row, HYPOTHESIS_KEYS):
+        return "asr"
     if key_of(row, DIALOGUE_KEYS) or key_of(row, REPLIES_KEYS):
         return "chat"
-    hears = key_of(row, HYPOTHESIS_KEYS) or key_of(row, TEXT_KEYS)
     try:
         sound = named(row, AUDIO_KEYS)
     except ValueError:
         sound = None
-    return "tts" if sound is not None and hears is None else "asr"
+    return "tts" if sound is not None and key_of(row, TEXT_KEYS) is None else "asr"
 
 
 def name_of(path: Path) -> str:

@@ -73,10 +73,13 @@ class Evaluation:
             conditions = figure.conditions
             gated = bool(limits) and self.gate != "off"
             unfair = touched(metric, self.conditions)
+            if figure.value is None and PROVIDED in figure.conditions:
+                unfair = (PROVIDED,)
             if PROVIDED in unfair and figure.value is None:
                 # Nobody can measure it any more, so that it is missed and breaks no gate.
                 conditions, gated = unfair, False
-                reason = figure.reason if figure.n else NO_TIMES
+                of_machine = METRICS[metric].is_of_machine and not figure.n
+                reason = NO_TIMES if of_machine else figure.reason
             elif PROVIDED in unfair and self.thresholds.provided_times == "held":
                 conditions = (*figure.conditions, PROVIDED_HELD)
             elif unfair:

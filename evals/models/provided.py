@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from adapters.catalog.catalog import Model
 from adapters.provided.hypotheses import Hypothesis, HypothesisFile, ProvidedError
 from adapters.provided.plain_text import TimedWord
 from adapters.provided.rows import refuse
+from adapters.provided.speech import read_speech
+from evals.models.loaded import content_sha256
 from fixtures.corpora.fields import channel_of
 from fixtures.safe_text import shown
 
@@ -121,6 +124,12 @@ class Matched:
     unknown: dict[int, str] = field(default_factory=dict)
     outside: int = 0
     wrong: list[tuple[int, str]] = field(default_factory=list)
+
+
+def provided_sha256(model: Model) -> str | None:
+    """Of all that a model's answers are read from."""
+    path = Path(model.checkpoint)
+    return read_speech(path).sha256 if "tts" in model.tasks else content_sha256(path)
 
 
 def match(file: HypothesisFile, targets: Targets) -> Matched:

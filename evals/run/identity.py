@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from adapters.catalog.catalog import Model
-from evals.models.loaded import Settings, content_sha256
+from evals.models.loaded import Settings
+from evals.models.provided import provided_sha256
 from fixtures.safe_text import printable, shown
 
 #: Names to values, nested; JSON.
@@ -33,7 +34,7 @@ def model_identity(entry: Model, settings: Settings, device: str) -> dict[str, A
     }
     if entry.is_provided:
         # The file is all there is to the model: another content is another model.
-        identity["checkpoint_sha256"] = content_sha256(Path(entry.checkpoint))
+        identity["checkpoint_sha256"] = provided_sha256(entry)
     as_json: dict[str, Any] = plain(identity)
     return as_json
 

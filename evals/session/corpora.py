@@ -125,13 +125,17 @@ def dialogues(
 ) -> Dialogues:
     """The conversations that the test holds."""
     seconds = sum(len(load_audio(path)) for path in user_sounds.values()) / SAMPLE_RATE
-    _tell_corpus(checked_dialogues, seconds, request)
+    _tell_corpus(checked_dialogues, seconds if listens(request.config) else None, request)
     return checked_dialogues
 
 
 @pytest.fixture(scope="session")
-def user_sounds(checked_dialogues: Dialogues, speaker: Speaker) -> Mapping[str, Path]:
-    """The sound of each of the user's turns, by its id."""
+def user_sounds(
+    checked_dialogues: Dialogues, speaker: Speaker, pytestconfig: pytest.Config
+) -> Mapping[str, Path]:
+    """The sound of each of the user's turns, by its id; none where nobody listens to them."""
+    if not listens(pytestconfig):
+        return {}
     try:
         return spoken_turns(checked_dialogues, speaker)
     except CorpusError as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,6 +14,8 @@ from adapters.catalog.catalog import Model
 from adapters.interface import Audio, Turn
 from adapters.provided.hypotheses import read_hypotheses
 from adapters.provided.rows import ProvidedError
+from adapters.provided.speech import read_speech
+from adapters.provided.turns import read_transcript
 from adapters.worker.results import Timed, WorkerError
 from evals.cluster.connect import ClusterError, connected
 from evals.judges.asr_judge import Judge
@@ -27,9 +29,16 @@ from evals.session.provided import as_property
 from evals.session.run import run_dir, worker_number
 from evals.tasks.asr.provided import ProvidedRecognizer
 from evals.tasks.asr.recognizer import LocalRecognizer, RayRecognizer, Recognizer
+from evals.tasks.chat.provided import ProvidedAssistant
+from evals.tasks.tts.provided import ProvidedVoice
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import CLIP, CLIP_TEXT, Speaker, builtin_corpus
+from fixtures.corpora.corpus import Corpus
+from fixtures.corpora.sentences import Sentences
+from fixtures.dialogues.dialogues import Dialogues
 from fixtures.source import CorpusSource
+
+P = TypeVar("P")
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +118,13 @@ def recognizer(
     """What recognizes a corpus, here or on a cluster; None where there is nothing left to do."""
     entry: Model = request.node.callspec.params["model"]
     if entry.is_provided:
-        return _provided_recognizer(entry, stored, request)
+        corpus: Corpus = request.getfixturevalue("corpus")
+        return _provided(
+            entry,
+            stored,
+            request,
+            lambda: ProvidedRecognizer(read_hypotheses(Path(entry.checkpoint)), corpus),
+        )
     if pytestconfig.getoption("executor") == "local":
         transcriber: LoadedModel | None = request.getfixturevalue("transcriber")
         return LocalRecognizer(transcriber) if transcriber is not None else None
@@ -138,10 +153,10 @@ def recognizer(
     )
 
 
-def _provided_recognizer(
-    entry: Model, stored: Stored, request: pytest.FixtureRequest
-) -> Recognizer | None:
-    """The hypotheses of a file, in the place of those of a model."""
+def _provided(
+    entry: Model, stored: Stored, request: pytest.FixtureRequest, opened: Callable[[], P]
+) -> P | None:
+    """The answers of a file in the place of a model; None where there is nothing left to do."""
     if stored.was_finished:
         request.node.user_properties.extend(stored.properties)
         return None
@@ -149,8 +164,7 @@ def _provided_recognizer(
     request.node.user_properties.append(row)
     try:
         stored.made_by(row)
-        file = read_hypotheses(Path(entry.checkpoint))
-        return ProvidedRecognizer(file, request.getfixturevalue("corpus"))
+        return opened()
     except (NotResumed, ProvidedError) as error:
         pytest.fail(str(error), pytrace=False)
 
@@ -158,16 +172,37 @@ def _provided_recognizer(
 @pytest.fixture
 def tts_model(
     model: LazyModel, stored: Stored, request: pytest.FixtureRequest
-) -> Iterator[LoadedModel | None]:
+) -> Iterator[LoadedModel | ProvidedVoice | None]:
     """A model that speaks, warm; None where there is nothing left to do."""
+    entry: Model = request.node.callspec.params["model"]
+    if entry.is_provided:
+        sentences: Sentences = request.getfixturevalue("sentences")
+        yield _provided(
+            entry,
+            stored,
+            request,
+            lambda: ProvidedVoice(read_speech(Path(entry.checkpoint)), sentences),
+        )
+        return
     yield from _warm(model, "tts", lambda loaded: loaded.synthesize(CLIP_TEXT), stored, request)
 
 
 @pytest.fixture
 def chat_model(
-    model: LazyModel, clip: Audio, stored: Stored, request: pytest.FixtureRequest
-) -> Iterator[LoadedModel | None]:
+    model: LazyModel, stored: Stored, request: pytest.FixtureRequest
+) -> Iterator[LoadedModel | ProvidedAssistant | None]:
     """A model that answers speech, warm; None where there is nothing left to do."""
+    entry: Model = request.node.callspec.params["model"]
+    if entry.is_provided:
+        dialogues: Dialogues = request.getfixturevalue("dialogues")
+        yield _provided(
+            entry,
+            stored,
+            request,
+            lambda: ProvidedAssistant(read_transcript(Path(entry.checkpoint)), dialogues),
+        )
+        return
+    clip: Audio = request.getfixturevalue("clip")
     turns = [Turn("user", None, clip)]
     yield from _warm(model, "chat", lambda loaded: loaded.reply(turns), stored, request)
 

@@ -14,12 +14,18 @@ from adapters.catalog.catalog import Model
 from adapters.plugin import MODELS
 from adapters.provided.hypotheses import read_hypotheses
 from adapters.provided.rows import ProvidedError
-from evals.models.loaded import MODEL_PROPERTY, content_sha256
-from evals.models.provided import Targets, refuse_unmatched
+from adapters.provided.speech import read_speech
+from adapters.provided.turns import read_transcript
+from evals.models.loaded import MODEL_PROPERTY
+from evals.models.provided import Targets, provided_sha256, refuse_unmatched
 from evals.task import Task
+from evals.tasks.chat.provided import refuse_transcript
+from evals.tasks.tts.provided import refuse_speech
 from fixtures.builtin.synthesize import builtin_ids
 from fixtures.corpora.corpus import Corpus
 from fixtures.corpora.sentences import Sentences, builtin_sentences
+from fixtures.dialogues.dialogues import Dialogues
+from fixtures.dialogues.files import builtin_dialogues
 from fixtures.plugin import sources
 from fixtures.source import CorpusSource
 
@@ -49,13 +55,31 @@ def pytest_model_lab_listens(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse what is wrong in a file of answers before any model is loaded."""
     for model in config.stash[MODELS]:
-        if not model.is_provided or "asr" not in model.tasks:
+        if not model.is_provided:
             continue
         try:
-            file = read_hypotheses(Path(model.checkpoint))
-            refuse_unmatched(file, [_targets(s) for s in sources(config, "asr")])
+            _refuse_wrong(model, config)
         except ProvidedError as error:
             raise pytest.UsageError(f"--model {model.requested or model.name}:\n{error}") from None
+
+
+def _refuse_wrong(model: Model, config: pytest.Config) -> None:
+    """Raise ProvidedError for what no corpus of the model's task has."""
+    path = Path(model.checkpoint)
+    for task in model.tasks:
+        found = sources(config, task)
+        if task == "asr":
+            refuse_unmatched(read_hypotheses(path), [_targets(source) for source in found])
+        elif task == "tts":
+            refuse_speech(read_speech(path), [[*_targets(source).places] for source in found])
+        else:
+            held = [_dialogues(source) for source in found]
+            refuse_transcript(read_transcript(path), held)
+
+
+def _dialogues(source: CorpusSource) -> Dialogues:
+    found = source.manifest
+    return found if isinstance(found, Dialogues) else builtin_dialogues(source.name)
 
 
 def _targets(source: CorpusSource) -> Targets:
@@ -84,7 +108,7 @@ def as_property(model: Model) -> tuple[str, str]:
         "device_name": None,
         "device_note": None,
         "revision": model.revision,
-        "checkpoint_sha256": content_sha256(Path(model.checkpoint)),
+        "checkpoint_sha256": provided_sha256(model),
         "parts": {},
         "environment": None,
         "modules": {},

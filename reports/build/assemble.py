@@ -12,7 +12,7 @@ from evals.gate.thresholds import Thresholds
 from evals.records.measurement import Measurement
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
-from evals.tasks.asr.provided import NOTE as PROVIDED
+from evals.tasks.provided import NOTE as PROVIDED
 from reports.build.suspicious_references import suspicious_references
 from reports.recommendation.recommend import recommend_all
 from reports.recommendation.suggested_command import SuggestedCommand

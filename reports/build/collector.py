@@ -30,7 +30,7 @@ from evals.session.limits import BASELINE, LIMITS, THRESHOLDS
 from evals.session.run import SESSION, discard_run, run_dir, suggested
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
-from evals.tasks.asr.provided import NOTE as PROVIDED_NOTE
+from evals.tasks.provided import NOTE as PROVIDED_NOTE
 from fixtures.fetch.download import without_secrets
 from fixtures.plugin import CORPORA
 from fixtures.safe_text import one_line

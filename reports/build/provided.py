@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evals.records.provided import MatchedAnswers, ProvidedAnswers
-from evals.tasks.asr.provided import FACT
+from evals.tasks.provided import FACT
 from reports.scorecard.task_record import Seen
 
 

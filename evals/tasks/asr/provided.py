@@ -6,21 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.provided.hypotheses import Hypothesis, HypothesisFile
-from evals.gate.evaluation import Evaluation
-from evals.measures.run_conditions import NO_TIMES
 from evals.models.provided import Matched, Targets, match
 from evals.records.measurement import Figure
 from evals.records.predictions import Prediction, PredictionFile
-from evals.run.case_store import Stored
+from evals.tasks.provided import FACT, missing, unobserved
 from fixtures.audio.read import SAMPLE_RATE, AudioError
 from fixtures.corpora.corpus import Corpus, Utterance
 
-#: The error of an utterance that the file has nothing for.
-MISSING = "no hypothesis was provided"
-#: The fact of a case, and the name of the note, that its answers were provided.
-FACT = "provided"
-NOTE = "model_lab.provided"
-_SHOWN = 3
+#: What an utterance lacks that the file has nothing for.
+NOUN = "hypothesis"
 
 
 class ProvidedRecognizer:
@@ -41,9 +35,8 @@ class ProvidedRecognizer:
             advance()
 
     def observed(self) -> Mapping[str, Figure]:
-        """That nothing was: the file knows no model's start and memory."""
-        nothing = Figure(None, 0, reason=NO_TIMES)
-        return {"load_time": nothing, "first_inference": nothing, "peak_memory": nothing}
+        """That nothing was."""
+        return unobserved()
 
     @property
     def languages(self) -> Sequence[str] | None:
@@ -62,31 +55,6 @@ class ProvidedRecognizer:
         return {FACT: told}
 
 
-def note_missing(evaluation: Evaluation, stored: Stored) -> None:
-    """Say how many utterances the file has nothing for, and which are the first."""
-    provided = stored.facts.get(FACT)
-    if not isinstance(provided, Mapping):
-        return
-    lines = list(stored.read(Prediction))
-    missing = [line.id for line in lines if line.error == MISSING]
-    case = evaluation.case
-    told = []
-    if missing:
-        more = ", ..." if len(missing) > _SHOWN else ""
-        told.append(
-            f"{case.model}: {provided['file']} has no hypothesis for {len(missing):,} of "
-            f"{len(lines):,} utterances of {case.corpus} ({', '.join(missing[:_SHOWN])}{more}): "
-            "all their words count as deleted"
-        )
-    if outside := provided.get("words_outside"):
-        told.append(
-            f"{case.model}: {outside:,} words of {provided['file']} lie in no utterance of "
-            f"{case.corpus}, and count nowhere"
-        )
-    if told:
-        evaluation.attach(NOTE, told)
-
-
 def _prediction(utterance: Utterance, found: Hypothesis | None) -> Prediction:
     seconds = _seconds(utterance, found)
     return Prediction(
@@ -95,7 +63,7 @@ def _prediction(utterance: Utterance, found: Hypothesis | None) -> Prediction:
         hypothesis=found.text if found else "",
         audio_seconds=seconds,
         processing_seconds=_processing(found, seconds) if found and not found.error else None,
-        error=found.error if found else MISSING,
+        error=found.error if found else missing(NOUN),
         speaker=utterance.speaker,
         category=utterance.category,
         metadata=dict(utterance.metadata),

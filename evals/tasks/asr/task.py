@@ -18,9 +18,10 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the predictions to figures."""
     from evals.gate.baseline import held_to_baseline
     from evals.tasks.asr.breakdown import explain
-    from evals.tasks.asr.provided import note_missing
+    from evals.tasks.asr.provided import NOUN
     from evals.tasks.asr.scores import accuracy_of, details, in_unknown_languages, speed_of
     from evals.tasks.asr.utterance_table import tabulate
+    from evals.tasks.provided import FACT, note_missing
 
     table = tabulate(stored.read(Prediction), stored.normalizer)
     figures = dict(accuracy_of(table))
@@ -32,7 +33,9 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     evaluation.record(speed_of(table.timings))
     evaluation.record(stored.figures())
     explain(evaluation, table)
-    note_missing(evaluation, stored)
+    if FACT in stored.facts:
+        lines = [*stored.read(Prediction)]
+        note_missing(evaluation, stored, lines, NOUN, "all their words count as deleted")
     if stored.baseline is not None:
         held_to_baseline(
             evaluation,

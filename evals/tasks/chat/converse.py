@@ -18,6 +18,7 @@ from evals.records.jsonl_reader import read_lines
 from evals.records.jsonl_writer import LineFile
 from evals.records.replied import Replied
 from evals.run.audio_files import file_name, keep, listen
+from evals.tasks.chat.provided import ProvidedAssistant
 from fixtures.audio.read import SAMPLE_RATE, AudioError, Samples, load_audio
 from fixtures.dialogues.dialogues import Dialogue, Dialogues
 
@@ -40,7 +41,7 @@ class _Asked:
 
 
 def converse(
-    model: LoadedModel,
+    model: LoadedModel | ProvidedAssistant,
     dialogues: Dialogues,
     sounds: Mapping[str, Path],
     judges: Sequence[Judge],
@@ -60,6 +61,10 @@ def converse(
     """
     folder = file.path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(model, ProvidedAssistant):
+        _copy_down(model, dialogues, judges, file, run, typed=typed, advance=advance)
+        return
+    assistant = model
     earlier = {line.id: line for line in read_lines(file.path, Replied)} if file.begun else {}
     said: list[Turn] = []  # of the present dialogue, before the present turn
 
@@ -91,9 +96,9 @@ def converse(
     def answer_to(one: _Asked) -> Timed[Reply]:
         if one.unreadable is not None:
             raise WorkerError("refused", one.unreadable)
-        return model.reply(one.turns)
+        return assistant.reply(one.turns)
 
-    for asked_one in ask_each(model, asked(), answer_to):
+    for asked_one in ask_each(assistant, asked(), answer_to):
         one, answer = asked_one.item, asked_one.answer
         if isinstance(answer, Timed):
             said += [one.turns[-1], Turn("assistant", answer.result.text, answer.result.audio)]
@@ -103,6 +108,33 @@ def converse(
         line = _line(one, answer, judges, None if typed else path, run, contended)
         file.append(replace(line, index=one.index, attempts=asked_one.attempts))
         advance()
+
+
+def _copy_down(
+    assistant: ProvidedAssistant,
+    dialogues: Dialogues,
+    judges: Sequence[Judge],
+    file: LineFile[Replied],
+    run: Path,
+    *,
+    typed: bool,
+    advance: Callable[[], None],
+) -> None:
+    """As `converse`, of answers that exist already; without any to what was typed, no line."""
+    if typed and not assistant.answers_typed:
+        return
+    folder = file.path.with_suffix("")
+    index = dialogues.turns - 1 if typed else -1
+    for dialogue in dialogues:
+        for number, exchange in enumerate(dialogue.exchanges, start=1):
+            index += 1
+            if _id(dialogue, number, typed) not in file:
+                one = _Asked(index, False, dialogue, number, exchange.user.text, ())
+                answer = assistant.answer(dialogue.id, number, typed=typed)
+                path = folder / file_name(index + 1, dialogue.turn_id(number))
+                line = _line(one, answer, judges, None if typed else path, run, False)
+                file.append(replace(line, index=index, processing_seconds=None))
+            advance()
 
 
 def _heard(path: Path) -> tuple[Samples, str | None]:

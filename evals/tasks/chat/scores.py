@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from evals.judges.llm_judge import Judged
+from evals.measures.run_conditions import PROVIDED
 from evals.measures.statistics.paired_interval import difference_interval
 from evals.measures.statistics.rates import difference, rate, share
 from evals.measures.text.alignment import align
@@ -78,6 +79,11 @@ def propagation(
     typed_success_rate: of turns. hearing_loss: it minus turn_success_rate, paired, over dialogues.
     user_wer: of the words that the assistant went by, where it has them in text.
     """
+    if not typed:  # of answers from elsewhere, which are to what was spoken alone
+        none = Figure(None, 0, reason="no answers to typed turns were provided")
+        none = replace(none, conditions=(PROVIDED,))
+        figures = {"typed_success_rate": none, "hearing_loss": none}
+        return {**figures, **_user_wer(spoken, normalizer_name)}
     right = [succeeded(one) for one in outcomes(typed, dialogues)]
     heard = [succeeded(one) for one in outcomes(spoken, dialogues)]
     ids = [line.dialogue for line in typed]
@@ -99,7 +105,13 @@ def propagation(
                 difference_interval(change, ones, ids, least=1.0),
             ),
         }
+    return {**figures, **_user_wer(spoken, normalizer_name)}
+
+
+def _user_wer(spoken: Sequence[Replied], normalizer_name: str) -> Mapping[str, Figure]:
+    """Of the words that the assistant went by, where it has them in text."""
     known = [line for line in spoken if line.understood is not None]
+    figures: dict[str, Figure] = {}
     if known:
         aligned = align([_understood(line) for line in known], normalizer_name)
         errors = aligned.words[:, 1:].sum(axis=1).astype(float)
@@ -115,15 +127,23 @@ def propagation(
 
 
 def spoken_answers(
-    lines: Sequence[Replied], sounds: Sequence[Clip], judge: str, normalizer_name: str
+    lines: Sequence[Replied],
+    sounds: Sequence[Clip],
+    judge: str,
+    normalizer_name: str,
+    *,
+    provided: bool = False,
 ) -> Mapping[str, Figure]:
     """Whether what is said is what is written, and whether it can be speech at all.
 
     speech_text_wer: of what a judge heard of the spoken answer against its text; an answer with
-    text and no sound is all deletions.
+    text and no sound is all deletions. provided: the answers were made elsewhere, and may be a
+    transcript alone.
     """
     if not any(line.audio for line in lines):
         nothing = Figure(None, len(lines), reason="the answers have no sound")
+        if provided:
+            nothing = replace(nothing, conditions=(PROVIDED,))
         return dict.fromkeys(("speech_text_wer", "usable_rate", "speaking_rate"), nothing)
     silent = {judge: ""}
     told = [line for line in lines if line.error is None and line.answer.strip()]

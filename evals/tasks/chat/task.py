@@ -18,6 +18,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the answers and what was expected of them to figures."""
     from evals.judges.llm_judge import Judged
     from evals.records.jsonl_reader import read_lines
+    from evals.tasks.chat.provided import NOUN
     from evals.tasks.chat.scores import (
         answer_length,
         chat_speed,
@@ -26,6 +27,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
         spoken_answers,
         success,
     )
+    from evals.tasks.provided import FACT, note_missing
     from evals.tasks.tts.clips import stored_clips
     from fixtures.dialogues.files import read_dialogues
 
@@ -42,7 +44,9 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     evaluation.record(answer_length(lines))
     sounds = stored_clips(stored, [line.as_spoken() for line in lines])
     for number, judge in enumerate(stored.facts["judges"]):
-        agreement = spoken_answers(lines, sounds, judge, stored.normalizer)
+        agreement = spoken_answers(
+            lines, sounds, judge, stored.normalizer, provided=FACT in stored.facts
+        )
         if number:
             agreement = {"speech_text_wer": agreement["speech_text_wer"]}
         evaluation.record(
@@ -51,6 +55,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
             **({"slice_name": f"judge={judge}"} if number else {}),
         )
     evaluation.record(stored.figures("listened"))
+    note_missing(evaluation, stored, lines, NOUN, "they fail all that is expected of them")
     if verdict_file(stored).exists():
         judged = read_lines(verdict_file(stored), Judged)
         evaluation.record(llm_judged(lines, dialogues, judged))

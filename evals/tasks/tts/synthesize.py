@@ -15,12 +15,13 @@ from evals.models.retry import ask_each
 from evals.records.jsonl_writer import LineFile
 from evals.records.spoken import Spoken
 from evals.run.audio_files import file_name, keep, listen
+from evals.tasks.tts.provided import ProvidedVoice
 from fixtures.audio.read import SAMPLE_RATE, AudioError, Samples
 from fixtures.corpora.sentences import Sentence, Sentences
 
 
 def synthesize_corpus(
-    model: LoadedModel,
+    model: LoadedModel | ProvidedVoice,
     sentences: Sentences,
     judges: Sequence[Judge],
     file: LineFile[Spoken],
@@ -44,10 +45,17 @@ def synthesize_corpus(
             else:
                 yield index, sentence
 
-    for asked in ask_each(model, missing(), lambda one: model.synthesize(one[1].text)):
+    if isinstance(model, ProvidedVoice):
+        every = model.each(missing())
+    else:
+        voice = model
+        every = ask_each(model, missing(), lambda one: voice.synthesize(one[1].text))
+    for asked in every:
         index, sentence = asked.item
         name = folder / file_name(index + 1, sentence.id)
         line = _line(sentence, asked.answer, judges, name, run)
+        if isinstance(model, ProvidedVoice):
+            line = replace(line, processing_seconds=model.seconds(sentence))
         file.append(replace(line, contended=contended, index=index, attempts=asked.attempts))
         advance()
 

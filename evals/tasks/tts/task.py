@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From what was said, and what recognizers heard of it, to figures."""
     from evals.tasks.asr.dominant import name_dominant
+    from evals.tasks.provided import FACT, note_missing
     from evals.tasks.tts.clips import stored_clips
     from evals.tasks.tts.intelligibility import by_part, heard_by, intelligibility
+    from evals.tasks.tts.provided import NOUN
     from evals.tasks.tts.scores import answers, signal, tts_speed
 
     lines = [*stored.read(Spoken)]
@@ -37,6 +39,9 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     evaluation.record(answers(lines, sounds))
     evaluation.record(signal(sounds))
     evaluation.record(stored.figures("listened"))
+    if FACT in stored.facts:
+        worded = [line for line in lines if any(c.isalnum() for c in line.text)]
+        note_missing(evaluation, stored, worded, NOUN, "nothing was heard of them")
 
 
 TASK = Task(

@@ -230,8 +230,7 @@ def test_missing_ones_are_deletions_and_said(ran: Path, tmp_path: Path) -> None:
     assert row_of(card, "v-short", "success_rate")["value"] == 1 - 4 / 80
     (note,) = card["run"]["notes"]
     assert note.endswith(
-        "no hypothesis for 4 of 80 utterances of toy (u8, u9, u10, ...): all their words count as "
-        "deleted"
+        "no hypothesis for 4 of 80 rows of toy (u8, u9, u10, ...): all their words count as deleted"
     )
     assert "has no hypothesis for 4 of 80" in " ".join(done.stdout.split())
     assert "no hypothesis for 4 of 80" in (folder / "runs/latest/scorecard.html").read_text()
