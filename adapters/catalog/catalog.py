@@ -142,14 +142,21 @@ class Catalog:
         origin: dict[str, Path] = {}
         for path in files:
             content = yaml_file.load(path, _File)
+            wrong: list[str] = []  # all of it is told at once
             for name, entry in content.models.items():
                 if name in self.models:
-                    raise ConfigError(
+                    wrong.append(
                         f"{path}: models.{name}: {origin[name]} has a model of this name already; "
                         "choose another"
                     )
+                    continue
                 origin[name] = path
-                self.models[name] = _model(name, entry, path)
+                try:
+                    self.models[name] = _model(name, entry, path)
+                except ConfigError as error:
+                    wrong.append(str(error))
+            if wrong:
+                raise ConfigError("\n".join(wrong))
             for name, members in content.sets.items():
                 if name in self.sets:
                     raise ConfigError(f"{path}: sets.{name}: there is a set of this name already")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import re
+from pathlib import Path
 
 import pytest
 
-from adapters.catalog.catalog import Catalog, Model
+from adapters.catalog.catalog import BUILTIN, Catalog, Model
+from adapters.catalog.yaml_file import ConfigError
 from fixtures.builtin import embedded
 from fixtures.micro_whisper import FORMATS
 from tests.contract.installed import need
@@ -77,3 +79,20 @@ def test_repositories_of_faster_whisper_are_its_own() -> None:
     for size in WHISPER_SIZES:
         assert MODELS[f"faster-whisper-{size}"].checkpoint == known[size]
     assert MODELS["faster-distil-whisper-large-v3"].checkpoint == known["distil-large-v3"]
+
+
+def test_all_that_is_wrong_in_a_catalogue_is_told_at_once(tmp_path: Path) -> None:
+    entries = [f"  m{n}: {{engine: nowhere, tasks: [asr]}}\n" for n in range(4)]
+    entries += ["  good: {engine: espeak, tasks: [tts]}\n"]
+    entries += [
+        "  deaf: {engine: espeak, tasks: [asr]}\n  espeak: {engine: espeak, tasks: [tts]}\n"
+    ]
+    file = tmp_path / "c.yaml"
+    file.write_text("schema_version: 1\nmodels:\n" + "".join(entries))
+    with pytest.raises(ConfigError) as caught:
+        Catalog([BUILTIN, file])
+    said = str(caught.value).splitlines()
+    assert [line.split(": ")[1] for line in said] == [
+        "models.m0.engine", "models.m1.engine", "models.m2.engine", "models.m3.engine",
+        "models.deaf.tasks", "models.espeak",
+    ]  # fmt: skip
