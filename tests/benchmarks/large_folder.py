@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -106,7 +105,7 @@ def session(folder: Path, corpus: Path, *, whole: bool) -> tuple[float, float, f
             assert os.waitstatus_to_exitcode(status) == 0, (folder / "said.txt").read_text()
             peak = used.ru_maxrss / 1024
         else:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait()
     return float(noted.read_text().split()[0]) - start, times.user + times.system, peak
 
