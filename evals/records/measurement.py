@@ -104,8 +104,9 @@ class Measurement:
     gated: whether the verdict counts for the exit code.
     conditions: what the figure was taken under: "contended" (gates nothing), "busy" (looks
     slower than it is, so that it can keep a limit and not break one), "few_speakers" (of these
-    people alone), "too_few" (decides nothing) or "mixed_error_rate" (of characters where a script
-    has no spaces).
+    people alone), "too_few" (decides nothing), "mixed_error_rate" (of characters where a script
+    has no spaces), "provided" (came with predictions from elsewhere, gates nothing) or
+    "provided_held" (the same, where thresholds.yaml lets it).
     """
 
     model: str

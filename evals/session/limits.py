@@ -160,6 +160,10 @@ def _judges(config: pytest.Config) -> list[Model]:
     for model in models:
         if "asr" not in model.tasks:
             raise pytest.UsageError(f"--judge {model.name}: it does not recognize speech")
+        if model.is_provided:
+            raise pytest.UsageError(
+                f"--judge {model.name}: its predictions were made elsewhere, and a judge listens"
+            )
     return models
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from evals.gate.evaluation import Evaluation
@@ -37,7 +37,7 @@ def unobserved() -> Mapping[str, Figure]:
 
 
 def note_missing(
-    evaluation: Evaluation, stored: Stored, lines: Sequence[_Line], noun: str, means: str
+    evaluation: Evaluation, stored: Stored, lines: Iterable[_Line], noun: str, means: str
 ) -> None:
     """Say how many lines the file has nothing for, and which are the first.
 
@@ -46,14 +46,18 @@ def note_missing(
     provided = stored.facts.get(FACT)
     if not isinstance(provided, Mapping):
         return
-    absent = [line.id for line in lines if line.error == missing(noun)]
+    every, absent = 0, list[str]()
+    for line in lines:  # which may be read from the disk, and need not all be held
+        every += 1
+        if line.error == missing(noun):
+            absent.append(line.id)
     case = evaluation.case
     told = []
     if absent:
         more = ", ..." if len(absent) > _SHOWN else ""
         told.append(
             f"{case.model}: {provided['file']} has no {noun} for {len(absent):,} of "
-            f"{len(lines):,} rows of {case.corpus} ({', '.join(absent[:_SHOWN])}{more}): {means}"
+            f"{every:,} rows of {case.corpus} ({', '.join(absent[:_SHOWN])}{more}): {means}"
         )
     if outside := provided.get("words_outside"):
         told.append(

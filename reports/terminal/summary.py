@@ -17,7 +17,7 @@ from rich.text import Text
 from evals.gate.evaluation import ANSWERED, describe
 from evals.gate.thresholds import Thresholds
 from evals.gate.verdict import concern
-from evals.measures.run_conditions import BUSY, CONTENDED, NO_TIMES, PROVIDED
+from evals.measures.run_conditions import BUSY, CONTENDED, NO_TIMES, PROVIDED, WHY
 from evals.metrics import metric_of
 from evals.records.measurement import Measurement
 from evals.task import TASKS
@@ -107,7 +107,7 @@ def _wrapped(text: str, width: int) -> str:
 def _legend(card: Scorecard, *, unfair: bool) -> str:
     """What the marks mean; unfair: whether a figure has that of a time that is not fair."""
     parts = ["A to D: grade", "x: limit broken", "?: not enough evidence for its limit"]
-    if any(PROVIDED in m.conditions and m.value is not None for m in card.measurements):
+    if any(_came(m) for m in card.measurements):
         parts.append("~: came with the predictions, gates nothing")
         unfair = bool(card.run.conditions) or any(BUSY in m.conditions for m in card.measurements)
     if not unfair:
@@ -123,6 +123,11 @@ def _legend(card: Scorecard, *, unfair: bool) -> str:
         for sentence in (*samples(card), *few_speakers(card), *mixed_rates(card))
     ]
     return "; ".join(parts)
+
+
+def _came(m: Measurement) -> bool:
+    """Whether a time came with predictions from elsewhere."""
+    return PROVIDED in m.conditions and m.value is not None
 
 
 def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
@@ -152,7 +157,9 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
         for corpus in grade.corpora:
             if corpus.capped_by and corpus.grade:
                 what = ", ".join(corpus.capped_by)
-                why = f": {NO_TIMES}" if grade.model in untold else ""
+                told = any(m.model == grade.model and _came(m) for m in card.measurements)
+                reason = WHY[PROVIDED] if told else NO_TIMES
+                why = f": {reason}" if grade.model in untold else ""
                 of = f"{grade.model} on {corpus.corpus}"
                 lines.append(f"{of}: grade capped, for want of {what}{why}")
     for flip in card.sensitivity:

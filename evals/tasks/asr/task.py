@@ -21,7 +21,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     from evals.tasks.asr.provided import NOUN
     from evals.tasks.asr.scores import accuracy_of, details, in_unknown_languages, speed_of
     from evals.tasks.asr.utterance_table import tabulate
-    from evals.tasks.provided import FACT, note_missing
+    from evals.tasks.provided import note_missing
 
     table = tabulate(stored.read(Prediction), stored.normalizer)
     figures = dict(accuracy_of(table))
@@ -33,9 +33,8 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     evaluation.record(speed_of(table.timings))
     evaluation.record(stored.figures())
     explain(evaluation, table)
-    if FACT in stored.facts:
-        lines = [*stored.read(Prediction)]
-        note_missing(evaluation, stored, lines, NOUN, "all their words count as deleted")
+    means = "all their words count as deleted"
+    note_missing(evaluation, stored, stored.read(Prediction), NOUN, means)
     if stored.baseline is not None:
         held_to_baseline(
             evaluation,

@@ -294,6 +294,7 @@ REFUSED = {
     "an id of nothing": ("--model=predictions:unknown", "unknown:2: 'u8l'; the nearest: 'u8"),
     "two texts": ("--model=predictions:twice", "twice:2: 'u1' has another text than in line 1"),
     "missing entry": ("--model=gone", "theirs/gone.trn: no such file"),
+    "a judge that cannot listen": ("--judge=good-kaldi", "and a judge listens"),
     "nothing named": ("--model=predictions:", "a checkpoint is expected"),
 }
 
