@@ -36,6 +36,7 @@ TEXT_KEYS = ("transcript", "transcription", "text")
 _FIRST = 20
 _SHOWN = 5
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_HALF = "holds half a character (a lone surrogate)"
 _DELIMITERS = {"\t": "TSV", ",": "CSV", ";": "CSV"}
 
 
@@ -69,7 +70,11 @@ class Content:
 def read_content(path: Path) -> Content:
     """The file. Raises ProvidedError where there is none, it is empty, or not UTF-8 text."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would wait
+            raise ProvidedError(f"{path}: not a file on a disk")
         raw = path.read_bytes()
+    except ProvidedError:
+        raise
     except FileNotFoundError:
         raise ProvidedError(f"{path}: no such file or folder") from None
     except (OSError, ValueError) as error:
@@ -189,10 +194,12 @@ def _json_lines(content: Content) -> list[tuple[int, Row]]:
         except (ValueError, RecursionError) as error:
             wrong.append((number, f"not JSON ({error})"))
             continue
-        if isinstance(row, dict):
-            rows.append((number, _plain(row)))
-        else:
+        if not isinstance(row, dict):
             wrong.append((number, "a JSON object is expected on each line"))
+        elif _has_halves(line, row):
+            wrong.append((number, _HALF))
+        else:
+            rows.append((number, _plain(row)))
     refuse(content.path, "lines that are no rows", wrong)
     return rows
 
@@ -203,8 +210,21 @@ def _array(content: Content) -> list[tuple[int, Row]]:
     except (ValueError, RecursionError) as error:
         raise ProvidedError(f"{content.path}: not JSON ({error})") from None
     wrong = [(n, "not an object") for n, x in enumerate(items, start=1) if not isinstance(x, dict)]
+    if _has_halves(content.text, items):
+        raise ProvidedError(f"{content.path}: {_HALF}")
     refuse(content.path, "items of the array (counted from 1) that are no rows", wrong)
     return [(number, _plain(item)) for number, item in enumerate(items, start=1)]
+
+
+def _has_halves(text: str, value: object) -> bool:
+    """Whether JSON holds half a character, which its escapes can write and no file can hold."""
+    if "\\u" not in text:
+        return False
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _table(content: Content) -> list[tuple[int, Row]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,7 @@ WRONG = {
     "no text": (_lines({"id": "1", "hyp": ["a"]}), r":1: 'hyp' must be text, not \['a'\]"),
     "a time of 0": (_lines({"id": "1", "hyp": "a", "rtf": 0}), ":1: 'rtf' must be a positive"),
     "broken JSON": (_lines({"id": "1", "hyp": "a"}) + '{"id": "2"\n', ":2: not JSON"),
+    "half a character": ('{"id": "1", "hyp": "\\ud83d"}\n', ":1: holds half a character"),
     "a row too short": ("id,hyp,x\n1,a,b\n2,c\n", ":3: 2 columns, where the header has 3"),
     "HTML": ("<!DOCTYPE html>\n<p>gone</p>\n", "looks like HTML"),
     "nothing": ("\n \n", "no predictions in it"),
@@ -118,6 +120,13 @@ def test_mistakes_of_one_kind_are_one_message(tmp_path: Path) -> None:
     lines = str(told.value).splitlines()
     assert len(lines) == 7
     assert lines[-1] == "... and 7 more"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ProvidedError, match="not a file on a disk"):
+        read_hypotheses(tmp_path / "pipe")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
