@@ -65,7 +65,10 @@ def _list(models: Sequence[Model]) -> int:
         table.add_column(heading, no_wrap=True)
     for model in models:
         adapter = model.engine.adapter()
-        installed = model.engine.missing(model.resolved_options) is None
+        missing = model.engine.missing(model.resolved_options)
+        weights = model.missing_weights()
+        extra = adapter.extra if missing is not None else "pretrained"
+        installed = missing is None and weights is None
         table.add_row(
             model.name,
             model.engine.name,
@@ -74,7 +77,7 @@ def _list(models: Sequence[Model]) -> int:
             model.licence or "?",
             _rounded(model.parameters),
             _to_fetch(model),
-            "yes" if installed else f"no: extra {adapter.extra}" if adapter.extra else "no",
+            "yes" if installed else f"no: extra {extra}" if extra else "no",
             _where(model, installed=installed),
         )
     # Piped, the width of a terminal means nothing: no cell is cut.
@@ -98,6 +101,8 @@ def _to_fetch(model: Model) -> str:
 def _where(model: Model, *, installed: bool) -> str:
     if model.shipped:
         return "shipped"
+    if model.is_packaged:
+        return "ready" if installed else "not installed"
     if model.engine.adapter().devices == ("remote",):
         return "remote"
     if Path(model.checkpoint).is_absolute():
@@ -112,7 +117,7 @@ def _show(models: Sequence[Model]) -> int:
         entry = {
             "engine": model.engine.file or model.engine.name,
             "checkpoint": model.checkpoint,
-            "revision": model.revision,
+            "sha256" if model.is_packaged else "revision": model.revision,
             "tasks": list(model.tasks),
             "tier": model.tier,
             "licence": model.licence,
@@ -129,6 +134,14 @@ def _download(models: Sequence[Model]) -> int:
     for model in models:
         if model.shipped:
             print(f"{model.name}: nothing to download, its checkpoint is shipped")
+            continue
+        if model.is_packaged:
+            why = model.missing_weights() or model.engine.missing()
+            if why is None:
+                print(f"{model.name}: nothing to download, its checkpoint is installed")
+            else:
+                print(f"{model.name}: {why}", file=sys.stderr)
+                failures += 1
             continue
         try:
             missing = model.engine.missing(model.resolved_options)

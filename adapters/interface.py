@@ -203,6 +203,14 @@ class Adapter(ABC):
     def load(self, spec: LoadSpec) -> None:
         """Load the checkpoint. Raises ModelError where it cannot be had."""
 
+    def start_over(self) -> None:
+        """Forget what earlier answers left behind, so that the next is the same in any order.
+
+        Called before each answer, and not timed: it is what a program that asks only once would
+        not do. For engines that draw from a generator that runs on, and can only be made anew.
+        """
+        return
+
     def close(self) -> None:
         """Give back what `load` took. The worker process ends afterwards."""
         return

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from adapters.catalog import variants, yaml_file
+from adapters.catalog import packages, variants, yaml_file
 from adapters.catalog.engine import EngineRef, resolve_engine
 from adapters.catalog.yaml_file import ConfigError, KeyedError
 from adapters.interface import ModelError
@@ -45,6 +45,7 @@ class Model:
     checkpoint: str
     tasks: tuple[str, ...]
     tier: str
+    #: Of a checkpoint inside a package, the SHA-256 that its content must have.
     revision: str | None = None
     licence: str | None = None
     parameters: int | None = None
@@ -66,6 +67,24 @@ class Model:
     def shipped(self) -> bool:
         """Whether repo or package bring the checkpoint, so that nothing is needed from outside."""
         return self.checkpoint == PACKAGED or self.checkpoint.startswith(EMBEDDED)
+
+    @property
+    def is_packaged(self) -> bool:
+        """Whether its checkpoint lies in an installed package."""
+        return packages.is_packaged(self.checkpoint)
+
+    def missing(self) -> str | None:
+        """What to install before it can run here; None where nothing is missing."""
+        return self.engine.missing(self.resolved_options) or self.missing_weights()
+
+    def missing_weights(self) -> str | None:
+        """Which package to install that only holds weights; the engine's own are none of those."""
+        adapter = self.engine.adapter()
+        options: Mapping[str, Any] = {}
+        with suppress(ModelError):  # wrong, not missing: told when the model is loaded
+            options = adapter.prepare(self.resolved_options)
+        named = packages.named_in({**options, "checkpoint": self.checkpoint})
+        return packages.missing(named, adapter.modules)
 
     @property
     def is_provided(self) -> bool:
@@ -93,6 +112,7 @@ class _Entry(BaseModel):
     engine: str
     checkpoint: str = PACKAGED
     revision: str | None = None
+    sha256: str | None = None
     tasks: list[Task] = Field(default_factory=list)
     tier: Tier = "candidate"
     licence: str | None = None
@@ -265,6 +285,7 @@ class Catalog:
         options = {**adapter.options, **given}
         try:
             adapter.check(options)
+            packages.check(checkpoint)
         except ModelError as error:
             raise ConfigError(f"--model {pattern}: {error}") from None
         local = Path(checkpoint).expanduser()
@@ -334,6 +355,12 @@ def _model(name: str, entry: _Entry, path: Path) -> Model:
         if "checkpoint" not in entry.model_fields_set:
             raise ConfigError(f"{path}: models.{name}.checkpoint: the file of its predictions")
         tasks = tasks or (kind_of(Path(checkpoint)),)
+    try:
+        packages.check(checkpoint, entry.sha256, pinned=True)
+        if entry.sha256 is not None and entry.revision is not None:
+            raise ModelError("revision: a checkpoint inside a package has its sha256 alone")
+    except ModelError as error:
+        raise ConfigError(f"{path}: models.{name}: {error}") from None
     if not tasks:
         raise ConfigError(f"{path}: models.{name}.tasks: at least one of asr, tts and chat")
     for task in tasks:
@@ -357,7 +384,7 @@ def _model(name: str, entry: _Entry, path: Path) -> Model:
         name=name,
         engine=engine,
         checkpoint=checkpoint,
-        revision=entry.revision,
+        revision=entry.sha256 or entry.revision,
         tasks=tuple(tasks),
         tier=entry.tier,
         licence=entry.licence,

@@ -19,12 +19,11 @@ _DECLARES_ADAPTER = re.compile(r"^ADAPTER\b", re.MULTILINE)
 
 @cache
 def known_engines() -> tuple[str, ...]:
-    """The engines of this package: every file or folder of `ENGINES` that names an `ADAPTER`."""
-    files = [*ENGINES.glob("*.py"), *ENGINES.glob("*/adapter.py")]
+    """The engines of this package: what of `ENGINES` and its folders names an `ADAPTER`."""
     return tuple(
         sorted(
-            (f.stem if f.parent == ENGINES else f.parent.name)
-            for f in files
+            (f.parent.name if f.stem == "adapter" else f.stem)
+            for f in [*ENGINES.glob("*.py"), *ENGINES.glob("*/*.py")]
             if _DECLARES_ADAPTER.search(f.read_text(encoding="utf-8"))
         )
     )

@@ -24,11 +24,16 @@ PREDICTIONS = "predictions"
 
 
 def module_of(engine: str) -> str:
-    """The module of an engine of this package: a file of `ENGINES`, or `adapter.py` in a folder."""
+    """The module of an engine of this package.
+
+    It is a file of `ENGINES` or of a folder there, or `adapter.py` in a folder of its name.
+    """
     if engine == PREDICTIONS:
         return "adapters.provided.adapter"
-    name = f"adapters.engines.{engine}"
-    return f"{name}.adapter" if (ENGINES / engine).is_dir() else name
+    if (ENGINES / engine / "adapter.py").is_file():
+        return f"adapters.engines.{engine}.adapter"
+    folder = next((f"{file.parent.name}." for file in ENGINES.glob(f"*/{engine}.py")), "")
+    return f"adapters.engines.{folder}{engine}"
 
 
 def load_adapter(engine: str, file: str | None) -> type[Adapter]:

@@ -160,6 +160,7 @@ class Worker:
         transcriber = self._expect(Transcriber, "transcribe")
         (audio,) = audios_of(request)
         check_length(transcriber, audio)
+        transcriber.start_over()
         first: float | None = None
         clock = _Clock(self._device, self._wait, self._energy)
         heard = transcriber.transcribe(audio)
@@ -181,6 +182,7 @@ class Worker:
         audios = audios_of(request)
         for audio in audios:
             check_length(transcriber, audio)
+        transcriber.start_over()
         clock = _Clock(self._device, self._wait, self._energy)
         heard = transcriber.transcribe_batch(audios)
         times = clock.whole()
@@ -199,6 +201,7 @@ class Worker:
     def _transcribe_unbatched(self, request: Message) -> Message:
         transcriber = self._expect(Unbatched, "transcribe_unbatched")
         (audio,) = audios_of(request)
+        transcriber.start_over()
         heard = transcriber.transcribe_unbatched(audio)
         check_transcript(heard, "transcribe_unbatched() gave")
         return row(heard)
@@ -206,6 +209,7 @@ class Worker:
     def _synthesize(self, request: Message) -> Message:
         synthesizer = self._expect(Synthesizer, "synthesize")
         first: float | None = None
+        synthesizer.start_over()
         clock = _Clock(self._device, self._wait, self._energy)
         speech = synthesizer.synthesize(request["text"], request["voice"])
         if isinstance(speech, Iterator):
@@ -236,6 +240,7 @@ class Worker:
             Turn(turn["role"], turn["text"], next(sounds_heard) if turn["sound"] else None)
             for turn in request["turns"]
         ]
+        converser.start_over()
         first_token: float | None = None
         first_audio: float | None = None
         understood: str | None = None

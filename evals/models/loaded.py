@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from adapters.catalog import packages
 from adapters.catalog.catalog import Model
 from adapters.catalog.engine import EngineRef
 from adapters.devices import Placement, place
@@ -101,11 +101,13 @@ class LoadedModel:
     def _environment(self) -> Mapping[str, Any] | None:
         """The Python and packages of the model's process; None once that is gone."""
         try:
-            modules = self.entry.engine.modules(self._process.spec.options)
-            packages = self._process.packages(modules)
+            modules = [*self.entry.engine.modules(self._process.spec.options)]
+            if self.entry.is_packaged:
+                modules.append(packages.parsed(self.entry.checkpoint)[0])
+            found = self._process.packages(modules)
         except WorkerError:
             return None
-        return {"python": packages.python, "packages": dict(packages.versions)}
+        return {"python": found.python, "packages": dict(found.versions)}
 
     @property
     def languages(self) -> Sequence[str] | None:
@@ -234,17 +236,9 @@ def content_sha256(path: Path) -> str | None:
     """SHA-256 over a checkpoint's files; None where it is no file or folder of this machine,
     or a snapshot of the hub, whose name says as much.
     """
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    if not path.is_dir() or path.parent.name == "snapshots":
+    if path.is_dir() and path.parent.name == "snapshots":
         return None
-    digest = hashlib.sha256()
-    for name in sorted(p for p in path.rglob("*") if p.is_file()):
-        with name.open("rb") as file:
-            inner = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{name.relative_to(path).as_posix()} {inner}\n".encode())
-    return digest.hexdigest()
+    return packages.files_sha256(path) if path.is_file() or path.is_dir() else None
 
 
 def _memory_figure(loading: PeakMemory, since: PeakMemory) -> Figure:
@@ -261,8 +255,10 @@ def load_spec(
 ) -> LoadSpec:
     """What an adapter needs to load the entry; what the repo ships is unpacked on first use.
 
+    A checkpoint inside a package becomes its path, and its content is checked.
+
     python: of the model's environment, whose packages the unpacking may need.
-    Raises ModelError for one that names none.
+    Raises ModelError for one that names none, and for weights that are not the expected ones.
     """
 
     def unpacked(value: Any) -> Any:
@@ -270,13 +266,17 @@ def load_spec(
             return {key: unpacked(item) for key, item in value.items()}
         return embedded.resolve(value, python) if embedded.is_embedded(value) else value
 
+    checkpoint = unpacked(entry.checkpoint)
+    if entry.is_packaged:
+        checkpoint = packages.resolve(checkpoint, entry.revision, python)
+    options = unpacked(entry.engine.adapter().prepare(entry.resolved_options))
     return LoadSpec(
-        checkpoint=unpacked(entry.checkpoint),
+        checkpoint=checkpoint,
         revision=entry.revision,
         device=device,
         threads=settings.threads,
         seed=settings.seed,
-        options=unpacked(entry.engine.adapter().prepare(entry.resolved_options)),
+        options=packages.with_paths(options, python),
     )
 
 

@@ -81,9 +81,12 @@ def model(
 ) -> Iterator[LazyModel]:
     """One model after another: loaded when a test needs it, and closed before the next."""
     entry: Model = request.param
-    missing = entry.engine.missing(entry.resolved_options)
-    # An environment can be built for an engine, but not for the parts of one that is here.
-    buildable = settings.environments and entry.engine.missing() is not None
+    missing = entry.missing()
+    # An environment can be built for an engine, but not for the parts of one that is here, and
+    # not for what holds weights alone.
+    absent = entry.engine.missing() is not None
+    buildable = settings.environments and absent and entry.missing_weights() is None
+    missing = (entry.missing_weights() if absent and settings.environments else None) or missing
     if missing is not None and not buildable:
         if entry.required:
             pytest.fail(f"{entry.name}: {missing}", pytrace=False)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from adapters.catalog.catalog import EMBEDDED, PACKAGED
+from adapters.catalog.packages import is_packaged
 from reports.scorecard.scorecard import ModelRecord
 
 #: Parts of a checkpoint's name that say who wrote it down and how, not which weights it has.
@@ -48,6 +49,8 @@ def _name(model: ModelRecord) -> str:
     """The name of a checkpoint, without what depends on its engine."""
     if model.checkpoint == PACKAGED:
         return f"{PACKAGED} {model.engine}"
+    if is_packaged(model.checkpoint):
+        return model.checkpoint
     if model.checkpoint.startswith(EMBEDDED):
         return model.checkpoint.removeprefix(EMBEDDED).partition("/")[0]
     own = re.split(r"[/\\]", model.checkpoint.rstrip("/\\").lower())

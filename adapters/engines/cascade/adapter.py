@@ -35,7 +35,7 @@ ASSISTANT = "assistant"
 #: What each part must do, as a task.
 _TASKS: Mapping[str, str] = {"asr": "asr", "responder": "chat", "tts": "tts"}
 _KEYS = ("engine", "file", "checkpoint", "revision", "options")
-_EMBEDDED = "embedded:"
+_UNPACKED = ("embedded:", "package:")
 _RATE = 16_000
 #: What was heard of so many turns is kept: more than any conversation has.
 _KEPT = 1024
@@ -130,6 +130,11 @@ class Cascade(Adapter):
             self._responder = _loaded("responder", parts["responder"], spec, loaded)
             self._tts = _loaded("tts", parts["tts"], spec, loaded)
             self._parts = loaded.pop_all()
+
+    def start_over(self) -> None:
+        for part in (self._asr, self._responder, self._tts):
+            if part is not None:
+                part.start_over()
 
     def close(self) -> None:
         self._parts.close()
@@ -290,7 +295,7 @@ def _loaded(name: str, part: Part | None, spec: LoadSpec, loaded: ExitStack) -> 
     if missing is not None:
         raise ModelError(f"{name}: {missing}")
     for key, value in {"checkpoint": part.checkpoint, **part.options}.items():
-        if isinstance(value, str) and value.startswith(_EMBEDDED):
+        if isinstance(value, str) and value.startswith(_UNPACKED):
             raise ModelError(f"{name}: {key} {value!r} has not been unpacked for the worker")
     cls = part.engine.adapter()
     device = place(spec.device, cls.devices, part.engine.name).device

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.engines.kokoro_onnx import KokoroOnnx
+from adapters.engines.onnx.kokoro_onnx import KokoroOnnx
 from adapters.interface import Audio, LoadSpec, ModelError
 from tests.contract.installed import need
 from tests.contract.kokoro_onnx import DAMAGES, Damage

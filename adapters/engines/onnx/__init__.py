@@ -1,0 +1,1 @@
+"""Engines of one file each whose weights are ONNX."""
