@@ -6,18 +6,33 @@ import base64
 import io
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from fixtures.audio.paths import OPTION
-from fixtures.audio.read import SAMPLE_RATE, AudioError, load_audio
+from fixtures.audio.read import SAMPLE_RATE, AudioError, opened, read_audio
 from fixtures.fetch.cache import cache_dir
 
 #: How much of the page sound may be, in MB (10^6 bytes).
 DEFAULT_MB = 20.0
 _SUBTYPE = "PCM_16"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Where a sound is: a file that a recognizer heard a part of, or one that a voice made.
+
+    offset, seconds: the part of the file; seconds: None for what a voice made, whose path is
+    relative to the run's folder. channel: the only one that was heard, from 0; None for all.
+    """
+
+    path: str
+    offset: float | None = None
+    seconds: float | None = None
+    channel: int | None = None
 
 
 class Sounds:
@@ -36,49 +51,43 @@ class Sounds:
         self.megabytes = megabytes
         self._run = run.resolve()
         self._left = megabytes * 1e6
-        self._known: dict[tuple[str, float | None, float | None], int | None] = {}
+        self._known: dict[Clip, int | None] = {}
 
-    def heard(self, path: str, offset: float | None, seconds: float) -> int | None:
-        """What a recognizer heard: 16 kHz. offset, seconds: where in the file, and how long."""
-        return self._add(path, offset, seconds)
+    def add(self, clip: Clip) -> int | None:
+        """The place of a clip among `clips`: at 16 kHz, or at a voice's own rate."""
+        if clip not in self._known:
+            self._known[clip] = self._encoded(clip)
+        return self._known[clip]
 
-    def made(self, path: str) -> int | None:
-        """What a voice made, at its own rate; path: relative to the run's folder."""
-        return self._add(path, None, None)
-
-    def _add(self, path: str, offset: float | None, seconds: float | None) -> int | None:
-        key = (path, offset, seconds)
-        if key not in self._known:
-            self._known[key] = self._encoded(*key)
-        return self._known[key]
-
-    def _encoded(self, path: str, offset: float | None, seconds: float | None) -> int | None:
+    def _encoded(self, clip: Clip) -> int | None:
         if self._left <= 0:
             self.missed[f"there is room for {self.megabytes:g} MB"] += 1
             return None
         try:
-            samples, rate = self._read(path, offset, seconds)
+            samples, rate = self._read(clip)
         except (AudioError, OSError, ValueError, RuntimeError) as error:
-            self.missed[f"a file that cannot be read, such as {path}: {error}"] += 1
+            self.missed[f"a file that cannot be read, such as {clip.path}: {error}"] += 1
             return None
         out = io.BytesIO()
         soundfile.write(out, samples, rate, format="FLAC", subtype=_SUBTYPE)
         text = base64.b64encode(out.getvalue()).decode("ascii")
         if len(text) > self._left:
             self._left = 0
-            return self._encoded(path, offset, seconds)
+            return self._encoded(clip)
         self._left -= len(text)
         self.clips.append(text)
         return len(self.clips) - 1
 
-    def _read(
-        self, path: str, offset: float | None, seconds: float | None
-    ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], int]:
-        if seconds is not None:
-            self._refuse_outside(path)
-            duration = seconds if offset is not None else None
-            return load_audio(Path(path), offset=offset, duration=duration), SAMPLE_RATE
-        inside = (self._run / path).resolve()
+    def _read(self, clip: Clip) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], int]:
+        if clip.seconds is not None:
+            self._refuse_outside(clip.path)
+            duration = clip.seconds if clip.offset is not None else None
+            with opened(Path(clip.path)) as file:
+                samples = read_audio(
+                    file, offset=clip.offset, duration=duration, channel=clip.channel
+                )
+            return samples, SAMPLE_RATE
+        inside = (self._run / clip.path).resolve()
         if not inside.is_relative_to(self._run):
             raise ValueError("not in the run's folder")
         samples, rate = soundfile.read(inside, dtype="float32")

@@ -17,7 +17,9 @@ from evals.records.spoken import Spoken
 from evals.task import TASKS
 from evals.tasks.chat.expectations import Outcome, succeeded
 from evals.tasks.chat.scores import outcomes
+from fixtures.corpora.fields import channel_of
 from fixtures.dialogues.dialogues import Dialogues
+from reports.page.errors.audio_clips import Clip
 from reports.page.errors.read_lines import Lines
 from reports.page.errors.sampling import Sample
 from reports.page.errors.wrong import MOST, NO_ANSWER, Errors, Group, Piece, Wrong
@@ -111,6 +113,13 @@ def _utterances(group: Group, run: Path, wrong: Sample[Wrong]) -> _Found:
     return _found(group, wrong, lines, lines.read, problem, told=not problem)
 
 
+def _channel(p: Prediction) -> int | None:
+    try:
+        return channel_of(p.metadata)
+    except ValueError:  # a run from elsewhere may say anything
+        return None
+
+
 def _utterance(number: int, p: Prediction, aligned: Aligned, index: int) -> Wrong:
     facts = [("Error", p.error)] if p.error is not None else []
     facts += [
@@ -121,7 +130,7 @@ def _utterance(number: int, p: Prediction, aligned: Aligned, index: int) -> Wron
         )
         if raw != words
     ]
-    sound = (p.audio, p.offset, p.audio_seconds) if p.audio else None
+    sound = Clip(p.audio, p.offset, p.audio_seconds, _channel(p)) if p.audio else None
     return _wrong(number, p.id, aligned, index, ("Said", "Heard"), facts, p.error, sound=sound)
 
 
@@ -168,7 +177,7 @@ def _sentence(number: int, line: Spoken, aligned: Aligned, index: int) -> Wrong:
         ("To say", "Heard"),
         facts,
         line.error,
-        sound=(line.audio, None, None) if line.audio else None,
+        sound=Clip(line.audio) if line.audio else None,
         compared=bool(line.heard),
         more=["not judged"] if line.unheard else [],
     )
@@ -242,7 +251,7 @@ def _turn(
         ("User", "Understood"),
         facts,
         line.error,
-        sound=(line.audio, None, None) if line.audio else None,
+        sound=Clip(line.audio) if line.audio else None,
         compared=line.understood is not None and bool(aligned.words[index, 1:].sum()),
         more=list(dict.fromkeys(f"expected: {one.kind}" for one in failed)),
         errors=errors,
@@ -297,7 +306,7 @@ def _wrong(
     facts: Sequence[tuple[str, str]],
     error: str | None,
     *,
-    sound: tuple[str, float | None, float | None] | None,
+    sound: Clip | None,
     compared: bool = True,
     more: Sequence[str] = (),
     errors: int | None = None,

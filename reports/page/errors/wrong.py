@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from reports.page.errors.audio_clips import Sounds
+from reports.page.errors.audio_clips import Clip, Sounds
 from reports.page.errors.sampling import Sample, shares
 from reports.text.safe_html import plain
 
@@ -44,7 +44,7 @@ class Wrong:
 
     line: in the group's file, from 1. labels: of the two rows of words. edits: the words, aligned.
     facts: what else there is to know of it, as name and text. clipped: it is longer than shown.
-    sound: where its sound is: path, offset, seconds; the latter None for sound that a model made.
+    sound: where its sound is.
     """
 
     line: int
@@ -58,7 +58,7 @@ class Wrong:
     edits: Sequence[Piece]
     facts: Sequence[tuple[str, str]]
     clipped: bool
-    sound: tuple[str, float | None, float | None] | None
+    sound: Clip | None
     audio: int | None = None
 
 
@@ -93,8 +93,9 @@ class Errors:
         heard = [list(some) for some in self.wrong]
         for place in range(max(map(len, heard), default=0)):
             for some in heard:
-                if place < len(some) and some[place].sound is not None:
-                    some[place] = replace(some[place], audio=_sound(some[place], sounds))
+                clip = some[place].sound if place < len(some) else None
+                if clip is not None:
+                    some[place] = replace(some[place], audio=sounds.add(clip))
         return replace(self, wrong=heard, sounds=sounds)
 
     @property
@@ -138,9 +139,3 @@ class Errors:
             ],
             "audio": self.sounds.clips if self.sounds is not None else [],
         }
-
-
-def _sound(one: Wrong, sounds: Sounds) -> int | None:
-    assert one.sound is not None
-    path, offset, seconds = one.sound
-    return sounds.made(path) if seconds is None else sounds.heard(path, offset, seconds)

@@ -34,6 +34,7 @@ from fixtures.dialogues.files import builtin_dialogues
 from reports.commands import html as html_command
 from reports.page import scorecard_page as pages
 from reports.page.errors import errors as page_errors
+from reports.page.errors.audio_clips import Clip, Sounds
 from reports.page.errors.sampling import Sample, shares
 from reports.page.figures import changes, problems, unmeasured
 from reports.page.origins import pointer
@@ -570,6 +571,18 @@ def test_files_outside_the_run_are_not_read(tmp_path: Path) -> None:
     elsewhere = [replace(m, model="..") for m in card.measurements]
     errors = page_errors.errors_of(card.model_copy(update={"measurements": elsewhere}), run)
     assert errors.groups[0].problems == ("../asr/a.jsonl: not in the run's folder",)
+
+
+def test_sound_is_of_the_channel_that_was_heard(tmp_path: Path) -> None:
+    left, right = np.random.default_rng(1).normal(0, 0.1, (2, 16_000)).astype(np.float32)
+    file = tmp_path / "call.wav"
+    soundfile.write(file, np.stack([left, right], axis=1), 16_000, subtype="FLOAT")
+    sounds = Sounds(tmp_path)
+    places = [sounds.add(Clip(str(file), None, 1.0, channel)) for channel in (0, 1, None)]
+    assert places == [0, 1, 2]
+    for clip, expected in zip(sounds.clips, (left, right, (left + right) / 2), strict=True):
+        samples, _ = soundfile.read(io.BytesIO(base64.b64decode(clip)), dtype="float32")
+        assert np.allclose(samples, expected, atol=1 / 32768)
 
 
 def test_sound_is_what_was_heard_and_fits_its_limit(tmp_path: Path) -> None:
