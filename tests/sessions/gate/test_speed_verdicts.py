@@ -29,7 +29,7 @@ from evals.tasks.asr.scores import latency, speed
 from fixtures.corpora.corpus import Corpus, Utterance
 from reports.recommendation.recommend import recommend
 from reports.scorecard.grades import grade_models
-from reports.scorecard.scorecard import Recommendation, Run, Scorecard
+from reports.scorecard.scorecard import Provenance, Recommendation, Run, Scorecard
 from reports.terminal import summary
 from tests.support import slow_start_engine
 
@@ -241,7 +241,8 @@ def test_recommendation_knows_what_a_busy_figure_shows() -> None:
 def test_table_marks_what_was_busy(busy: bool) -> None:
     rows = _card_rows(0.1, busy=busy)
     card = Scorecard.model_construct(
-        run=Run.model_construct(conditions=[]),
+        run=Run.model_construct(conditions=[], problems=[]),
+        provenance=Provenance.model_construct(corpora=[], seed=0),
         models=[],
         measurements=rows,
         grades=grade_models(rows, ["m"], THRESHOLDS, "tier", frozenset()),
