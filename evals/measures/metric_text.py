@@ -104,7 +104,8 @@ def _rounded(number: float, digits: int) -> float:
 
 
 def _trimmed(text: str) -> str:
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    """Without zeros at its end, which are digits of a fraction and none of an exponent."""
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def _with_unit(spec: Metric, text: str) -> str:

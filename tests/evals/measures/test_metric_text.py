@@ -44,6 +44,11 @@ def test_a_sentence_has_one_unit(change: dict[str, object], says: str) -> None:
     assert says in describe(replace(LIMITED, **change))  # type: ignore[arg-type]  # fields by name
 
 
+def test_zeros_of_an_exponent_stay() -> None:
+    """A ten-thousandth of a millionth was written as four tenths."""
+    assert metric_text.figure("rtf", 4.608e-10, (4.6e-20, 1.5), 0.1) == "4.608e-10 [4.6e-20, 1.5]"
+
+
 @given(st.sampled_from(sorted(METRICS)), st.floats(0, 1), st.floats(0, 1))
 def test_every_metric_is_written_in_its_unit(metric: str, value: float, limit: float) -> None:
     """No per cent beside a part of 1, whatever the metric."""

@@ -57,7 +57,7 @@ def again(run: Path, limits: Path = thresholds_file.DEFAULT) -> tuple[Scorecard,
 
 @looks_at(
     "comparison", "comparison -n 2", "two corpora", "no benchmark", "smoke", "production",
-    "faulty", "bad audio",
+    "faulty",
 )  # fmt: skip
 def test_the_same_limits_give_the_same_scorecard(finished: Finished, run: Path) -> None:
     """Every row, grade and recommendation, and the exit status; nothing but what says when."""
