@@ -21,6 +21,9 @@ from evals.models.loaded import Settings, content_sha256, load_spec
 from reports.scorecard.independence import _name
 from reports.scorecard.scorecard import ModelRecord
 
+pytestmark = pytest.mark.slow
+
+
 PACKAGE = "weights_of_a_test"
 FOLDER = f"package:{PACKAGE}/model"
 FILE = f"package:{PACKAGE}/model/weights.bin"

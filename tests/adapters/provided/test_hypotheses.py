@@ -150,6 +150,7 @@ def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
     assert before.sha256 != after.sha256
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), st.text(), min_size=1))
 def test_json_lines_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, texts: dict[str, str]
