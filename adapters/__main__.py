@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.catalog import engine_table
-from adapters.catalog.catalog import BUILTIN, Catalog, Model
+from adapters.catalog.catalog import BUILTIN, Catalog
+from adapters.catalog.model import Model
 from adapters.catalog.yaml_file import ConfigError
 from adapters.interface import ModelError
 
@@ -101,7 +102,7 @@ def _to_fetch(model: Model) -> str:
 def _where(model: Model, *, installed: bool) -> str:
     if model.shipped:
         return "shipped"
-    if model.is_packaged:
+    if model.needs_no_download:
         return "ready" if installed else "not installed"
     if model.engine.adapter().devices == ("remote",):
         return "remote"
@@ -135,8 +136,8 @@ def _download(models: Sequence[Model]) -> int:
         if model.shipped:
             print(f"{model.name}: nothing to download, its checkpoint is shipped")
             continue
-        if model.is_packaged:
-            why = model.missing_weights() or model.engine.missing()
+        if model.needs_no_download:
+            why = model.missing_weights() or model.engine.missing(model.resolved_options)
             if why is None:
                 print(f"{model.name}: nothing to download, its checkpoint is installed")
             else:

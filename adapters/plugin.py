@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from adapters import devices
-from adapters.catalog.catalog import BUILTIN, Catalog, Model
+from adapters.catalog.catalog import BUILTIN, Catalog
+from adapters.catalog.model import Model
 from adapters.catalog.yaml_file import ConfigError
 from adapters.interface import ModelError
 
@@ -29,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         metavar="NAME|GLOB|set:NAME|ENGINE:CHECKPOINT",
         help="a model of the catalogue, a glob, a set, a checkpoint not in the catalogue, or "
         "predictions:FILE for predictions that exist; with other options as in "
-        "'NAME:{beam_size: 5}'; repeatable (default: the entries marked default: true)",
+        "'NAME:{beam_size: 5}', under a name of your own as in NAME=ENGINE:CHECKPOINT; repeatable "
+        "(default: the entries marked default: true)",
     )
     group.addoption(
         "--catalog",

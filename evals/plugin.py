@@ -15,7 +15,7 @@ import pytest
 from tqdm import tqdm
 
 import evals.tasks  # noqa: F401 - it registers the tasks
-from adapters.catalog.catalog import Model
+from adapters.catalog.model import Model
 from adapters.devices import place
 from adapters.plugin import MODELS
 from adapters.redaction import redactor

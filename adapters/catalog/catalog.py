@@ -7,9 +7,9 @@ import fnmatch
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,94 +17,22 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from adapters.catalog import packages, variants, yaml_file
 from adapters.catalog.engine import EngineRef, resolve_engine
+from adapters.catalog.model import PACKAGED, Model, Task, Tier, together
 from adapters.catalog.yaml_file import ConfigError, KeyedError
 from adapters.interface import ModelError
 from adapters.provided.kind import kind_of, name_of
 
 BUILTIN = Path(__file__).with_name("models.yaml")
-EMBEDDED = "embedded:"  # the repo ships the checkpoint
-PACKAGED = "builtin"  # the engine's own package brings it
 
 #: What the name of a set begins with. pytest takes an argument that begins with @ for the name of
 #: a file of arguments, so that the second works in `--model=@NAME` alone.
 _SET_SIGNS = ("set:", "@")
 
-Tier = Literal["baseline", "candidate", "production"]
-Task = Literal["asr", "tts", "chat"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: A model under a name of one's own: "NAME=ENGINE:CHECKPOINT".
+_RENAMED = re.compile(rf"(?P<name>{NAME.pattern})=(?P<model>.+)", re.DOTALL)
 #: Of a hash, in the names of checkpoints that would otherwise have the same.
 _DIGITS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """One catalogue entry, ready to be run."""
-
-    name: str
-    engine: EngineRef
-    checkpoint: str
-    tasks: tuple[str, ...]
-    tier: str
-    #: Of a checkpoint inside a package, the SHA-256 that its content must have.
-    revision: str | None = None
-    licence: str | None = None
-    parameters: int | None = None
-    download_mb: int | None = None
-    default: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
-    #: What the catalogue says of the models that its options name, by option.
-    components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    #: The only sentences that a recognizer knows, by the name that corpora mark them with.
-    vocabulary: str | None = None
-    #: Named by the user: it must run, or the session fails.
-    required: bool = True
-    #: As `--model` named it; None of an entry, which has a name of its own.
-    requested: str | None = None
-    #: Of `options`, those that the command line gave in place of the catalogue's.
-    overridden: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def shipped(self) -> bool:
-        """Whether repo or package bring the checkpoint, so that nothing is needed from outside."""
-        return self.checkpoint == PACKAGED or self.checkpoint.startswith(EMBEDDED)
-
-    @property
-    def is_packaged(self) -> bool:
-        """Whether its checkpoint lies in an installed package."""
-        return packages.is_packaged(self.checkpoint)
-
-    def missing(self) -> str | None:
-        """What to install before it can run here; None where nothing is missing."""
-        return self.engine.missing(self.resolved_options) or self.missing_weights()
-
-    def missing_weights(self) -> str | None:
-        """Which package to install that only holds weights; the engine's own are none of those."""
-        adapter = self.engine.adapter()
-        options: Mapping[str, Any] = {}
-        with suppress(ModelError):  # wrong, not missing: told when the model is loaded
-            options = adapter.prepare(self.resolved_options)
-        named = packages.named_in({**options, "checkpoint": self.checkpoint})
-        return packages.missing(named, adapter.modules)
-
-    @property
-    def is_provided(self) -> bool:
-        """Whether its answers exist already, so that there is nothing to run."""
-        return self.engine.adapter().provided
-
-    @property
-    def resolved_options(self) -> Mapping[str, Any]:
-        """The options as `Adapter.prepare` takes them: components in place of their names."""
-        return {**self.options, **self.components}
-
-    def as_component(self) -> Mapping[str, Any]:
-        """The model as an option of another one that is made of it."""
-        return {
-            "engine": self.engine.name,
-            "file": self.engine.file,
-            "checkpoint": self.checkpoint,
-            "revision": self.revision,
-            "options": dict(self.options),
-        }
 
 
 class _Entry(BaseModel):
@@ -199,9 +127,13 @@ class Catalog:
         Raises ModelError where the catalogue has no model of such a name.
         """
         components = {}
+        licences: list[str | None] = []
         for option, words in model.engine.adapter().components.items():
             value = model.options[option]
-            if not isinstance(value, str) or not value or ":" in value or value in words:
+            if isinstance(value, str) and value in words:
+                continue
+            if not isinstance(value, str) or not value or ":" in value:
+                licences.append(None)
                 continue
             if value not in self.models:
                 close = difflib.get_close_matches(value, [*self.models, *words], n=1)
@@ -211,13 +143,16 @@ class Catalog:
                     f"{option}: no model is called {value!r} in the catalogue.{hint} {known}"
                 )
             components[option] = self.models[value].as_component()
-        return replace(model, components=components)
+            licences.append(self.models[value].licence)
+        licence = model.licence or together(licences)
+        return replace(model, components=components, licence=licence)
 
     def select(self, patterns: Sequence[str] | None) -> list[Model]:
         """The models that `--model` asks for, without repeats, in the order asked for.
 
         Each pattern is a name, a glob, `set:NAME` (or `@NAME`) or `ENGINE:CHECKPOINT`, each also
-        with other options behind it, as in `NAME:{beam_size: 5}`; none at
+        with other options behind it, as in `NAME:{beam_size: 5}`, and what is one model with a
+        name of its own before it, as in `NAME=ENGINE:CHECKPOINT`; none at
         all means the entries marked `default: true`. Models whose names would
         be the same, or that of an entry, have a part of a hash in theirs, so that each
         has a name and a folder of its own whatever the order. Raises ConfigError, with
@@ -226,6 +161,7 @@ class Catalog:
         if not patterns:
             return [m for m in self.models.values() if m.default]
         found = [model for pattern in patterns for model in self._match(pattern)]
+        _refuse_twins(found)
         # Names become folders, and some file systems do not tell case apart.
         called: dict[str, set[tuple[str, ...]]] = {
             name.lower(): {(name, "")} for name in self.models
@@ -246,6 +182,9 @@ class Catalog:
     def _match(self, pattern: str) -> list[Model]:
         if pattern in self.models:
             return [self.models[pattern]]
+        renamed = _RENAMED.fullmatch(pattern)
+        if renamed is not None:
+            return [self._renamed(pattern, renamed["name"], renamed["model"])]
         base, text = variants.split(pattern)
         if text is not None:
             options = variants.options_of(pattern, text)
@@ -266,6 +205,19 @@ class Catalog:
                 f"Models: {', '.join(self.models)}"
             )
         return found
+
+    def _renamed(self, pattern: str, name: str, named: str) -> Model:
+        if _RENAMED.fullmatch(named):
+            raise ConfigError(f"--model {pattern}: one name is enough")
+        if twin := next((known for known in self.models if known.lower() == name.lower()), None):
+            raise ConfigError(
+                f"--model {pattern}: the catalogue has a model called {twin} already; choose "
+                "another name"
+            )
+        found = self._match(named)
+        if len(found) != 1 or not found[0].required:
+            raise ConfigError(f"--model {pattern}: one model is expected after {name}=")
+        return replace(found[0], name=name, requested=pattern, default=False)
 
     def _of_set(self, pattern: str, name: str) -> list[Model]:
         if name not in self.sets:
@@ -305,6 +257,19 @@ class Catalog:
             requested=pattern,
         )
         return self._resolved(model)
+
+
+def _refuse_twins(models: Sequence[Model]) -> None:
+    """Raise ConfigError where a name was given to two models: it would be that of neither."""
+    given: dict[str, Model] = {}
+    for model in models:
+        if model.requested is None or not _RENAMED.fullmatch(model.requested):
+            continue
+        twin = given.setdefault(model.name.lower(), model)
+        if twin.requested != model.requested:
+            raise ConfigError(
+                f"--model {model.requested}: {twin.requested} has that name already; choose another"
+            )
 
 
 def _as_name(text: str) -> str:

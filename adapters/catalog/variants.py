@@ -15,7 +15,7 @@ from adapters.interface import ModelError
 from fixtures.yaml_places import YamlError, read_yaml
 
 if TYPE_CHECKING:
-    from adapters.catalog.catalog import Model
+    from adapters.catalog.model import Model
 
 _OPENING = ":{"
 #: Characters of options in a name; longer ones are named by a hash, since names become folders.

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.catalog.catalog import Model
+from adapters.catalog.model import Model
 from adapters.interface import Audio
 from adapters.worker.results import WorkerError
 from adapters.worker.time_limits import allowed

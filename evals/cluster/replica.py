@@ -20,7 +20,7 @@ from typing import Any
 import adapters
 import evals
 import fixtures
-from adapters.catalog.catalog import Model
+from adapters.catalog.model import Model
 from adapters.devices import DeviceError
 from adapters.devices import check as check_device
 from adapters.interface import Audio, ModelError

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters.catalog import packages
-from adapters.catalog.catalog import Model
 from adapters.catalog.engine import EngineRef
+from adapters.catalog.model import Model
 from adapters.devices import Placement, place
 from adapters.interface import Audio, LoadSpec, ModelError, Options, Reply, Speech, Transcript, Turn
 from adapters.meters.peak_memory import PeakMemory

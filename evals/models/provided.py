@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from adapters.catalog.catalog import Model
+from adapters.catalog.model import Model
 from adapters.provided.hypotheses import Hypothesis, HypothesisFile, ProvidedError
 from adapters.provided.plain_text import TimedWord
 from adapters.provided.rows import refuse

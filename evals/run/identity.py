@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from adapters.catalog.catalog import Model
+from adapters.catalog.model import Model
 from evals.models.loaded import Settings
 from evals.models.provided import provided_sha256
 from fixtures.safe_text import printable, shown

@@ -92,15 +92,21 @@ def option(content: Mapping[str, Any], name: str) -> Any:
     directory = Path(str(content.get("directory", ".")))
 
     def found(one: Any) -> Any:
-        if not isinstance(one, str) or "://" in one or not one.startswith(start or ""):
+        if not isinstance(one, str) or "://" in one:
             return one
-        path = _where_it_is(one.removeprefix(start or ""))
+        before, path = "", one
+        if start is not None:
+            name, word, path = one.partition(start)
+            before = name + word
+            if not word or (name and not name.endswith("=")):  # as in NAME=predictions:FILE
+                return one
+        path = _where_it_is(path)
         there = directory / path
         try:
             here = Path(path).exists() or not there.exists()
         except (OSError, ValueError):  # a name that no file can have
             return one
-        return f"{start or ''}{path if here else there}"
+        return f"{before}{path if here else there}"
 
     return [found(one) for one in value] if isinstance(value, list) else found(value)
 

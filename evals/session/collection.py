@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-from adapters.catalog.catalog import Model
+from adapters.catalog.model import Model
 from adapters.plugin import MODELS
 from evals.gate.thresholds import PRODUCTION
 from evals.run.shards import Part

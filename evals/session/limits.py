@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.catalog.catalog import Model
+from adapters.catalog.model import Model
 from adapters.catalog.yaml_file import ConfigError
 from adapters.plugin import CATALOG, MODELS
 from evals.gate.baseline import Baseline, BaselineError, renamed_models

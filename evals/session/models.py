@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from adapters.catalog.catalog import Model
+from adapters.catalog.model import Model
 from adapters.interface import Audio, Turn
 from adapters.provided.hypotheses import read_hypotheses
 from adapters.provided.rows import ProvidedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from adapters.catalog.catalog import EMBEDDED, PACKAGED
+from adapters.catalog.model import EMBEDDED, PACKAGED
 from adapters.catalog.packages import is_packaged
 from reports.scorecard.scorecard import ModelRecord
 

@@ -13,12 +13,14 @@ import pytest
 
 from adapters.__main__ import main
 from adapters.catalog import packages
-from adapters.catalog.catalog import BUILTIN, Catalog, Model
+from adapters.catalog.catalog import BUILTIN, Catalog
+from adapters.catalog.model import Model
 from adapters.catalog.yaml_file import ConfigError
 from adapters.engines.cascade.adapter import Cascade
 from adapters.interface import LoadSpec, ModelError
 from evals.models.loaded import Settings, content_sha256, load_spec
 from reports.scorecard.independence import _name
+from reports.scorecard.licences import flags
 from reports.scorecard.scorecard import ModelRecord
 
 pytestmark = pytest.mark.slow
@@ -241,6 +243,40 @@ def test_one_package_is_one_checkpoint(installed: Path) -> None:
 def test_pretrained_models_are_a_set_and_no_default() -> None:
     shipped = Catalog()
     chosen = shipped.select(["set:pretrained"])
-    assert {task for model in chosen for task in model.tasks} == {"asr", "tts"}
-    assert all(model.is_packaged and not model.shipped and not model.required for model in chosen)
+    assert {task for model in chosen for task in model.tasks} == {"asr", "tts", "chat"}
+    assert all(model.needs_no_download for model in chosen)
+    assert not any(model.shipped or model.required for model in chosen)
     assert not any(model.default for model in chosen)
+
+
+def test_an_assistant_is_shipped_where_all_its_parts_are() -> None:
+    models = Catalog().models
+    assert models["assistant-micro"].shipped
+    tiny = models["assistant-tiny"]
+    assert {c.partition(":")[0] for c in tiny.checkpoints} == {"builtin", "package"}
+    assert not tiny.shipped  # so that its tests are marked real_e2e
+    (far,) = Catalog().select(
+        ["assistant-micro:{asr: 'faster_whisper:Systran/faster-whisper-tiny'}"]
+    )
+    assert not far.needs_no_download
+
+
+@pytest.mark.parametrize(
+    ("options", "licence"),
+    [
+        ("{asr: packaged-faster-whisper-tiny.en, tts: piper-joe}", "MIT AND GPL-3.0-or-later"),
+        ("{asr: whisper-tiny, tts: vits-ljs}", "MIT"),
+        ("{asr: whisper-tiny, tts: none}", "MIT"),
+        ("{asr: whisper-tiny, tts: 'piper:voice.onnx'}", None),
+        ("{asr: none, tts: none}", None),
+    ],
+)
+def test_the_licence_of_an_assistant_is_that_of_its_parts(
+    tmp_path: Path, options: str, licence: str | None
+) -> None:
+    file = tmp_path / "models.yaml"
+    entry = f"{{engine: cascade, tasks: [chat], options: {options}}}"
+    file.write_text(f"schema_version: 1\nmodels: {{mine: {entry}}}\n", encoding="utf-8")
+    model = Catalog([BUILTIN, file]).models["mine"]
+    assert model.licence == licence
+    assert ("licence not known" in flags(licence)) == (licence is None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from adapters.catalog.catalog import NAME, Catalog, Model
+from adapters.catalog.catalog import NAME, Catalog
+from adapters.catalog.model import Model
 from adapters.catalog.yaml_file import ConfigError
 
 MICRO = "faster-whisper-micro"
@@ -89,3 +92,43 @@ def test_a_mistake_is_told(catalog: Catalog, pattern: str, says: str) -> None:
         catalog.select([pattern])
     assert str(caught.value).startswith("--model ")
     assert says in str(caught.value)
+
+
+def test_a_checkpoint_has_a_name_of_ones_own(catalog: Catalog) -> None:
+    path = "faster_whisper:/models/of/somebody/who/likes/long/names/of/folders/whisper-int8"
+    assert len(_one(catalog, path).name) > 60
+    model = _one(catalog, f"mine={path}")
+    assert (model.name, model.requested) == ("mine", f"mine={path}")
+    assert (model.engine, model.checkpoint) == (
+        _one(catalog, path).engine, _one(catalog, path).checkpoint,
+    )  # fmt: skip
+    assert model.required
+
+
+def test_other_options_and_entries_have_a_name_of_ones_own(catalog: Catalog) -> None:
+    model = _one(catalog, f"wide={MICRO}:{{beam_size: 5}}")
+    assert (model.name, model.options["beam_size"], model.default) == ("wide", 5, False)
+    assert _one(catalog, f"mine={MICRO}").options == catalog.models[MICRO].options
+
+
+@pytest.mark.parametrize(
+    ("patterns", "says"),
+    [
+        ([f"{MICRO}=faster_whisper:tiny"], f"the catalogue has a model called {MICRO} already"),
+        (["Pocketsphinx=faster_whisper:tiny"], "has a model called pocketsphinx already"),
+        (["mine=whisper-*"], "one model is expected after mine="),
+        (["mine=set:embedded"], "one model is expected after mine="),
+        (["mine=yours=faster_whisper:tiny"], "one name is enough"),
+        (["mine=no-such"], "no-such: no model of that name"),
+        (["mine=faster_whisper:a", "Mine=faster_whisper:b"], "mine=faster_whisper:a has that name"),
+    ],
+)
+def test_a_name_of_ones_own_is_of_one_model_alone(
+    catalog: Catalog, patterns: list[str], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        catalog.select(patterns)
+
+
+def test_one_name_twice_for_the_same_is_one_model(catalog: Catalog) -> None:
+    assert [m.name for m in catalog.select(["mine=faster_whisper:a"] * 2)] == ["mine"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 ONES = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
@@ -43,3 +45,22 @@ def place_of(which: str) -> int:
         if word in ORDINALS:
             return ORDINALS.index(word)
     return value_of(" ".join(words[1:])) - 1
+
+
+def time_in_words(said: str) -> str:
+    """A time of day with its digits as they are said: "6 30", "630" and "six thirty" are one."""
+    return re.sub(r"\b(\d{1,2}?)(?: ?(\d\d))?\b", _clock, said)
+
+
+def _clock(time: re.Match[str]) -> str:
+    minutes = int(time[2] or 0)
+    return spelled(int(time[1])) + (f" {spelled(minutes)}" if minutes else "")
+
+
+def digit_by_digit(said: str) -> str:
+    """Digits in words, each by itself: "55 39" is "five five three nine"."""
+    return " ".join(
+        word
+        for part in said.split()
+        for word in ([ONES[int(digit)] for digit in part] if part.isdecimal() else [part])
+    )

@@ -1,5 +1,8 @@
 """A voice assistant by rule: it understands the commands of voice-commands and keeps a home.
 
+It forgives what people forgive (`heard_commands`): how something is written, a word before or
+after. Of what was misheard it makes nothing that could be meant.
+
 What it knows is derived from what was said so far, heard anew from the beginning for every
 answer: no clock, no chance, nothing kept between calls. It answers in plain sentences, with the
 commands' own words where it can, so that a recogniser that knows those can check its speech.
@@ -12,13 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from adapters.engines.cascade.heard_commands import commands, without_extra, words_of
 from adapters.engines.cascade.number_words import ONES, ORDINALS, TENS
 from adapters.engines.cascade.smart_home import OUTSIDE, Home, Said, Unclear
 
 _SMALL = ONES[1:10]
 _ROOMS = ("kitchen", "bedroom", "bathroom", "office", "garden")
-#: Words that change nothing. Recognisers lose the articles first.
-_IDLE = frozenset(["the", "a", "an", "some", "please", "no", "okay", "ok", "now", "actually"])
 _NOT_UNDERSTOOD = "Sorry, I did not understand."
 
 
@@ -28,6 +30,9 @@ def _either(words: Sequence[str]) -> str:
 
 _NUMBER = rf"(?:\d{{1,3}}|{_either(TENS)}(?: {_either(_SMALL)})?|{_either(ONES)}|hundred)"
 _PARTS = r"(?:in (?:morning|evening)|tomorrow|tonight|today)"
+_HOUR = rf"(?:{_either(ONES)}|0?\d|1\d|2[0-4])"
+_MINUTES = rf"(?:{_either(TENS)}(?: {_either(_SMALL)})?|{_either(ONES[10:])}|[0-5]\d)"
+_DIGIT = rf"(?:{_either(ONES[:10])}|\d)"
 #: Slots of the patterns below; each `<name>` becomes a group of that name.
 _SLOTS: Mapping[str, str] = {
     "room": _either(_ROOMS),
@@ -36,7 +41,7 @@ _SLOTS: Mapping[str, str] = {
     "n": _NUMBER,
     "unit": "minutes?|seconds?|hours?",
     "which": rf"(?:timer )?{_either(ORDINALS)}(?: timer| one)?|timer {_NUMBER}",
-    "time": rf"{_either(ONES)}(?: (?:{_either(TENS)}|fifteen))?(?: {_PARTS})?",
+    "time": rf"{_HOUR}(?: ?{_MINUTES})?(?: {_PARTS})?",
     "part": _PARTS,
     "genre": "jazz|rock|classical",
     "way": "up|down",
@@ -46,7 +51,7 @@ _SLOTS: Mapping[str, str] = {
     "state": "open|closed?|locked?",
     "name": "[a-z]+",
     "any": ".+",
-    "digits": rf"{_either(ONES[:10])}(?: {_either(ONES[:10])}){{2,6}}",
+    "digits": rf"{_DIGIT}(?: ?{_DIGIT}){{2,6}}",
 }
 
 
@@ -56,8 +61,8 @@ _COMMANDS: Sequence[tuple[str, Callable[[Home, Said], str]]] = (
     ("turn <room> lights? <switch>", Home.switch),
     ("turn <switch> lights? in <room>", Home.switch),
     ("turn (?:it|them) <switch>", Home.switch),
-    ("(?:dim|set) <room> lights? (?:to )?<n> percent", Home.dim),
-    ("(?:make|dim|set) it (?:to )?<n> percent", Home.dim),
+    ("(?:dim|set) <room> lights? (?:(?:to|at) )?<n> percent", Home.dim),
+    ("(?:make|dim|set) it (?:(?:to|at) )?<n> percent", Home.dim),
     ("(?:make|turn) <room> lights? <color>", Home.paint),
     ("(?:make|turn) (?:it|them) <color>", Home.paint),
     ("(?:is|are) <room> lights? (?:<switch>|<color>)", Home.ask_light),
@@ -119,6 +124,7 @@ _PATTERNS = [
     (re.compile(_SLOT.sub(lambda slot: f"(?P<{slot[1]}>{_SLOTS[slot[1]]})", command)), method)
     for command, method in _COMMANDS
 ]
+_KNOWN = words_of([*_SLOTS.values(), *(command for command, _ in _COMMANDS)])
 
 
 def respond(said: Sequence[str]) -> str:
@@ -135,21 +141,16 @@ def respond(said: Sequence[str]) -> str:
 
 def _answer(home: Home, text: str) -> str:
     """What is said to a turn of one or more commands joined by "and"."""
-    words = re.findall(r"[a-z]+|\d+", text.lower().replace("'", "").replace("%", " percent"))
-    commands: list[list[str]] = [[]]
-    for word in words:
-        if word == "and":
-            commands.append([])
-        elif word not in _IDLE:
-            commands[-1].append(word)
-    answers = [_one(home, " ".join(command)) for command in commands if command]
+    answers = [_one(home, command) for command in commands(text)]
     return " ".join(dict.fromkeys(answers)) or _NOT_UNDERSTOOD
 
 
 def _one(home: Home, command: str) -> str:
-    for pattern, method in _PATTERNS:
-        match = pattern.fullmatch(command)
-        if match is not None:
+    for said in without_extra(command, _KNOWN):
+        for pattern, method in _PATTERNS:
+            match = pattern.fullmatch(said)
+            if match is None:
+                continue
             given = {name: value for name, value in match.groupdict().items() if value is not None}
             try:
                 return method(home, given)

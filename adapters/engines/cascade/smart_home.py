@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from adapters.engines.cascade.number_words import place_of, spelled, value_of
+from adapters.engines.cascade.number_words import (
+    digit_by_digit,
+    place_of,
+    spelled,
+    time_in_words,
+    value_of,
+)
 
 OUTSIDE = ("front", "back", "garage")
 _FIRST_VOLUME, _VOLUME_STEP, _LOUDEST, _BRIGHTEST = 30, 10, 100, 100
@@ -326,7 +332,7 @@ class Home:
         return f"Sorry, I cannot send a message to {said['name'].capitalize()}."
 
     def repeat(self, said: Said) -> str:
-        return f"I heard {said['digits']}."
+        return f"I heard {digit_by_digit(said['digits'])}."
 
 
 class Unclear(Exception):
@@ -339,8 +345,8 @@ def _length(said: Said) -> _Timer:
 
 
 def _time(said: str) -> str:
-    """A time as it was said, with the article that was taken for idle."""
-    return re.sub(r"\bin (morning|evening)\b", r"in the \1", said)
+    """A time in words, with the article that was taken for idle."""
+    return re.sub(r"\bin (morning|evening)\b", r"in the \1", time_in_words(said))
 
 
 def _in(room: str | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from adapters.catalog.catalog import Model
+from adapters.catalog.model import Model
 from adapters.interface import Audio
 from evals.models.loaded import LoadedModel, Settings
 from evals.models.transcribe import transcribe_corpus

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.catalog.catalog import BUILTIN, Catalog, Model
+from adapters.catalog.catalog import BUILTIN, Catalog
 from adapters.catalog.engine import EngineRef
+from adapters.catalog.model import Model
 from adapters.engines.cascade.adapter import Cascade
 from adapters.engines.faster_whisper import adapter as faster_whisper
 from adapters.interface import Audio, LoadSpec, ModelError, Reply, ReplyPiece, Turn

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import plugin as adapters_plugin
-from adapters.catalog.catalog import NAME, Catalog, Model
+from adapters.catalog.catalog import NAME, Catalog
+from adapters.catalog.model import Model
 from evals import plugin as evals_plugin
 from evals.run import run_file
 from evals.run.options import DECLARED, OF_RUN, OPTIONS, SessionOption, not_default

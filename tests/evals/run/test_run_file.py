@@ -14,10 +14,14 @@ def test_files_of_predictions_are_found_from_another_folder(
 ) -> None:
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / "vendor.jsonl").write_text("{}")
-    models = ["predictions:vendor.jsonl", "predictions:gone.jsonl", "faster-whisper-micro"]
+    models = [
+        "predictions:vendor.jsonl", "mine=predictions:vendor.jsonl", "predictions:gone.jsonl",
+        "faster-whisper-micro",
+    ]  # fmt: skip
     content = {"options": {"model": models}, "directory": str(tmp_path / "begun")}
     monkeypatch.chdir(tmp_path)
     found = run_file.option(content, "model")
-    assert found == [f"predictions:{tmp_path}/begun/vendor.jsonl", *models[1:]]
+    there = f"predictions:{tmp_path}/begun/vendor.jsonl"
+    assert found == [there, f"mine={there}", *models[2:]]
     monkeypatch.chdir(tmp_path / "begun")
     assert run_file.option(content, "model") == models

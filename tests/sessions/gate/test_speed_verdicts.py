@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from adapters.catalog.catalog import Model
 from adapters.catalog.engine import EngineRef
+from adapters.catalog.model import Model
 from adapters.interface import Audio
 from adapters.worker.results import WorkerError
 from evals.gate.case import Case

@@ -18,8 +18,8 @@ import numpy as np
 import psutil
 import pytest
 
-from adapters.catalog.catalog import Model
 from adapters.catalog.engine import EngineRef
+from adapters.catalog.model import Model
 from adapters.interface import Audio
 from adapters.worker.results import WorkerError
 from evals.cluster import connect
