@@ -109,13 +109,7 @@ _METRICS = (
         sign="\u00d7",
         inverse="rtf",
     ),
-    Metric(
-        "processing_time",
-        "s",
-        "max",
-        "seconds of processing, of all answers together",
-        is_speed=True,
-    ),
+    Metric("processing_time", "s", "max", "seconds of processing, of all answers", is_speed=True),
     Metric(
         "energy", "Wh/h", "max", "watt-hours that the device drew per hour of audio", is_speed=True
     ),
@@ -254,6 +248,7 @@ _METRICS = (
     Metric("dnsmos_speech", "score", "min", "DNSMOS P.835, quality of the speech"),
     Metric("dnsmos_background", "score", "min", "DNSMOS P.835, quality of what is behind"),
     Metric("dnsmos_p808", "score", "min", "DNSMOS P.808, overall quality"),
+    Metric("distill_mos", "score", "min", "Distill-MOS, overall quality, 1 to 5", short="DMOS"),
     Metric("mcd", "dB", "max", "mel-cepstral distortion against recordings, aligned"),
     Metric("f0_rmse", "cents", "max", "pitch error against recordings, aligned"),
     Metric("voicing_error_rate", "ratio", "max", "aligned frames voiced in one of both"),
@@ -386,6 +381,7 @@ VOICE = (
     "dnsmos_speech",
     "dnsmos_background",
     "dnsmos_p808",
+    "distill_mos",
     "mcd",
     "f0_rmse",
     "voicing_error_rate",

@@ -19,7 +19,7 @@ from evals.tasks.chat.converse import converse
 from evals.tasks.chat.provided import ProvidedAssistant
 from evals.tasks.chat.task import TASK, verdict_file
 from evals.tasks.tts.clips import stored_clips
-from evals.tasks.tts.scores import ratings
+from evals.tasks.tts.scores import quality, ratings
 from fixtures.dialogues.dialogues import Dialogues
 
 
@@ -72,7 +72,8 @@ def test_dialogues(
             judges=[judge.name for judge in judges],
             **(chat_model.facts if isinstance(chat_model, ProvidedAssistant) else {}),
             observed=observed,
-            listened=ratings(sounds, rated_clips),  # takes a library, and long
+            # They take libraries, and long.
+            listened={**ratings(sounds, rated_clips), **quality(sounds, rated_clips)},
         )
 
     TASK.record(evaluation, stored)

@@ -18,6 +18,7 @@ from evals.tasks.tts.scores import (
     Listeners,
     intonation,
     naturalness,
+    quality,
     ratings,
     similarity,
     speaker_similarity,
@@ -68,6 +69,7 @@ def test_sentences(
             listened={
                 **intonation(sounds),
                 **ratings(sounds, rated_clips),
+                **quality(sounds, rated_clips),
                 **naturalness(sounds, rated_clips, listeners.utmos),
                 **similarity(sounds, sentences),
                 **speaker_similarity(sounds, sentences, listeners.speakers, rated_clips),

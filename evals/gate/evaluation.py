@@ -109,6 +109,7 @@ class Evaluation:
                     further_utterances=further.utterances,
                     further_speakers=further.speakers,
                     speakers=figure.speakers,
+                    by=figure.by,
                 )
             )
 

@@ -35,6 +35,7 @@ class Figure:
     speakers: how many people it is of, 0 where that is not known; None where it is of no people.
     forecast: the interval of a corpus with these utterances that many times.
     identical: of a paired difference, that no observation differs.
+    by: which of several measured it: the speaker encoder. None: there is one alone.
     """
 
     value: float | None
@@ -44,6 +45,7 @@ class Figure:
     conditions: tuple[str, ...] = ()
     identical: bool = False
     speakers: int | None = None
+    by: str | None = None
     forecast: Callable[[float], tuple[float, float] | None] | None = field(
         default=None, compare=False, repr=False
     )
@@ -107,6 +109,7 @@ class Measurement:
     people alone), "too_few" (decides nothing), "mixed_error_rate" (of characters where a script
     has no spaces), "provided" (came with predictions from elsewhere, gates nothing) or
     "provided_held" (the same, where thresholds.yaml lets it).
+    by: as in `Figure`; values that other ones measured are not compared with it.
     """
 
     model: str
@@ -129,6 +132,7 @@ class Measurement:
     further_utterances: int | None = None
     further_speakers: int | None = None
     speakers: int | None = None
+    by: str | None = None
 
     @property
     def is_whole(self) -> bool:

@@ -92,7 +92,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="CHECKPOINT",
         default=ENCODER,
         help="the speaker verification model that compares voices with recordings: a folder, or a "
-        f"name on the hub that is in its cache (default: {ENCODER})",
+        f"name on the hub that is in its cache (default: {ENCODER}, else Resemblyzer's)",
     )
     group.addoption(
         "--robustness-utterances",

@@ -206,6 +206,13 @@ def _beside(of: Of, before: Side, after: Side, done: frozenset[str], found: Comp
     keys = sorted({*sides[0], *sides[1]}, key=lambda k: (rank(k[0]), *k))
     for metric, part in keys:
         old, new = (side.get((metric, part)) for side in sides)
+        if old is not None and new is not None and old.by != new.by:
+            found.notes.append(
+                f"{replace(of, slice=part)}: {metric} is not compared: it was measured by "
+                f"{old.by or 'one that is not said'} in {before.name}, by "
+                f"{new.by or 'one that is not said'} in {after.name}"
+            )
+            continue
         found.beside.append(
             SideBySide(
                 of=replace(of, slice=part),

@@ -235,6 +235,7 @@ def _terms(card: Scorecard, m: Measurement, corpora: Mapping[str, str]) -> dict[
         "corpus content hash": corpora.get(m.corpus, "unknown")[:12],
         "normalizer": m.normalizer or "none",
         "seed": str(p.seed),
+        "measured by": m.by or "none",
     }
     record = record_of(card, m.model)
     of_machine = metric_of(m.metric).is_of_machine

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.measures.sound.mel import mel_bands
 from evals.measures.sound.optional import LibraryMissing, NotMeasured, library
 from evals.measures.sound.signal_quality import is_silent
 from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
@@ -175,26 +176,10 @@ def p808_features(segment: Samples) -> NDArray[np.float32]:
     padded = np.pad(segment.astype(np.float64), _FRAME // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FRAME) / _FRAME)
-    mel = np.abs(np.fft.rfft(frames * window)) ** 2 @ _mel_bands().T
+    mel = np.abs(np.fft.rfft(frames * window)) ** 2 @ mel_bands(_FRAME, _BANDS).T
     decibels = 10 * np.log10(np.maximum(mel, 1e-10))
     decibels = np.maximum(decibels - decibels.max(), -_RANGE_DB)
     return np.asarray((decibels + 40) / 40, np.float32)
-
-
-@cache
-def _mel_bands() -> Floats:
-    """Triangles of equal area, even on the scale of Slaney's Auditory Toolbox (1998).
-
-    Shape (bands, bins). The scale is linear up to 1000 Hz (15 mel), logarithmic above, where
-    27 mel are a factor of 6.4.
-    """
-    top = 15 + 27 * np.log(SAMPLE_RATE / 2 / 1000) / np.log(6.4)
-    mel = np.linspace(0, top, _BANDS + 2)
-    edges = np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
-    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    bins = np.fft.rfftfreq(_FRAME, 1 / SAMPLE_RATE)
-    slopes = np.minimum((bins - low) / (middle - low), (high - bins) / (high - middle))
-    return np.asarray(np.maximum(slopes, 0) * 2 / (high - low))
 
 
 @cache

@@ -2,8 +2,8 @@
 
 The embeddings are those of a speaker verification model that transformers loads
 (WavLMForXVector and its relatives, Snyder et al. 2018's x-vectors on a self-supervised encoder),
-such as microsoft/wavlm-base-plus-sv. No package brings weights, so the checkpoint must be on
-this machine already: nothing is downloaded.
+such as microsoft/wavlm-base-plus-sv, if that is on this machine already, else of Resemblyzer, whose
+package has weights. Nothing is downloaded. Cosines of two encoders are not on one scale.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from adapters.engines.shared import hub
 from adapters.interface import ModelError
 from evals.measures.sound.optional import LibraryMissing, NotMeasured, library
+from evals.measures.sound.resemblyzer import ge2e
 from evals.measures.sound.signal_quality import is_silent
 from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
 
@@ -34,6 +35,15 @@ SHORTEST_SECONDS = 0.5
 _NEVER_HEARD = re.compile(r"(^|\.)masked_spec_embed$|^objective\.")
 
 
+class Encoder(Protocol):
+    """What tells speakers apart. name: in reports."""
+
+    name: str
+
+    def embed(self, samples: Samples, sample_rate: int) -> Floats:
+        """The embedding of a clip, of length 1. Raises NotMeasured."""
+
+
 class SpeakerEncoder:
     """A speaker verification checkpoint, loaded once, on the CPU.
 
@@ -43,6 +53,7 @@ class SpeakerEncoder:
     """
 
     def __init__(self, checkpoint: str, revision: str | None = None) -> None:
+        self.name = checkpoint
         # Looked for first: to import them for nothing takes seconds.
         if importlib.util.find_spec("transformers") is None:
             raise LibraryMissing("transformers", EXTRA)
@@ -113,6 +124,22 @@ class SpeakerEncoder:
 def encoder(checkpoint: str) -> SpeakerEncoder:
     """The encoder, loaded once for all voices of a session. Raises as SpeakerEncoder does."""
     return SpeakerEncoder(checkpoint)
+
+
+def any_encoder(checkpoint: str) -> Encoder:
+    """The encoder of a checkpoint, or Resemblyzer's where the default checkpoint is not there.
+
+    Raises NotMeasured for another that cannot be had, and where there is neither.
+    """
+    if checkpoint != DEFAULT:
+        return encoder(checkpoint)
+    try:
+        return encoder(DEFAULT)
+    except NotMeasured as first:
+        try:
+            return ge2e()
+        except NotMeasured as second:
+            raise NotMeasured(f"{second}; {first}") from None
 
 
 def cosine(left: Floats, right: Floats) -> float:

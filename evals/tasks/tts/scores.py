@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from evals.measures.sound.distill_mos import distill_mos
 from evals.measures.sound.mos import dnsmos, utmos
 from evals.measures.sound.optional import LibraryMissing, NotMeasured
 from evals.measures.sound.reference_similarity import ReferenceSimilarity, reference_similarity
-from evals.measures.sound.speaker_similarity import encoder
+from evals.measures.sound.speaker_similarity import any_encoder, cosine
 from evals.measures.sound.world import pitch, spread_cents
 from evals.measures.speed.cpu_contention import marked, share_waited
 from evals.measures.speed.energy import energy_use
@@ -150,13 +151,22 @@ def naturalness(sounds: Sequence[Clip], most: int, network: Path | None) -> Mapp
     }
 
 
+def quality(sounds: Sequence[Clip], most: int) -> Mapping[str, Figure]:
+    """Distill-MOS (Stahl and Gamper 2025) of at most that many clips, evenly spread; 1 to 5."""
+    if not most:
+        return {"distill_mos": Figure(None, 0, reason=_NONE_RATED)}
+    speech = _spread([clip for clip in sounds if problem(clip) is None], most)
+    return {"distill_mos": _over_clips(speech, lambda c: distill_mos(c.samples, c.sample_rate))}
+
+
 def speaker_similarity(
     sounds: Sequence[Clip], sentences: Sentences, checkpoint: str, most: int
 ) -> Mapping[str, Figure]:
     """Whether the voice sounds like the person who was recorded; nothing without recordings.
 
     The mean cosine of the embeddings of clip and recording, of at most that many clips, evenly
-    spread. checkpoint: the speaker verification model (see `speaker_similarity`).
+    spread; those that the encoder finds too short are left out, which the reason counts.
+    checkpoint: the speaker verification model (see `any_encoder`).
     """
     recordings = {row.id: row.recording for row in sentences if row.recording is not None}
     if not recordings:
@@ -167,7 +177,7 @@ def speaker_similarity(
         [clip for clip in sounds if clip.line.id in recordings and problem(clip) is None], most
     )
     try:
-        listener = encoder(checkpoint)
+        listener = any_encoder(checkpoint)
     except NotMeasured as error:
         return {"speaker_similarity": Figure(None, len(speech), reason=str(error))}
 
@@ -176,9 +186,13 @@ def speaker_similarity(
             person = recordings[clip.line.id].load()
         except AudioError as error:  # it was readable when the session began
             raise NotMeasured(f"{recordings[clip.line.id].path} {error}") from None
-        return listener.similarity(clip.samples, clip.sample_rate, person, SAMPLE_RATE)
+        return cosine(
+            listener.embed(clip.samples, clip.sample_rate), listener.embed(person, SAMPLE_RATE)
+        )
 
-    return {"speaker_similarity": _over_clips(speech, of)}
+    found = _over_clips(speech, of)
+    said = f"by {listener.name}" + (f"; {found.reason}" if found.reason else "")
+    return {"speaker_similarity": replace(found, by=listener.name, reason=said)}
 
 
 def similarity(sounds: Sequence[Clip], sentences: Sentences) -> Mapping[str, Figure]:
@@ -286,11 +300,11 @@ def _spread(sounds: Sequence[Clip], most: int) -> Sequence[Clip]:
 
 
 def _over_clips(sounds: Sequence[Clip], of: Callable[[Clip], float]) -> Figure:
-    """The mean over the clips that have the figure; the first reason where none has."""
+    """The mean over the clips that have the figure; those without one are counted in the reason."""
     if not sounds:
         return Figure(None, 0, reason=_NO_SPEECH)
     values: list[float] = []
-    reason: str | None = None
+    reasons: list[str] = []
     for clip in sounds:
         try:
             values.append(of(clip))
@@ -298,8 +312,13 @@ def _over_clips(sounds: Sequence[Clip], of: Callable[[Clip], float]) -> Figure:
             # No clip will fare better.
             return Figure(None, len(sounds), reason=str(error))
         except NotMeasured as error:
-            reason = reason or str(error)
-    return _mean(values) if values else Figure(None, len(sounds), reason=reason)
+            reasons.append(str(error))
+    if not values:
+        return Figure(None, len(sounds), reason=reasons[0])
+    if not reasons:
+        return _mean(values)
+    left_out = f"{len(reasons)} of {len(sounds)} clips are left out: {reasons[0]}"
+    return replace(_mean(values), reason=left_out)
 
 
 def _mean(values: Iterable[float]) -> Figure:

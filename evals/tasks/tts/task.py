@@ -59,6 +59,7 @@ TASK = Task(
         Column("success_rate"),
         Column("usable_rate"),
         Column("dnsmos_overall"),
+        Column("distill_mos", on=SCREENS, where_measured=True),
         Column("utmos", on=TERMINAL, where_measured=True),
         Column("rtf"),
         Column("latency_p95", on=SCREENS),

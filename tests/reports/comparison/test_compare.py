@@ -527,6 +527,22 @@ def test_voices_by_hand(tmp_path: Path) -> None:
     assert [s.metric for s in c.beside] == ["usable_rate"]
 
 
+@pytest.mark.parametrize("after", ["Resemblyzer 0.1.4", "microsoft/wavlm-base-plus-sv"])
+def test_figures_of_two_encoders_are_not_compared(tmp_path: Path, after: str) -> None:
+    for name, number, by in (("a", 1, "Resemblyzer 0.1.4"), ("b", 2, after)):
+        rows = [
+            row("voice", "wer", 0.1, task="tts", normalizer="none"),
+            row("voice", "speaker_similarity", 0.8, task="tts", by=by),
+        ]
+        write_run(tmp_path / name, document(number, rows))
+        lines = [spoken(0, "a b c d", "a b c d")]
+        write_lines(tmp_path / name / "voice" / "tts" / f"{CORPUS}.jsonl", lines)
+    c = compared(tmp_path / "a", tmp_path / "b")
+    same = after == "Resemblyzer 0.1.4"
+    assert [s.metric for s in c.beside] == ["speaker_similarity"] * same
+    assert any(f"by Resemblyzer 0.1.4 in a, by {after} in b" in note for note in c.notes) != same
+
+
 def test_margins_hold_for_the_first_judge(tmp_path: Path) -> None:
     rules = thresholds_file.BaselineRules(inconclusive="pass", margins={"tts": {"wer": 0.0}})
     strict = THRESHOLDS.model_copy(update={"baseline": rules})

@@ -54,6 +54,14 @@ def command(root: Path, *arguments: str | Path) -> int:
     return status
 
 
+def test_another_encoder_breaks_a_series(tmp_path: Path) -> None:
+    for number, by in enumerate(("Resemblyzer 0.1.4", "Resemblyzer 0.1.4", "other"), 1):
+        write(tmp_path, number, [measured(0.8, "speaker_similarity", by=by)])
+    points = only_series(read(tmp_path))
+    assert [p.segment for p in points] == [0, 0, 1]
+    assert [*points[2].breaks] == ["measured by: Resemblyzer 0.1.4, now other"]
+
+
 def test_by_hand(tmp_path: Path) -> None:
     """Three runs, written in another order than they were made."""
     write(tmp_path, 3, [measured(0.3, ci=(0.2, 0.4), verdict="fail", limit=0.25, bound="max")])

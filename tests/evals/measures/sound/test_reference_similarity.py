@@ -415,7 +415,8 @@ def test_a_missing_library_takes_its_figure_only(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     found = against_original(spoken())
-    said = f"not measured: install model-lab[quality] ({module} is not installed)"
+    said = f"not measured: install model-lab[quality] ({module} is not installed): "
+    said += "uv sync --inexact --extra quality"
     assert found.reasons == {module.removeprefix("py"): said}
     assert found.mcd == 0
 

@@ -342,7 +342,8 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     found = measured(spoken())
     assert found.loudness is None
     assert found.reasons == {
-        "loudness": "not measured: install model-lab[quality] (pyloudnorm is not installed)"
+        "loudness": "not measured: install model-lab[quality] (pyloudnorm is not installed): "
+        "uv sync --inexact --extra quality"
     }
     assert found.flatness is not None
 
@@ -365,7 +366,8 @@ def test_attempts_keep_reasons() -> None:
     assert attempt(reasons, "a", lambda: 1.5) == 1.5
     assert attempt(reasons, "b", fails) is None
     assert reasons == {
-        "b": "not measured: install model-lab[transformers] (torch is not installed)"
+        "b": "not measured: install model-lab[transformers] (torch is not installed): "
+        "uv sync --inexact --extra transformers"
     }
     with pytest.raises(ZeroDivisionError):
         attempt(reasons, "c", lambda: 1 / 0)
