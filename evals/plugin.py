@@ -30,7 +30,7 @@ from evals.records.jsonl_reader import LineError
 from evals.records.jsonl_writer import NotWritten
 from evals.records.measurement import Measurement, Verdict
 from evals.run.case_store import PROPERTY as STORED
-from evals.run.case_store import Maker, Stored
+from evals.run.case_store import Maker, Stored, kept_identity
 from evals.run.engine_modules import NotResumed
 from evals.run.identity import Identity, model_identity, plain
 from evals.run.shards import WHOLE, Part
@@ -41,6 +41,7 @@ from evals.session.run import SESSION, SHARD, run_dir
 from evals.task import TASKS, task_of
 from evals.tasks import outside
 from fixtures.builtin.synthesize import CLIP
+from fixtures.corpora.audio_check import QUICK, Inspected
 from fixtures.corpora.corpus import CorpusError
 from fixtures.plugin import sources
 from fixtures.source import CorpusSource
@@ -281,7 +282,11 @@ def stored(
         told=told,
         part=part,
         shard=pytestconfig.stash[SHARD],
-        maker=Maker(_identity(case, settings, request), pytestconfig.stash[SESSION], redactor()),
+        maker=Maker(
+            _identity(case, settings, request, kept_identity(run, case)),
+            pytestconfig.stash[SESSION],
+            redactor(),
+        ),
     )
     settled: dict[str, Any] = {"ruled": kept.facts["ruled"]}
     for scoring in _SCORINGS:
@@ -298,8 +303,10 @@ def stored(
     return kept
 
 
-def _identity(case: Case, settings: Settings, request: pytest.FixtureRequest) -> Identity:
-    """What the test's lines are made by, and of what."""
+def _identity(
+    case: Case, settings: Settings, request: pytest.FixtureRequest, kept: Identity
+) -> Identity:
+    """What the test's lines are made by, and of what. kept: what the run says of them already."""
     config: pytest.Config = request.config
     entry: Model = request.node.callspec.params["model"]
     device = place(settings.device, entry.engine.adapter().devices, entry.engine.name).device
@@ -310,7 +317,11 @@ def _identity(case: Case, settings: Settings, request: pytest.FixtureRequest) ->
     for name in CORPUS_FIXTURES:
         content = name.removeprefix("checked_")
         if content in request.fixturenames:
-            identity["corpus"] = request.getfixturevalue(content).content_hash
+            corpus = request.getfixturevalue(content)
+            # Runs of earlier versions have the hash of everything, of a large corpus too.
+            earlier = not str(kept.get("corpus", QUICK)).startswith(QUICK)
+            quick = isinstance(corpus, Inspected) and not earlier
+            identity["corpus"] = corpus.identity if quick else corpus.content_hash
     if "fewer" in request.fixturenames:
         identity["utterances"] = config.getoption("robustness_utterances")
     if "judges" in request.fixturenames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -10,14 +11,16 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 import evals.tasks  # noqa: F401 - it registers the tasks
 from tests.support.sessions import SESSIONS, Finished, run_session
 
-# How long an example takes says nothing of what is right, and much of what else is running.
-settings.register_profile("model-lab", deadline=None)
-settings.load_profile("model-lab")
+with contextlib.suppress(ImportError):  # sessions of an environment without it load this file too
+    from hypothesis import settings
+
+    # How long an example takes says nothing of what is right, and much of what else is running.
+    settings.register_profile("model-lab", deadline=None)
+    settings.load_profile("model-lab")
 
 #: Marks of what is left out where nobody asks for it: tests of single engines, most of which need
 #: an extra each, and what takes longest of the rest. They run in .ci/run, which has every extra, and

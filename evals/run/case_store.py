@@ -338,6 +338,16 @@ def refuse_changed_modules(run: Path) -> None:
                 refuse_changed(case.model, was, on_disk(was))
 
 
+def kept_identity(run: Path, case: Case) -> Identity:
+    """What an earlier session of the run says that a case's lines are made by; {} of none."""
+    try:
+        kept = read_json(Stored(run, case, {}).case_file) or {}
+    except ValueError:
+        return {}  # resuming says what is wrong with it
+    found = kept.get("identity")
+    return found if isinstance(found, dict) else {}
+
+
 def case_in(file: Path) -> Case | None:
     """The case that a case file is of; None where the file is damaged."""
     try:

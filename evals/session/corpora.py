@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,9 @@ from fixtures.source import CorpusSource
 
 #: The name under which a corpus's provenance travels in user_properties.
 CORPUS_PROPERTY = "model_lab.corpus"
+
+#: Says at the end of a test what its corpus was.
+_TOLD_LATER: pytest.StashKey[Callable[[], None]] = pytest.StashKey()
 
 add_text_rule(check_row)
 
@@ -62,13 +65,28 @@ def checked_corpus(request: pytest.FixtureRequest, speaker: Speaker) -> Corpus:
 @pytest.fixture
 def corpus(checked_corpus: Corpus, request: pytest.FixtureRequest) -> Corpus:
     """The corpus that the test runs on."""
-    heard = listens(request.config)
-    seconds = checked_corpus.audio_seconds if heard else _seconds_told(checked_corpus)
-    _tell_corpus(checked_corpus, seconds, request)
+
+    def tell() -> None:
+        heard = listens(request.config)
+        seconds = checked_corpus.audio_seconds if heard else _seconds_told(checked_corpus)
+        _tell_corpus(checked_corpus, seconds, request)
+
+    if checked_corpus.is_large:  # to open all of its files now would take longer than many models
+        request.node.stash[_TOLD_LATER] = tell
+    else:
+        tell()
     try:
         return with_alternatives(checked_corpus, request.config)
     except ValueError as error:
         pytest.fail(str(error), pytrace=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Say what a large corpus was. An interrupted session does not get here, and need not wait."""
+    tell = item.stash.get(_TOLD_LATER, None)
+    if tell is not None:
+        tell()
 
 
 def _seconds_told(corpus: Corpus) -> float | None:
