@@ -54,6 +54,7 @@ pytest_plugins = [
     "evals.session.collection",
     "evals.session.corpora_check",
     "evals.session.corpora",
+    "evals.session.user_voice",
     "evals.session.models",
     "evals.session.provided",
 ]
@@ -324,6 +325,9 @@ def _identity(
             identity["corpus"] = corpus.identity if quick else corpus.content_hash
     if "fewer" in request.fixturenames:
         identity["utterances"] = config.getoption("robustness_utterances")
+    if "user_voice" in request.fixturenames:
+        voice = request.getfixturevalue("user_voice")
+        identity |= {"user_voice": voice} if voice is not None else {}
     if "judges" in request.fixturenames:
         judges = config.stash[JUDGES]
         identity["judges"] = {j.name: model_identity(j, settings, device) for j in judges}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from evals.run.case_store import Stored
 from evals.tasks.chat.converse import converse
 from evals.tasks.chat.provided import ProvidedAssistant
 from evals.tasks.chat.task import TASK, verdict_file
+from evals.tasks.chat.user_hearing import UserHearing, why_not_apart
 from evals.tasks.tts.clips import stored_clips
 from evals.tasks.tts.scores import quality, ratings
 from fixtures.dialogues.dialogues import Dialogues
@@ -28,6 +30,8 @@ def test_dialogues(
     chat_model: LoadedModel | ProvidedAssistant | None,
     dialogues: Dialogues,
     user_sounds: Mapping[str, Path],
+    user_voice: Mapping[str, Any] | None,
+    users_heard: dict[tuple[str, Path], str],
     dialogue_scoring: str,
     judges: Sequence[Judge],
     judges_again: Callable[[], Sequence[Judge]],
@@ -53,6 +57,7 @@ def test_dialogues(
                 file,
                 stored.run,
                 contended=stored.is_contended,
+                hearing=UserHearing(judges, users_heard),
                 advance=advance,
             )
             hold(typed=False)
@@ -70,7 +75,12 @@ def test_dialogues(
             content_hash=dialogues.content_hash,
             dialogues=expected.name,
             judges=[judge.name for judge in judges],
-            **(chat_model.facts if isinstance(chat_model, ProvidedAssistant) else {}),
+            user_voice=user_voice,
+            **(
+                chat_model.facts
+                if isinstance(chat_model, ProvidedAssistant)
+                else {"apart": {judge.name: why_not_apart(judge, chat_model) for judge in judges}}
+            ),
             observed=observed,
             # They take libraries, and long.
             listened={**ratings(sounds, rated_clips), **quality(sounds, rated_clips)},

@@ -1,4 +1,4 @@
-"""The voice of the corpora that are synthesized on first use."""
+"""The voices of what is synthesized on first use: corpora, and what users say in dialogues."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.catalog.engine import resolve_engine
+from adapters.catalog.model import Model
 from adapters.interface import LoadSpec
 from adapters.worker.client import ModelProcess
 from adapters.worker.results import WorkerError
-from evals.models.loaded import Settings, interpreter
+from evals.models.loaded import Settings, interpreter, running
 from fixtures.builtin.synthesize import Speak, Voice
 from fixtures.corpora.corpus import CorpusError
+from fixtures.safe_text import shown
 
 
 @contextmanager
@@ -39,3 +41,28 @@ def synthesizer(settings: Settings | None = None) -> Iterator[Speak]:
     finally:
         if process is not None:
             process.close()
+
+
+@contextmanager
+def catalogued(entry: Model, settings: Settings, log: Path) -> Iterator[Speak]:
+    """A voice of the catalogue in its own process, which speaks with the options of its entry.
+
+    log: where the process's output goes. Raises CorpusError where it cannot be loaded, or says
+    nothing.
+    """
+    try:
+        with running(entry, settings, log) as model:
+
+            def speak(text: str, voice: Voice) -> tuple[NDArray[np.float32], int]:
+                audio = model.synthesize(text).result.audio
+                samples = np.asarray(audio.samples, np.float32)
+                if not np.isfinite(samples).all() or not samples.any():
+                    raise CorpusError(
+                        f"the user's voice {entry.name} makes no sound of {shown(text)}: choose "
+                        "another --user-voice"
+                    )
+                return samples, audio.sample_rate
+
+            yield speak
+    except WorkerError as error:
+        raise CorpusError(f"the user's voice {entry.name}: {error}") from None

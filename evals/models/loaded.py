@@ -85,7 +85,7 @@ class LoadedModel:
             "device_note": self.placement.note,
             "revision": self.revision,
             "checkpoint_sha256": self.checkpoint_sha256,
-            "parts": self._parts,
+            "parts": self.parts,
             "environment": self._environment,
             "modules": self._modules(),
         }
@@ -131,7 +131,7 @@ class LoadedModel:
         return content_sha256(Path(self._process.loaded_from or self._process.spec.checkpoint))
 
     @cached_property
-    def _parts(self) -> Mapping[str, Mapping[str, Any]]:
+    def parts(self) -> Mapping[str, Mapping[str, Any]]:
         """What a model that is made of others is made of, by what each part is there for."""
         options = self._process.spec.options
         return {

@@ -18,6 +18,7 @@ class Replied:
     audio: the file of the spoken answer, relative to the run's folder. processing_seconds: the
     engine's call alone; waited_seconds: of these, without a CPU that others held.
     first_token_seconds, first_audio_seconds: until the first text to show, and audio to play.
+    user_heard: the name of each judge to what it heard of the user's turn, where it was spoken.
     heard: the name of each judge to what it heard of the spoken answer; unheard: why it did not.
     index, attempts: as in `Prediction`.
     """
@@ -42,6 +43,7 @@ class Replied:
     understood: str | None = None
     heard: Mapping[str, str] = field(default_factory=dict)
     unheard: Mapping[str, str] = field(default_factory=dict)
+    user_heard: Mapping[str, str] = field(default_factory=dict)
     index: int | None = None
     attempts: int = 1
 

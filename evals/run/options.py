@@ -129,6 +129,7 @@ DECLARED: tuple[SessionOption, ...] = (
     _free("ray_replicas", kind="whole"),
     # Who listens, and to how much.
     _fixed("judge", several=True, repeated=True, alike=True, tasks=_SPOKEN),
+    _fixed("user_voice", repeated=True, alike=True, tasks=frozenset({"chat"})),
     _fixed("llm_judge", repeated=True, alike=True, tasks=frozenset({"chat"})),
     _fixed("llm_judge_url", repeated=True, alike=True, tasks=frozenset({"chat"})),
     _fixed("rated_clips", kind="whole", default=20, repeated=True, alike=True, tasks=_SPOKEN),

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,6 @@ from fixtures.corpora.corpus import Corpus, CorpusError
 from fixtures.corpora.fields import add_text_rule
 from fixtures.corpora.sentences import Sentences
 from fixtures.dialogues.dialogues import Dialogues
-from fixtures.dialogues.user_audio import spoken_turns
 from fixtures.source import CorpusSource
 
 #: The name under which a corpus's provenance travels in user_properties.
@@ -139,25 +139,16 @@ def checked_dialogues(request: pytest.FixtureRequest) -> Dialogues:
 
 @pytest.fixture
 def dialogues(
-    checked_dialogues: Dialogues, user_sounds: Mapping[str, Path], request: pytest.FixtureRequest
+    checked_dialogues: Dialogues,
+    user_sounds: Mapping[str, Path],
+    user_voice: Mapping[str, Any] | None,
+    request: pytest.FixtureRequest,
 ) -> Dialogues:
     """The conversations that the test holds."""
     seconds = sum(len(load_audio(path)) for path in user_sounds.values()) / SAMPLE_RATE
-    _tell_corpus(checked_dialogues, seconds if listens(request.config) else None, request)
+    seconds_heard = seconds if listens(request.config) else None
+    _tell_corpus(checked_dialogues, seconds_heard, request, user_voice)
     return checked_dialogues
-
-
-@pytest.fixture(scope="session")
-def user_sounds(
-    checked_dialogues: Dialogues, speaker: Speaker, pytestconfig: pytest.Config
-) -> Mapping[str, Path]:
-    """The sound of each of the user's turns, by its id; none where nobody listens to them."""
-    if not listens(pytestconfig):
-        return {}
-    try:
-        return spoken_turns(checked_dialogues, speaker)
-    except CorpusError as error:
-        pytest.fail(f"corpus {checked_dialogues.name}:\n{error}", pytrace=False)
 
 
 def _tell_oddities(corpus: Corpus | Sentences | Dialogues) -> None:
@@ -170,6 +161,7 @@ def _tell_corpus(
     corpus: Corpus | Sentences | Dialogues,
     audio_seconds: float | None,
     request: pytest.FixtureRequest,
+    user_voice: Mapping[str, Any] | None = None,
 ) -> None:
     row = {
         "name": corpus.name,
@@ -178,6 +170,7 @@ def _tell_corpus(
         "audio_seconds": None if audio_seconds is None else round(audio_seconds, 3),
         "language": corpus.language,
         "sampled_from": corpus.sampled_from,
+        "user_voice": user_voice,
         "has_sound": not isinstance(corpus, Corpus) or corpus.has_sound,
     }
     request.node.user_properties.append((CORPUS_PROPERTY, json.dumps(row)))

@@ -40,7 +40,8 @@ from reports.build.provided import provided_answers
 from reports.ci.plugin import Ci
 from reports.recommendation.suggested_command import resume_command
 from reports.scorecard import cost, licences, provenance, scorecard, task_record
-from reports.scorecard.scorecard import CorpusRecord, ModelRecord, Run, Scorecard
+from reports.scorecard.parts import CorpusRecord
+from reports.scorecard.scorecard import ModelRecord, Run, Scorecard
 from reports.terminal.grid import terminal_width
 
 PRICES: pytest.StashKey[cost.Prices] = pytest.StashKey()

@@ -18,9 +18,10 @@ from reports.comparison.run_differences import run_terms
 from reports.scorecard.scorecard import Scorecard
 from reports.scorecard.task_record import Seen
 from reports.terminal.decision import decision_lines
-from reports.text import suspicious_references
-from reports.text.dominant import dominant_line
 from reports.text.few_speakers import few_speakers
+from reports.text.findings import suspicious_references
+from reports.text.findings.dominant import dominant_line
+from reports.text.findings.user_hearing import loss_line, losses
 from reports.text.metric_text import when
 from reports.text.mixed_rates import mixed_rates
 from reports.text.safe_terminal import plain
@@ -57,6 +58,7 @@ def summary(
             [*map(dominant_line, card.dominant_utterances)],
             "`dominant_utterances` in `scorecard.json`",
         ),
+        *_list("What hearing costs conversations", [*map(loss_line, losses(card))]),
         *_references(card),
         *_since_baseline(card),
         *_found("Not decided, or not measured", (f for f in found if f.level == "warning")),

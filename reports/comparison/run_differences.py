@@ -23,6 +23,9 @@ def run_terms(card: Scorecard) -> dict[str, str]:
         "seed": str(p.seed),
         "device asked for": p.device_requested,
     }
+    for corpus in p.corpora:
+        if corpus.user_voice is not None:
+            terms[f"user's voice on {corpus.name}"] = corpus.user_voice.name
     return terms | {f"package {name}": version for name, version in p.packages.items()}
 
 

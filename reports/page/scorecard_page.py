@@ -30,6 +30,7 @@ from reports.page.figures import (
 from reports.page.origins import Origins
 from reports.scorecard import scorecard
 from reports.scorecard.scorecard import Scorecard
+from reports.text.findings.user_hearing import losses
 from reports.text.formats import format_of
 
 FILE_NAME = "scorecard.html"
@@ -138,6 +139,7 @@ def _shown(card: Scorecard) -> dict[str, Any]:
         "is_unfair": is_unfair,
         "is_named_by_part": is_named_by_part,
         "exits": _EXITS,
+        "losses": [*losses(card)],
         "of_turns": [task.name for task in TASKS.values() if task.corpus == "dialogues"],
         "grades": {g.model: g for g in card.grades},
         "figures": Figures(card),

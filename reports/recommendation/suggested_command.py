@@ -12,7 +12,8 @@ from evals.metrics import metric_of
 from evals.records.measurement import Measurement
 from evals.run.options import DECLARED, OPTIONS
 from evals.task import TASKS, CorpusKind
-from reports.scorecard.scorecard import CorpusRecord, ModelRecord
+from reports.scorecard.parts import CorpusRecord
+from reports.scorecard.scorecard import ModelRecord
 
 #: Corpora of this kind are of no use to other tasks: with one of them, pytest refuses these.
 _DIALOGUES: CorpusKind = "dialogues"

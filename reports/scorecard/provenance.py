@@ -12,7 +12,8 @@ from typing import Any
 
 import psutil
 
-from reports.scorecard.scorecard import CorpusRecord, Provenance
+from reports.scorecard.parts import CorpusRecord
+from reports.scorecard.scorecard import Provenance
 
 ROOT = Path(__file__).parents[2]
 _SCORING = ("jiwer", "numpy", "whisper-normalizer")

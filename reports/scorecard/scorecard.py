@@ -6,24 +6,19 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from evals.gate.paired_change import Worsened
 from evals.measures.text.confusions import Confusion
 from evals.records.atomic_json import why_not
 from evals.records.measurement import Measurement
 from evals.records.provided import ProvidedAnswers
+from reports.scorecard.parts import CorpusRecord, Part
 
 SCHEMA_FILE = Path(__file__).with_name("scorecard.schema.json")
 FILE_NAME = "scorecard.json"
 
 Letter = Literal["A", "B", "C", "D"]
-
-
-class Part(BaseModel):
-    """A part of a file: closed, and without NaN."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Run(Part):
@@ -53,29 +48,6 @@ class Run(Part):
     )
     notes: list[str] = Field(
         default_factory=list, description="limits that held nothing, each with its file and line"
-    )
-
-
-class CorpusRecord(Part):
-    """A corpus that was evaluated on."""
-
-    name: str
-    content_hash: str = Field(description="SHA-256 of its rows and audio")
-    utterances: int
-    audio_seconds: float | None = Field(
-        description="null where neither rows nor sound tell, and no model heard it"
-    )
-    language: str
-    requested: str | None = Field(
-        default=None, description="as --corpus named it; null where the task chose it"
-    )
-    sampled_from: int | None = Field(
-        default=None, description="how many rows the corpus has of which --limit drew a sample"
-    )
-    has_sound: bool = Field(
-        default=True,
-        description="false where sound was not there, and predictions alone were scored; it then "
-        "does not count in the hash",
     )
 
 

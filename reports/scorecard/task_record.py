@@ -13,7 +13,8 @@ from pydantic import AfterValidator, Field, ValidationError
 from evals.gate.case import Case
 from evals.records.atomic_json import as_folder, why_not, write_json
 from fixtures.safe_text import one_line
-from reports.scorecard.scorecard import ModelRecord, Part
+from reports.scorecard.parts import Part
+from reports.scorecard.scorecard import ModelRecord
 
 Outcome: TypeAlias = Literal["passed", "failed", "skipped"]
 

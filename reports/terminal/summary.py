@@ -26,9 +26,10 @@ from reports.scorecard.scorecard import Scorecard
 from reports.terminal.decision import decision_lines
 from reports.terminal.grid import fitting
 from reports.terminal.task_tables import is_marked_unfair, task_tables
-from reports.text import suspicious_references
-from reports.text.dominant import dominant_line
 from reports.text.few_speakers import few_speakers
+from reports.text.findings import suspicious_references
+from reports.text.findings.dominant import dominant_line
+from reports.text.findings.user_hearing import loss_line, losses
 from reports.text.mixed_rates import mixed_rates
 from reports.text.safe_terminal import plain
 from reports.text.samples import samples
@@ -169,6 +170,7 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
             f"its normalizer: under {flip.normalizer} they are at {c} % and {d} %"
         )
     lines += [plain(dominant_line(row)) for row in card.dominant_utterances]
+    lines += [plain(loss_line(loss)) for loss in losses(card)]
     for record in card.models:
         if record.device_note:
             lines.append(f"{record.name}: {plain(record.device_note)}")

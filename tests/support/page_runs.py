@@ -15,10 +15,10 @@ import soundfile
 from evals.records.measurement import Measurement
 from evals.records.predictions import Prediction
 from reports.scorecard import scorecard
+from reports.scorecard.parts import CorpusRecord
 from reports.scorecard.scorecard import (
     Candidate,
     CorpusGrade,
-    CorpusRecord,
     Grade,
     ModelRecord,
     Provenance,

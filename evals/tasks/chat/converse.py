@@ -19,6 +19,7 @@ from evals.records.jsonl_writer import LineFile
 from evals.records.replied import Replied
 from evals.run.audio_files import file_name, keep, listen
 from evals.tasks.chat.provided import ProvidedAssistant
+from evals.tasks.chat.user_hearing import UserHearing
 from fixtures.audio.read import SAMPLE_RATE, AudioError, Samples, load_audio
 from fixtures.dialogues.dialogues import Dialogue, Dialogues
 
@@ -50,14 +51,16 @@ def converse(
     *,
     typed: bool = False,
     contended: bool = False,
+    hearing: UserHearing | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> None:
     """One `Replied` per turn of the user, in order, appended to `file` as made.
 
     Turns that `file` has already are left, and what was answered then is told as said.
     sounds: of each turn, by its id. typed: the assistant gets the user's words as text instead,
-    and its voice is not listened to. run: the run's folder, which the names of kept audio are
-    relative to. An exchange that the model failed on is left out of what it is told later.
+    and its voice is not listened to. hearing: the judges that hear the user. run: the run's
+    folder, which the names of kept audio are relative to. An exchange that the model failed on is
+    left out of what it is told later.
     """
     folder = file.path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +109,12 @@ def converse(
             continue
         path = folder / file_name(one.index + 1, one.dialogue.turn_id(one.number))
         line = _line(one, answer, judges, None if typed else path, run, contended)
-        file.append(replace(line, index=one.index, attempts=asked_one.attempts))
+        user_heard: Mapping[str, str] = {}
+        if hearing is not None and not typed:
+            turn = one.dialogue.turn_id(one.number)
+            user_heard = hearing.of(sounds[turn], one.dialogue.lang)
+        line = replace(line, user_heard=user_heard, attempts=asked_one.attempts)
+        file.append(replace(line, index=one.index))
         advance()
 
 

@@ -19,6 +19,7 @@ from evals.records.replied import Replied
 from evals.tasks.asr.scores import latency
 from evals.tasks.chat.answer_text import count_words
 from evals.tasks.chat.expectations import Context, Outcome, check_all, succeeded
+from evals.tasks.chat.user_hearing import LOSSES, loss_by_cause
 from evals.tasks.tts.clips import Clip
 from evals.tasks.tts.intelligibility import intelligibility
 from evals.tasks.tts.scores import answers, signal
@@ -73,11 +74,13 @@ def propagation(
     typed: Sequence[Replied],
     dialogues: Dialogues,
     normalizer_name: str,
+    apart: Mapping[str, str | None] | None = None,
 ) -> Mapping[str, Figure]:
     """What mishearing costs: success with the user's words as text, and how much less with sound.
 
     typed_success_rate: of turns. hearing_loss: it minus turn_success_rate, paired, over dialogues.
     user_wer: of the words that the assistant went by, where it has them in text.
+    apart: as for `loss_by_cause`; None: of a run in which no judge heard the user.
     """
     if not typed:  # of answers from elsewhere, which are to what was spoken alone
         none = Figure(None, 0, reason="no answers to typed turns were provided")
@@ -92,7 +95,7 @@ def propagation(
         reason = f"{failed} of {len(typed)} turns were not answered as text: {_first_error(typed)}"
         figures = {
             name: Figure(None, len(typed), reason=reason)
-            for name in ("typed_success_rate", "hearing_loss")
+            for name in ("typed_success_rate", "hearing_loss", *(LOSSES if apart else ()))
         }
     else:
         change = np.array(right, float) - np.array(heard, float)
@@ -105,6 +108,8 @@ def propagation(
                 difference_interval(change, ones, ids, least=1.0),
             ),
         }
+        if apart is not None:
+            figures |= loss_by_cause(spoken, change.tolist(), apart, normalizer_name)
     return {**figures, **_user_wer(spoken, normalizer_name)}
 
 

@@ -6,12 +6,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evals.metrics import LATENCIES, MACHINE
+from evals.records.metric import Metric
 from evals.records.replied import Replied
 from evals.task import SCREENS, TERMINAL, Column, Task
 
 if TYPE_CHECKING:
     from evals.gate.evaluation import Evaluation
     from evals.run.case_store import Stored
+
+
+#: What a judge that hears the user tells.
+_OF_USER = (
+    Metric("user_voice_wer", "ratio", "max", "judge's WER of what the user says"),
+    Metric(
+        "user_voice_loss",
+        "ratio",
+        "max",
+        "of hearing_loss, what comes after a turn of the user that no judge heard right",
+        is_difference=True,
+    ),
+    Metric(
+        "own_hearing_loss",
+        "ratio",
+        "max",
+        "of hearing_loss, what comes after turns that a judge heard right",
+        is_difference=True,
+    ),
+)
 
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
@@ -27,6 +48,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
         spoken_answers,
         success,
     )
+    from evals.tasks.chat.user_hearing import user_voice_wer
     from evals.tasks.provided import FACT, note_missing
     from evals.tasks.tts.clips import stored_clips
     from fixtures.dialogues.files import read_dialogues
@@ -39,7 +61,8 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     evaluation.record(chat_speed(lines))
     evaluation.record(success(lines, dialogues))
     evaluation.record(
-        propagation(lines, typed, dialogues, stored.normalizer), normalizer=stored.normalizer
+        propagation(lines, typed, dialogues, stored.normalizer, stored.facts.get("apart")),
+        normalizer=stored.normalizer,
     )
     evaluation.record(answer_length(lines))
     sounds = stored_clips(stored, [line.as_spoken() for line in lines])
@@ -49,6 +72,10 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
         )
         if number:
             agreement = {"speech_text_wer": agreement["speech_text_wer"]}
+        if "apart" in stored.facts:
+            agreement = {
+                **agreement, "user_voice_wer": user_voice_wer(lines, judge, stored.normalizer),
+            }  # fmt: skip
         evaluation.record(
             agreement,
             normalizer=stored.normalizer,
@@ -81,6 +108,7 @@ TASK = Task(
         "typed_success_rate",
         "hearing_loss",
         "user_wer",
+        *_OF_USER,
         "speech_text_wer",
         "answer_words",
         "llm_judged_rate",

@@ -220,6 +220,7 @@ def _turns(group: Group, run: Path, dialogues: Dialogues | None, wrong: Sample[W
         facts = [("Error", line.error)] if line.error is not None else []
         facts += [(f"Expected: {one.kind}", one.reason) for one in failed]
         facts += [("The user said", line.user)]
+        facts += [(f"{judge} heard of the user", text) for judge, text in line.user_heard.items()]
         facts += [("Understood", line.understood)] if line.understood is not None else []
         facts += [("Answer", line.answer)]
         facts += [(f"{judge} heard", text) for judge, text in line.heard.items()]

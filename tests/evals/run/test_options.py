@@ -18,6 +18,7 @@ from evals.run import run_file
 from evals.run.options import DECLARED, OF_RUN, OPTIONS, SessionOption, not_default
 from evals.session import limits as limits_plugin
 from evals.session import run as runs_plugin
+from evals.session import user_voice as voices_plugin
 from fixtures import plugin as fixtures_plugin
 from reports import plugin as reports_plugin
 from reports.recommendation.suggested_command import SuggestedCommand, plain_command
@@ -43,10 +44,15 @@ class Recorder:
         """As a plugin manager without a configuration."""
 
 
+PLUGINS = (
+    fixtures_plugin, evals_plugin, limits_plugin, runs_plugin, reports_plugin, voices_plugin,
+)  # fmt: skip
+
+
 def registered() -> dict[str, dict[str, Any]]:
     recorder: Any = Recorder()
     adapters_plugin.pytest_addoption(recorder, recorder)
-    for plugin in (fixtures_plugin, evals_plugin, limits_plugin, runs_plugin, reports_plugin):
+    for plugin in PLUGINS:
         plugin.pytest_addoption(recorder)
     found: dict[str, dict[str, Any]] = recorder.registered
     return found

@@ -21,7 +21,7 @@ from reports.ci.markdown import summary
 from reports.page.scorecard_page import render
 from reports.scorecard import scorecard
 from reports.scorecard.scorecard import DominantUtterance
-from reports.text.dominant import dominant_line
+from reports.text.findings.dominant import dominant_line
 from tests.support.sessions import (
     ROOT,
     SELECT,

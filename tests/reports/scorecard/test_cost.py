@@ -12,7 +12,8 @@ from evals.measures.run_conditions import BUSY, CONTENDED
 from evals.measures.speed.energy import energy_use
 from evals.records.measurement import Measurement
 from reports.scorecard.cost import DEFAULT, Prices, Spent, costs, load
-from reports.scorecard.scorecard import CorpusRecord, Cost, ModelRecord, Provenance, Run, Scorecard
+from reports.scorecard.parts import CorpusRecord
+from reports.scorecard.scorecard import Cost, ModelRecord, Provenance, Run, Scorecard
 from reports.terminal.device_table import device_rows
 
 PRICES = Prices.model_validate(
