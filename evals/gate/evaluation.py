@@ -22,6 +22,8 @@ from evals.measures.statistics.further_evidence import Further, further_evidence
 from evals.metrics import METRICS
 from evals.records.measurement import ALL, Evidence, Figure, Limit, Measurement, Verdict, limit_key
 
+#: The name under which lines of text travel that a session notes beside its figures.
+NOTE = "model_lab.note"
 #: The figure whose reason says which error the first utterance without an answer has.
 ANSWERED = "success_rate"
 

@@ -6,15 +6,14 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from evals.gate.evaluation import Evaluation
+from evals.gate.evaluation import NOTE, Evaluation
 from evals.measures.run_conditions import NO_TIMES
 from evals.records.measurement import Figure
 from evals.run.case_store import Stored
 from fixtures.safe_text import shown
 
-#: The fact of a case, and the name of the note, that its answers were provided.
+#: The fact of a case that its answers were provided.
 FACT = "provided"
-NOTE = "model_lab.provided"
 _SHOWN = 3
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from evals.gate.baseline import WORSENED
+from evals.gate.evaluation import NOTE
 from evals.gate.thresholds import Thresholds
 from evals.records.measurement import Measurement
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
-from evals.tasks.provided import NOTE as PROVIDED
 from reports.build.suspicious_references import suspicious_references
 from reports.recommendation.recommend import recommend_all
 from reports.recommendation.suggested_command import SuggestedCommand
@@ -42,7 +42,7 @@ class Findings:
     dominant: list[DominantUtterance] = field(default_factory=list)
     #: Models of which a test failed.
     failed: set[str] = field(default_factory=set)
-    #: What predictions from elsewhere lack, a line each.
+    #: What to know of a model beside its figures, a line each.
     notes: list[str] = field(default_factory=list)
 
     def note(self, name: str, data: Any) -> None:
@@ -54,7 +54,7 @@ class Findings:
         elif name == DOMINANT:
             of = {"model": data["model"], "corpus": data["corpus"]}
             self.dominant += [DominantUtterance(**of, **row) for row in data["rows"]]
-        elif name == PROVIDED:
+        elif name == NOTE:
             self.notes += [str(line) for line in data["rows"]]
 
 

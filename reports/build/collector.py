@@ -16,6 +16,7 @@ from adapters.redaction import redact
 from evals.gate import case as cases
 from evals.gate.baseline import WORSENED
 from evals.gate.case import Case, missing_measurements
+from evals.gate.evaluation import NOTE
 from evals.gate.limit_files import KEPT
 from evals.measures.run_conditions import OF_RUN
 from evals.models.loaded import MODEL_PROPERTY
@@ -30,7 +31,6 @@ from evals.session.limits import BASELINE, LIMITS, THRESHOLDS
 from evals.session.run import SESSION, discard_run, run_dir, suggested
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
-from evals.tasks.provided import NOTE as PROVIDED_NOTE
 from fixtures.fetch.download import without_secrets
 from fixtures.plugin import CORPORA
 from fixtures.safe_text import one_line
@@ -112,7 +112,7 @@ class Collector:
                 failure = json.loads(str(value))
                 self._seen[report.nodeid].message = failure["message"]
                 self._seen[report.nodeid].gate_broken &= failure["gate"]
-            elif name in (CONFUSIONS, WORSENED, DOMINANT, PROVIDED_NOTE):
+            elif name in (CONFUSIONS, WORSENED, DOMINANT, NOTE):
                 self._findings.note(name, json.loads(str(value)))
 
     def _note_outcome(self, report: pytest.TestReport, case: Case) -> None:

@@ -63,7 +63,7 @@ def summary(
         *_since_baseline(card),
         *_found("Not decided, or not measured", (f for f in found if f.level == "warning")),
         *_not_measured(card, thresholds),
-        *_list("Limits that held nothing", card.run.notes),
+        *_list("Notes", card.run.notes),
     ]
     return _fitted(body, _again(card), limit)
 

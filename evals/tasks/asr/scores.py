@@ -74,8 +74,8 @@ def details(table: Table) -> Mapping[str, Figure]:
         figures["other_references"] = Figure(table.used.total(), n, reason=_used(table))
     if (cpwer := table.sessions.cpwer(table.normalizer)) is not None:
         figures["cpwer"] = cpwer
-    if table.heard_twice:
-        figures["batch_change_rate"] = share(table.changed, table.heard_twice)
+    if twice := table.batching.utterances:
+        figures["batch_change_rate"] = share(table.batching.changed, twice)
 
     def add(name: str, part: Counts, whole: Counts, otherwise: str) -> None:
         figures[name] = _share(part, whole.astype(float), table.speakers, otherwise)

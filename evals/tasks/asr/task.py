@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the predictions to figures."""
     from evals.gate.baseline import held_to_baseline
+    from evals.tasks.asr.batched import note_batching
     from evals.tasks.asr.breakdown import explain
     from evals.tasks.asr.provided import NOUN
     from evals.tasks.asr.scores import accuracy_of, details, in_unknown_languages, speed_of
@@ -33,6 +34,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     evaluation.record(speed_of(table.timings))
     evaluation.record(stored.figures())
     explain(evaluation, table)
+    note_batching(evaluation, table.batching)
     means = "all their words count as deleted"
     note_missing(evaluation, stored, stored.read(Prediction), NOUN, means)
     if stored.baseline is not None:

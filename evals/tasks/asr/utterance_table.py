@@ -22,6 +22,7 @@ from evals.measures.text.error_rate import ErrorRate, total
 from evals.measures.text.normalizers import NORMALIZERS, scoring_of
 from evals.measures.text.slices import Part, Parts
 from evals.records.predictions import Prediction
+from evals.tasks.asr.batched import Batching
 from evals.tasks.asr.speakers import Sessions
 
 
@@ -32,8 +33,7 @@ class Table(Counted):
     of non-speech in hypotheses. used: how often each reference but the first was the one that
     counted, by its place; has_alternatives: whether any row has several.
     languages: rows by the code of their language. sessions: segments of longer recordings.
-    heard_twice: how many were heard with batching and without; changed: those with another text
-    then.
+    batching: those heard with batching and without.
     under: the sums of word errors under each other normalizer.
     """
 
@@ -44,8 +44,7 @@ class Table(Counted):
         self.used: Counter[int] = Counter()
         self.languages: Counter[str] = Counter()
         self.sessions = Sessions()
-        self.heard_twice = 0
-        self.changed = 0
+        self.batching = Batching()
         self.timings = Timings()
         self.confusions = Confusions()
         self.written = Written()
@@ -62,10 +61,8 @@ class Table(Counted):
         """The predictions as they come; what is of each segment of a session is counted here."""
         for prediction in predictions:
             self.timings.add((prediction,))
-            self.heard_twice += prediction.alone is not None
             self.sessions.add(prediction)
             self.languages[scoring_of(prediction.lang).code] += 1
-            self.changed += prediction.alone not in (None, prediction.hypothesis)
             yield prediction
 
     def _add(self, aligned: Aligned) -> None:
@@ -77,6 +74,7 @@ class Table(Counted):
         self.used.update(place for place in aligned.used if place)
         self.confusions.add(aligned)
         self.written.add(p.reference for p in predictions)
+        self.batching = self.batching.with_more(predictions, self.normalizer)
         self._parts.add(predictions)
         self._numbers.add(numbers(aligned))
         self._entities.add(entities(aligned))

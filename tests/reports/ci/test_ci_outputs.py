@@ -222,10 +222,10 @@ def test_summary_never_says_passed_of_another(change: dict[str, Any], verdict: s
 
 def test_summary_says_what_limits_held_nothing() -> None:
     card = card_of({("a", "toy"): 0.01})
-    assert "held nothing" not in markdown.summary(card, SHIPPED)
+    assert "### Notes" not in markdown.summary(card, SHIPPED)
     card.run = card.run.model_copy(update={"notes": ["own.yaml:3: corpora.[toi](a): no corpus"]})
     text = markdown.summary(card, SHIPPED)
-    assert "### Limits that held nothing\n\n- own.yaml:3: corpora.\\[toi\\](a): no corpus\n" in text
+    assert "### Notes\n\n- own.yaml:3: corpora.\\[toi\\](a): no corpus\n" in text
 
 
 def test_summary_tells_how_to_do_it_again() -> None:

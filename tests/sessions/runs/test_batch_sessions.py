@@ -103,6 +103,7 @@ def test_memory_that_runs_out_halves_the_batch_for_good(folder: Path) -> None:
 
 def test_a_difference_is_counted(folder: Path) -> None:
     assert all(text.endswith(APART) for text in texts(folder, "apart"))
+    assert [n.partition(":")[0] for n in card_of(folder)["run"]["notes"]] == ["apart on toy"]
     rate = row_of(card_of(folder), "apart", "batch_change_rate")
     assert (rate["value"], rate["n"]) == (1, len(TEXTS) // 8)
     assert rate["ci"][0] > 0.5
@@ -142,6 +143,13 @@ def test_windows_that_are_heard_at_once_are_compared_too(tmp_path: Path) -> None
     assert done.returncode == 0, done.stdout
     rate = row_of(card_of(tmp_path), "eight", "batch_change_rate")
     assert (rate["value"], rate["n"]) == (1, 20)
+    # One word in eight, with the WER of both: where a person reads, not in the figures alone.
+    (note,) = card_of(tmp_path)["run"]["notes"]
+    assert note.startswith("eight on toy: batching changes 12% of the words: WER 12.5% in batches")
+    assert "0.0% without, on 20 utterances" in note
+    assert f"Note: {note}" in " ".join(done.stdout.split())
+    page = (tmp_path / "runs" / "latest" / "scorecard.html").read_text(encoding="utf-8")
+    assert "batching changes 12% of the words" in page
     assert row_of(card_of(tmp_path), "eight", "wer")["value"] == 1 / 8
     metrics = {m["metric"] for m in card_of(tmp_path)["measurements"] if m["model"] == "one"}
     assert "batch_change_rate" not in metrics
