@@ -180,6 +180,8 @@ class Adapter(ABC):
     components: ClassVar[Mapping[str, Sequence[str]]] = {}
     #: Tasks whose answer comes in pieces, so that first-token and first-audio times are real.
     streams: ClassVar[Sequence[str]] = ()
+    #: The form of adapters/weights that a Whisper of CTranslate2 is written in before it loads it.
+    whisper_form: ClassVar[str | None] = None
     #: Whether it can work on several windows of audio at once (batch_size says how many).
     batches: ClassVar[bool] = False
     #: Variables of the environment that look like secrets and that it needs; the others of that

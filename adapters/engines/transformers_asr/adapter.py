@@ -60,8 +60,11 @@ class TransformersAsr(Adapter):
     library does it, not of the text) or `logprob_threshold` says that a window failed.
     no_speech_threshold: with logprob_threshold, windows thought to be silent are left out.
     condition_on_previous_text: Whisper's windows see the text before them.
-    without_timestamps: Whisper's utterances of up to 30 s are decoded without timestamp tokens.
-    Longer ones need them to move on, so they always have them, as have `word_timestamps`.
+    without_timestamps: Whisper's utterances of up to 30 s are decoded without timestamp tokens;
+    None: with them, where the checkpoint has any. Longer ones need them to move on, so they
+    always have them, as have `word_timestamps`.
+    The thresholds' and timestamps' defaults are those of the other two engines for Whisper, where
+    1.35 is for tokens what 2.4 is for text; models of other kinds have no use for them.
     max_new_tokens: tokens that a window may give; None leaves it to the checkpoint.
     compute_type: "float32", "float16", "bfloat16", or "auto" for what the checkpoint is stored in.
     chunk_seconds: None moves Whisper through long audio as its authors do, one window after the
@@ -87,16 +90,17 @@ class TransformersAsr(Adapter):
     devices = ("cuda", "mps", "cpu")
     batches = True
     timestamps = "word"
+    whisper_form = "transformers"
     options: ClassVar[Options] = {
         "language": None,
         "task": "transcribe",
         "beam_size": 1,
         "temperature": 0.0,
-        "compression_ratio_threshold": None,
-        "logprob_threshold": None,
-        "no_speech_threshold": None,
+        "compression_ratio_threshold": 1.35,
+        "logprob_threshold": -1.0,
+        "no_speech_threshold": 0.6,
         "condition_on_previous_text": False,
-        "without_timestamps": True,
+        "without_timestamps": None,
         "word_timestamps": False,
         "max_new_tokens": None,
         "compute_type": "float32",
@@ -217,6 +221,8 @@ def _check_options(options: Options) -> None:
         "word_timestamps",
         "trust_remote_code",
     ):
+        if options[name] is None and TransformersAsr.options[name] is None:
+            continue
         if not isinstance(options[name], bool):
             raise _bad(options, name, "true or false")
     for name in ("beam_size", "batch_size"):

@@ -34,6 +34,8 @@ class Whisper(Recognizer):
             for text, token in (getattr(settings, "lang_to_id", None) or {}).items()
         }
         self._check(options)
+        told = options["without_timestamps"]
+        self._timed = hasattr(settings, "no_timestamps_token_id") if told is None else not told
         self._language = fixed(options["language"])
         heat = options["temperature"]
         self._sampled = max(heat) > 0 if isinstance(heat, list | tuple) else heat > 0
@@ -80,7 +82,7 @@ class Whisper(Recognizer):
                 f"{name} is an English model, or its generation_config.json names no "
                 "languages: leave language and task at their defaults"
             )
-        timed = not options["without_timestamps"] or options["word_timestamps"]
+        timed = options["without_timestamps"] is False or options["word_timestamps"]
         if timed and not hasattr(settings, "no_timestamps_token_id"):
             raise ModelError(
                 f"{name}: its generation_config.json names no timestamp tokens: leave "
@@ -133,7 +135,7 @@ class Whisper(Recognizer):
             **self.features(sounds, return_attention_mask=True),
             **self._generate,
             **self._spoken(self._language),
-            return_timestamps=not self.options["without_timestamps"],
+            return_timestamps=self._timed,
             return_segments=True,
         )
         for segments in out["segments"]:
@@ -210,9 +212,7 @@ class Whisper(Recognizer):
         out = self.model.generate(
             **made,
             **options,
-            return_timestamps=long
-            or self.options["word_timestamps"]
-            or not self.options["without_timestamps"],
+            return_timestamps=long or self.options["word_timestamps"] or self._timed,
             return_token_timestamps=self.options["word_timestamps"] or None,
             return_segments=True,
             monitor_progress=lambda progress: seeks.append(int(progress[0, 0])),
@@ -251,13 +251,12 @@ class Whisper(Recognizer):
             made = self.features([samples[: self._window]])
             found = self.model.detect_language(made["input_features"])
             language = self._languages.get(int(found[0]))
-        times: bool | str = not options["without_timestamps"]
         heard = self._pipeline(
             {"raw": samples, "sampling_rate": RATE},
             chunk_length_s=options["chunk_seconds"],
             ignore_warning=True,
             batch_size=options["batch_size"],
-            return_timestamps="word" if options["word_timestamps"] else times,
+            return_timestamps="word" if options["word_timestamps"] else self._timed,
             generate_kwargs={**self._generate, **self._spoken(language)},
         )
         words = [
