@@ -1,4 +1,4 @@
-"""`python -m adapters`: what models there are, and fetching them ahead of an offline run."""
+"""`python -m adapters`: what models there are, fetching them ahead, and converting weights."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from adapters.catalog import engine_table
+from adapters.catalog import engine_table, packages
 from adapters.catalog.catalog import BUILTIN, Catalog
+from adapters.catalog.engine import EngineRef, known_engines
 from adapters.catalog.model import Model
 from adapters.catalog.yaml_file import ConfigError
 from adapters.interface import ModelError
+from adapters.weights.convert import FORMS, convert
 
 DOCS = Path(__file__).parents[1] / "docs" / "engines.md"
 
@@ -26,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "engines":
             return _engines(write=options.write)
+        if options.command == "convert":
+            return _convert(options.source, options.to, Path(options.out))
         catalog = Catalog([BUILTIN, *(Path(path) for path in options.catalog or ())])
         models = catalog.select(options.model or ["*"])
         commands = {"list": _list, "show": _show, "download": _download}
@@ -53,6 +57,10 @@ def command_line() -> argparse.ArgumentParser:
     engines.add_argument(
         "--write", action="store_true", help=f"into {DOCS.parent.name}/{DOCS.name}"
     )
+    converting = commands.add_parser("convert", help="a Whisper of CTranslate2 for another library")
+    converting.add_argument("source", help="its folder, or package:MODULE/PATH")
+    converting.add_argument("--to", required=True, choices=[*FORMS], help="the other library")
+    converting.add_argument("out", help="what is written: a .pt file, or a folder for transformers")
     return parser
 
 
@@ -170,6 +178,14 @@ def _command(model: Model) -> str:
         f"its engine {model.engine.name!r} is not installed, and knows how to fetch it. Run: "
         f"uv run{python}{extra} python -m adapters download {model.name}"
     )
+
+
+def _convert(source: str, form: str, out: Path) -> int:
+    found = packages.resolve(source) if packages.is_packaged(source) else source
+    convert(Path(found), form, out)
+    engines = (name for name in known_engines() if EngineRef(name).adapter().whisper_form == form)
+    print(f"{out}: written for {form}. Run it with --model {next(engines)}:{out}")
+    return 0
 
 
 def _engines(*, write: bool) -> int:

@@ -41,7 +41,8 @@ _PIECE_FRAMES = 6000
 class OpenAIWhisper(Adapter):
     """Whisper checkpoints in OpenAI's own format, one window of 30 s after another.
 
-    checkpoint: a name that the library knows ("tiny" ... "large-v3", "turbo"), or a .pt file.
+    checkpoint: a name that the library knows ("tiny" ... "large-v3", "turbo"), a .pt file, or a
+    folder of CTranslate2, which the harness turns into one.
     revision: the SHA-256 of the file, as it stands in the library's URL.
     temperature: a number, or a list of them: the next is tried where a window's text repeats
     itself or is unlikely (the two thresholds). Above 0 it samples, from the seed at each call.
@@ -59,6 +60,7 @@ class OpenAIWhisper(Adapter):
         ),
     )
     timestamps = "word"
+    whisper_form = "openai-whisper"
     options: ClassVar[Options] = {
         "language": None,
         "beam_size": 1,

@@ -19,6 +19,7 @@ from adapters.meters.peak_memory import PeakMemory
 from adapters.worker.client import ModelProcess
 from adapters.worker.results import BatchTimed, Timed, WorkerError
 from evals.measures.speed.cpu_contention import timed_once
+from evals.models.converted import converted
 from evals.models.environments import EnvironmentFailed, environment
 from evals.records.measurement import Figure
 from fixtures.builtin import embedded
@@ -255,7 +256,8 @@ def load_spec(
 ) -> LoadSpec:
     """What an adapter needs to load the entry; what the repo ships is unpacked on first use.
 
-    A checkpoint inside a package becomes its path, and its content is checked.
+    A checkpoint inside a package becomes its path, and its content is checked; weights of another
+    library than the engine's are converted.
 
     python: of the model's environment, whose packages the unpacking may need.
     Raises ModelError for one that names none, and for weights that are not the expected ones.
@@ -270,7 +272,7 @@ def load_spec(
     if entry.is_packaged:
         checkpoint = packages.resolve(checkpoint, entry.revision, python)
     options = unpacked(entry.engine.adapter().prepare(entry.resolved_options))
-    return LoadSpec(
+    spec = LoadSpec(
         checkpoint=checkpoint,
         revision=entry.revision,
         device=device,
@@ -278,6 +280,7 @@ def load_spec(
         seed=settings.seed,
         options=packages.with_paths(options, python),
     )
+    return converted(spec, entry.engine.adapter(), python, settings.say)
 
 
 def interpreter(

@@ -1,0 +1,1 @@
+"""Weights that one library stores, written for another."""
