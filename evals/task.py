@@ -91,6 +91,7 @@ class Task:
 
     essential: the metric without which there is no grade; None: it is not graded. graded_with: the
     task in whose grade its bands count. shown_with: the task in whose table its figures stand.
+    selected_with: the task whose marker its tests carry too, so that `-m` selects them by either.
     counts_for: the task whose models are held to its limits where it ran; said where it did not.
     columns: of its table; None: all of its metrics.
     drawn: the figures that the page draws, a row for each model; None: its essential metric.
@@ -119,6 +120,7 @@ class Task:
     essential: str | None = None
     graded_with: str | None = None
     shown_with: str | None = None
+    selected_with: str | None = None
     counts_for: str | None = None
     columns: Sequence[Column] | None = None
     drawn: Sequence[Column] | None = None
@@ -217,10 +219,11 @@ def group_of(task: str) -> list[Task]:
 def task_of(names: Iterable[str]) -> Task | None:
     """The task of a test with markers of these names.
 
-    A test may carry the marker of the task in whose table its figures stand as well.
+    A test may carry the marker of the task in whose table its figures stand as well, and that of
+    the task that it is selected with.
     """
     carried = {name: TASKS[name] for name in names if name in TASKS}
-    within = [task for task in carried.values() if task.shown_with in carried]
+    within = [t for t in carried.values() if {t.shown_with, t.selected_with} & {*carried}]
     return next(iter([*within, *carried.values()]), None)
 
 

@@ -151,7 +151,8 @@ def asks_for(task: Task, config: pytest.Config) -> bool:
     """Whether a path or -m names the task."""
     if task.file_name in named_files(config):
         return True
-    marks = {task.name, PRODUCTION} if task.name in limited(config) else {task.name}
+    marks = {task.name, *([task.selected_with] if task.selected_with else [])}
+    marks |= {PRODUCTION} if task.name in limited(config) else set()
     return _selects(marks, config.option.markexpr or "")
 
 

@@ -10,7 +10,7 @@ from adapters.interface import Adapter, Audio, LoadSpec, Options, Speech, Transc
 
 RATE = 16_000
 #: Samples of a bit, and of the quiet that a user's turn begins with.
-_BIT, _QUIET = 40, RATE // 5
+_BIT, _QUIET = 50, RATE // 5
 _LOUD = 0.5
 
 
