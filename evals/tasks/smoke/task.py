@@ -18,7 +18,7 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
 
     A voice that speaks otherwise each time is told of as a note.
     """
-    from evals.tasks.provided import NOTE
+    from evals.gate.evaluation import NOTE
 
     figures = stored.figures()
     evaluation.record(figures)
