@@ -7,7 +7,6 @@ with nothing but numpy installed, since an engine may run in an environment of i
 from __future__ import annotations
 
 import faulthandler
-import importlib.metadata
 import platform
 import signal
 import time
@@ -52,6 +51,7 @@ from adapters.worker.answers import (
     word_rows,
 )
 from adapters.worker.connection import wire_of
+from adapters.worker.installed import versions_of
 from adapters.worker.messages import GAVE_UP, Message
 from adapters.worker.one_line import raised
 
@@ -284,12 +284,8 @@ class Worker:
 
     def _packages(self, request: Message) -> Message:
         """The versions that this process would import, for the scorecard's provenance."""
-        owners = importlib.metadata.packages_distributions()
-        names = {name for module in request["modules"] for name in owners.get(module, ())}
-        return {
-            "python": platform.python_version(),
-            "packages": {name: importlib.metadata.version(name) for name in sorted(names)},
-        }
+        packages = versions_of(request["modules"])
+        return {"python": platform.python_version(), "packages": dict(packages)}
 
     def _modules(self, request: Message) -> Message:
         """What was loaded that no version tells apart."""

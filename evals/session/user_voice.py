@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from adapters.catalog.model import Model
 from adapters.catalog.yaml_file import ConfigError
 from adapters.devices import place
 from adapters.plugin import CATALOG
+from adapters.worker.installed import versions_of
 from evals.models.corpus_synthesizer import catalogued
 from evals.models.loaded import Settings
 from evals.run.identity import model_identity
@@ -101,7 +101,5 @@ def user_voice(
 def _made_by(voice: Model, settings: Settings) -> dict[str, Any]:
     """What decides how the voice sounds. Its device is the session's, as that of judges is."""
     device = place(settings.device, voice.engine.adapter().devices, voice.engine.name).device
-    owners = importlib.metadata.packages_distributions()
-    names = {name for module in voice.engine.adapter().modules for name in owners.get(module, ())}
-    versions = {name: importlib.metadata.version(name) for name in sorted(names)}
+    versions = dict(versions_of(voice.engine.adapter().modules))
     return {**model_identity(voice, settings, device), "packages": versions}

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from adapters.worker.installed import versions_of
 from reports.scorecard.parts import CorpusRecord
 from reports.scorecard.scorecard import Provenance
 
@@ -71,15 +72,13 @@ def scoring_packages() -> dict[str, str]:
 
 
 def _packages(modules: Iterable[str]) -> dict[str, str]:
-    owners = importlib.metadata.packages_distributions()
-    names = {*_CORE, *(name for module in modules for name in owners.get(module, ()))}
-    found: dict[str, str] = {}
-    for name in sorted(names):
+    found = dict(versions_of(modules))
+    for name in _CORE:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return dict(sorted(found.items()))
 
 
 def git() -> tuple[str | None, bool | None]:

@@ -162,7 +162,7 @@ def test_what_the_harness_asks_for_itself_is_not_held_to_the_models_limit(tmp_pa
         "from adapters.interface import Adapter, Transcript\n"
         "class Crowded(Adapter):\n"
         "    def load(self, spec):\n"
-        "        importlib.metadata.packages_distributions = lambda: time.sleep(2.5) or {}\n"
+        "        importlib.metadata.distributions = lambda: time.sleep(2.5) or []\n"
         "    def transcribe(self, audio):\n"
         "        return Transcript('heard')\n"
         "ADAPTER = Crowded\n"
