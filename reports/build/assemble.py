@@ -13,12 +13,14 @@ from evals.gate.thresholds import Thresholds
 from evals.records.measurement import Measurement
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
+from evals.tasks.hallucination.texts import NON_SPEECH
 from reports.build.suspicious_references import suspicious_references
 from reports.recommendation.recommend import recommend_all
 from reports.recommendation.suggested_command import SuggestedCommand
 from reports.scorecard.cost import Cell, Prices, Spent, costs
 from reports.scorecard.grades import grade_models
 from reports.scorecard.normalizer_flips import flips
+from reports.scorecard.parts import NonSpeechTexts
 from reports.scorecard.scorecard import (
     DominantUtterance,
     ModelRecord,
@@ -30,6 +32,7 @@ from reports.scorecard.scorecard import (
     WordErrors,
     WorsenedUtterances,
 )
+from reports.text.findings.non_speech import differences_in_non_speech
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Findings:
     word_errors: list[WordErrors] = field(default_factory=list)
     worsened: list[WorsenedUtterances] = field(default_factory=list)
     dominant: list[DominantUtterance] = field(default_factory=list)
+    non_speech: list[NonSpeechTexts] = field(default_factory=list)
     #: Models of which a test failed.
     failed: set[str] = field(default_factory=set)
     #: What to know of a model beside its figures, a line each.
@@ -54,6 +58,9 @@ class Findings:
         elif name == DOMINANT:
             of = {"model": data["model"], "corpus": data["corpus"]}
             self.dominant += [DominantUtterance(**of, **row) for row in data["rows"]]
+        elif name == NON_SPEECH:
+            of = {"model": data["model"], "corpus": data["corpus"]}
+            self.non_speech.append(NonSpeechTexts(**of, **data["rows"]))
         elif name == NOTE:
             self.notes += [str(line) for line in data["rows"]]
 
@@ -84,7 +91,9 @@ def assemble(
         key=lambda m: (order.index(m.model), m.task, corpora.index(m.corpus)),
     )
 
-    def place(part: WordErrors | WorsenedUtterances | DominantUtterance) -> tuple[int, int]:
+    def place(
+        part: WordErrors | WorsenedUtterances | DominantUtterance | NonSpeechTexts,
+    ) -> tuple[int, int]:
         return order.index(part.model), corpora.index(part.corpus)
 
     failed = frozenset(findings.failed)
@@ -92,6 +101,9 @@ def assemble(
     known = provenance.options or {} if options is None else options
     command = SuggestedCommand.of(known, models, provenance.corpora, rows)
     first, every = recommend_all(rows, order, failed, thresholds, licences, command)
+    non_speech = sorted(findings.non_speech, key=place)
+    if differing := differences_in_non_speech(non_speech):
+        first, every = _also(first, differing), [_also(one, differing) for one in every]
     if run.shard is not None:
         first, every = _withheld(first, run.shard), [_withheld(one, run.shard) for one in every]
 
@@ -108,12 +120,20 @@ def assemble(
         word_errors=sorted(findings.word_errors, key=place),
         worsened=sorted(findings.worsened, key=place),
         dominant_utterances=sorted(findings.dominant, key=place),
+        non_speech=non_speech,
         suspicious_references=(
             suspicious_references(folder, models, rows) if folder is not None else []
         ),
         sensitivity=flips(rows),
         rescored=rescored,
     )
+
+
+def _also(one: Recommendation, said: Sequence[str]) -> Recommendation:
+    """A recommendation of a recognizer that says too which of them hear words in non-speech."""
+    if one.task != "asr":
+        return one
+    return one.model_copy(update={"reason": "; ".join([one.reason, *said])})
 
 
 def _withheld(one: Recommendation, shard: str) -> Recommendation:

@@ -31,6 +31,7 @@ from evals.session.limits import BASELINE, LIMITS, THRESHOLDS
 from evals.session.run import SESSION, discard_run, run_dir, suggested
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
+from evals.tasks.hallucination.texts import NON_SPEECH
 from fixtures.fetch.download import without_secrets
 from fixtures.plugin import CORPORA
 from fixtures.safe_text import one_line
@@ -112,7 +113,7 @@ class Collector:
                 failure = json.loads(str(value))
                 self._seen[report.nodeid].message = failure["message"]
                 self._seen[report.nodeid].gate_broken &= failure["gate"]
-            elif name in (CONFUSIONS, WORSENED, DOMINANT, NOTE):
+            elif name in (CONFUSIONS, WORSENED, DOMINANT, NON_SPEECH, NOTE):
                 self._findings.note(name, json.loads(str(value)))
 
     def _note_outcome(self, report: pytest.TestReport, case: Case) -> None:

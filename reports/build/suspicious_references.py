@@ -23,7 +23,7 @@ from evals.records.atomic_json import as_folder
 from evals.records.jsonl_reader import Lines
 from evals.records.measurement import ALL, Measurement
 from evals.records.predictions import Prediction
-from evals.tasks.hallucination.scores import phantoms
+from evals.tasks.hallucination.phrases import phantoms
 from reports.scorecard.independence import checkpoints
 from reports.scorecard.scorecard import (
     HeardThere,

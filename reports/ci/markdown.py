@@ -21,6 +21,7 @@ from reports.terminal.decision import decision_lines
 from reports.text.few_speakers import few_speakers
 from reports.text.findings import suspicious_references
 from reports.text.findings.dominant import dominant_line
+from reports.text.findings.non_speech import heard, non_speech_line
 from reports.text.findings.user_hearing import loss_line, losses
 from reports.text.metric_text import when
 from reports.text.mixed_rates import mixed_rates
@@ -57,6 +58,11 @@ def summary(
             "One utterance with most of the errors",
             [*map(dominant_line, card.dominant_utterances)],
             "`dominant_utterances` in `scorecard.json`",
+        ),
+        *_list(
+            "Heard where nobody speaks",
+            [*map(non_speech_line, heard(card.non_speech))],
+            "`non_speech` in `scorecard.json`",
         ),
         *_list("What hearing costs conversations", [*map(loss_line, losses(card))]),
         *_references(card),

@@ -56,3 +56,25 @@ class CorpusRecord(Part):
         description="of conversations, what --user-voice named; null: espeak-ng, recordings alone, "
         "or nobody speaks",
     )
+
+
+class NonSpeechText(Part):
+    """A text that a model writes of sound without speech."""
+
+    text: str = Field(description="raw as it was first written, cut where it is long")
+    words: int
+    count: int = Field(description="of clips that it was written of")
+    clips: list[str] = Field(description="the first of these")
+
+
+class NonSpeechTexts(Part):
+    """What a model writes of sound without speech, and of which clips."""
+
+    model: str
+    corpus: str
+    clips: int = Field(description="of non-speech that were answered")
+    words: int = Field(description="in all of them")
+    with_words: int = Field(description="clips with a word")
+    heard_in: list[str] = Field(description="the ids of these")
+    total: int = Field(description="how many texts there are")
+    rows: list[NonSpeechText] = Field(description="the commonest of them, the first first")

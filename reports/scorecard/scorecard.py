@@ -13,7 +13,7 @@ from evals.measures.text.confusions import Confusion
 from evals.records.atomic_json import why_not
 from evals.records.measurement import Measurement
 from evals.records.provided import ProvidedAnswers
-from reports.scorecard.parts import CorpusRecord, Part
+from reports.scorecard.parts import CorpusRecord, NonSpeechTexts, Part
 
 SCHEMA_FILE = Path(__file__).with_name("scorecard.schema.json")
 FILE_NAME = "scorecard.json"
@@ -311,6 +311,9 @@ class Scorecard(Part):
     worsened: list[WorsenedUtterances] = Field(default_factory=list)
     dominant_utterances: list[DominantUtterance] = Field(
         default_factory=list, description="single utterances with most of a corpus's word errors"
+    )
+    non_speech: list[NonSpeechTexts] = Field(
+        default_factory=list, description="what was heard where nobody spoke"
     )
     suspicious_references: list[SuspiciousReferences] = Field(
         default_factory=list, description="utterances whose references several models contradict"

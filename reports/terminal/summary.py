@@ -29,6 +29,7 @@ from reports.terminal.task_tables import is_marked_unfair, task_tables
 from reports.text.few_speakers import few_speakers
 from reports.text.findings import suspicious_references
 from reports.text.findings.dominant import dominant_line
+from reports.text.findings.non_speech import heard, non_speech_line
 from reports.text.findings.user_hearing import loss_line, losses
 from reports.text.mixed_rates import mixed_rates
 from reports.text.safe_terminal import plain
@@ -171,6 +172,7 @@ def _problems(card: Scorecard, thresholds: Thresholds) -> list[str]:
         )
     lines += [plain(dominant_line(row)) for row in card.dominant_utterances]
     lines += [plain(loss_line(loss)) for loss in losses(card)]
+    lines += [plain(non_speech_line(found)) for found in heard(card.non_speech)]
     for record in card.models:
         if record.device_note:
             lines.append(f"{record.name}: {plain(record.device_note)}")

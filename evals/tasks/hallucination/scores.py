@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,68 +18,16 @@ from evals.measures.statistics.paired_interval import difference_interval
 from evals.measures.statistics.rates import share
 from evals.measures.text.alignment import Edit, in_batches
 from evals.measures.text.normalizers import scoring_of
-from evals.measures.text.scoring import Scoring, loops, raw_tokens, without_annotations
+from evals.measures.text.scoring import loops, without_annotations
 from evals.records.measurement import Figure
 from evals.records.predictions import Prediction
-from fixtures.builtin.non_speech import SPEECH_ENDS
+from evals.tasks.hallucination.phrases import phantoms, spoken_words
+from fixtures.builtin.non_speech import CLIPS, SPEECH_ENDS
 
-#: What models trained on subtitles of the internet say into silence and noise, as users of
-#: Whisper report it: github.com/openai/whisper discussions 679, 928 and 2015 (English,
-#: several, Chinese); issues ggml-org/whisper.cpp 887 and 2660 (Spanish, French),
-#: SubtitleEdit/subtitleedit 7748 (Italian), EdF2021/ithaka 96 (Dutch), Vexa-ai/vexa 155 and
-#: 617 (English, Turkish, Japanese), PocketShell-io/pocketshell 452 (Korean),
-#: dyphire/mpv-sub-fastwhisper 9 (Chinese); the German, Portuguese, Polish and Russian ones
-#: are in many projects' lists of phrases to drop. Baranski et al. (2025, arXiv 2501.11378)
-#: show how few such phrases make up most of what is heard in non-speech. Only phrases that
-#: are odd in most speech: "thank you" alone is not among them.
-PHANTOM_PHRASES: Sequence[str] = (
-    # English
-    "thank you for watching",
-    "thanks for watching",
-    "thank you so much for watching",
-    "please subscribe",
-    "subscribe to my channel",
-    "subscribe to the channel",
-    "don't forget to subscribe",
-    "like and subscribe",
-    "see you next time",
-    "see you in the next video",
-    "subtitles by",
-    "subtitles by the amara.org community",
-    "transcription by castingwords",
-    "amara.org",
-    # German
-    "untertitel von",
-    "untertitel der amara.org-community",
-    "untertitelung des zdf",
-    "untertitel im auftrag des zdf",
-    "vielen dank fürs zuschauen",
-    # French
-    "sous-titres réalisés par la communauté d'amara.org",
-    "sous-titrage société radio-canada",
-    "merci d'avoir regardé cette vidéo",
-    # Spanish, Portuguese, Italian
-    "subtítulos realizados por la comunidad de amara.org",
-    "gracias por ver el video",
-    "legendas pela comunidade amara.org",
-    "obrigado por assistir",
-    "sottotitoli creati dalla comunità amara.org",
-    "sottotitoli e revisione a cura di qtss",
-    # Dutch, Polish, Turkish, Russian
-    "ondertitels ingediend door de amara.org gemeenschap",
-    "napisy stworzone przez społeczność amara.org",
-    "abone olmayı unutmayın",  # noqa: RUF001
-    "izlediğiniz için teşekkürler",
-    "продолжение следует",
-    "субтитры сделал dimatorzok",
-    "спасибо за просмотр",
-    # Japanese, Korean, Chinese
-    "ご視聴ありがとうございました",
-    "次の動画でお会いしましょう",
-    "시청해주셔서 감사합니다",
-    "字幕由amara.org社区提供",
-    "请不吝点赞 订阅 转发 打赏支持明镜与点点栏目",
-)
+_BUILT_IN = frozenset(clip.id for clip in CLIPS)
+#: What the ids of speech between non-speech begin with.
+_ENDS = "ends-"
+_SHOWN = 3
 
 
 def hallucination(predictions: Iterable[Prediction], normalizer_name: str) -> Mapping[str, Figure]:
@@ -90,7 +37,8 @@ def hallucination(predictions: Iterable[Prediction], normalizer_name: str) -> Ma
     hallucination_rate: the share of non-speech clips with any word; Wilson's interval.
     loops: utterances with a loop (`scoring.loops`) that their reference does not have.
     annotations: marks of non-speech such as [noise] in what was heard.
-    phantom_phrases: how many of PHANTOM_PHRASES were heard and are not in the reference.
+    phantom_phrases: how many known phrases were heard and are not in the reference (`phantoms`).
+    wordless_texts: clips of non-speech of which something was written without a word in it.
     leading_insertions, trailing_insertions: over rows of the category SPEECH_ENDS, words
     inserted before the first that was heard right, and after the last; where none was,
     all are leading.
@@ -135,21 +83,32 @@ class _Rows:
 class _Heard(_Rows):
     """All utterances: repeated, known, and marked as no speech."""
 
-    looped: int = 0
-    known: int = 0
     marks: int = 0
+    looped: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
 
     def add(self, prediction: Prediction) -> None:
         self.count(prediction)
         reference, hypothesis, lang = prediction.reference, prediction.hypothesis, prediction.lang
-        self.looped += loops(reference, hypothesis, scoring_of(lang).code)
-        self.known += phantoms(reference, hypothesis, lang)
+        if loops(reference, hypothesis, scoring_of(lang).code):
+            self.looped.append(prediction.id)
+        self.known += [prediction.id] * phantoms(reference, hypothesis, lang)
         self.marks += without_annotations(hypothesis)[1]
 
     def figures(self) -> Mapping[str, Figure]:
-        return self.counts(
-            "utterances", loops=self.looped, phantom_phrases=self.known, annotations=self.marks
+        found = self.counts(
+            "utterances",
+            loops=len(self.looped),
+            phantom_phrases=len(self.known),
+            annotations=self.marks,
         )
+        where = {"loops": self.looped, "phantom_phrases": self.known}
+        return {
+            name: replace(figure, reason=_where(where[name]))
+            if figure.value and where.get(name)
+            else figure
+            for name, figure in found.items()
+        }
 
 
 @dataclass
@@ -158,9 +117,11 @@ class _Silent(_Rows):
 
     words: array[float] = field(default_factory=lambda: array("d"))
     minutes: array[float] = field(default_factory=lambda: array("d"))
+    wordless: int = 0
 
     def add(self, prediction: Prediction) -> None:
         self.count(prediction)
+        self.wordless += is_wordless_text(prediction)
         self.words.append(len(spoken_words(prediction.hypothesis, prediction.lang)))
         self.minutes.append((prediction.audio_seconds or 0.0) / 60)
 
@@ -168,9 +129,14 @@ class _Silent(_Rows):
         reason = self.reason("non-speech")
         if reason:
             missing = Figure(None, self.n, reason=reason)
-            return {"hallucinated_words_per_minute": missing, "hallucination_rate": missing}
+            names = ("hallucinated_words_per_minute", "hallucination_rate", "wordless_texts")
+            return dict.fromkeys(names, missing)
         per_minute, rate = _in_non_speech(np.array(self.words), np.array(self.minutes))
-        return {"hallucinated_words_per_minute": per_minute, "hallucination_rate": rate}
+        return {
+            "hallucinated_words_per_minute": per_minute,
+            "hallucination_rate": rate,
+            "wordless_texts": Figure(self.wordless, self.n),
+        }
 
 
 @dataclass
@@ -192,23 +158,31 @@ class _Ends(_Rows):
         return self.counts(what, leading_insertions=self.leading, trailing_insertions=self.trailing)
 
 
-def phantoms(reference: str, hypothesis: str, lang: str | None) -> int:
-    """How many of PHANTOM_PHRASES the hypothesis has more than the reference; both raw.
+def is_wordless_text(prediction: Prediction) -> bool:
+    """Whether something was written of non-speech that is neither a word nor a mark of non-speech.
 
-    Where one phrase is part of another the longest counts, once.
+    As "....", which a reader sees and no count of words does.
     """
-    scoring = scoring_of(lang)
-    phrases = _phrases(scoring)
-    heard, said = (_count(phrases, scoring.words(text)) for text in (hypothesis, reference))
-    return max(0, heard - said)
+    lang, (text, marks) = prediction.lang, without_annotations(prediction.hypothesis)
+    return (
+        bool(text.strip())
+        and not marks
+        and not (spoken_words(text, lang) or spoken_words(prediction.reference, lang))
+    )
 
 
-def spoken_words(text: str, lang: str | None) -> list[str]:
-    """Every word and character of a raw text, hesitations and what stands in brackets included.
+def _where(ids: Sequence[str]) -> str:
+    """Which clips something was heard in; those that this project makes are said to be so."""
+    names = [*dict.fromkeys(ids)]
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return "in " + ", ".join(map(clip_name, names[:_SHOWN])) + more
 
-    Not what marks non-speech (`annotations`), which says that there is nothing to hear.
-    """
-    return raw_tokens(without_annotations(text)[0], scoring_of(lang).code)
+
+def clip_name(id: str) -> str:
+    """A clip as reports name it: whether it is one of the synthetic ones."""
+    if id in _BUILT_IN:
+        return f"{id} (a synthetic sound)"
+    return f"{id} (speech between synthetic sounds)" if id.startswith(_ENDS) else id
 
 
 def _in_non_speech(words: Floats, minutes: Floats) -> tuple[Figure, Figure]:
@@ -222,23 +196,3 @@ def _in_non_speech(words: Floats, minutes: Floats) -> tuple[Figure, Figure]:
     around = difference_interval(words, minutes, least=1.0)
     ci = around and (max(0.0, around[0]), around[1])
     return Figure(float(words.sum()) / total, n, ci), rate
-
-
-@cache
-def _phrases(scoring: Scoring) -> Mapping[str, Sequence[tuple[str, ...]]]:
-    """The tokens of each phrase by its first token, the longest first."""
-    phrases: dict[str, list[tuple[str, ...]]] = {}
-    for phrase in sorted(map(scoring.words, PHANTOM_PHRASES), key=len, reverse=True):
-        phrases.setdefault(phrase[0], []).append(phrase)
-    return phrases
-
-
-def _count(phrases: Mapping[str, Sequence[tuple[str, ...]]], words: Sequence[str]) -> int:
-    """How many phrases there are, none within another."""
-    count = place = 0
-    while place < len(words):
-        candidates = phrases.get(words[place], ())
-        found = next((p for p in candidates if tuple(words[place : place + len(p)]) == p), None)
-        count += found is not None
-        place += len(found) if found else 1
-    return count

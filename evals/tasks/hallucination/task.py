@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from evals.records.metric import Metric
 from evals.records.predictions import Prediction
 from evals.task import SCREENS, Column, Shares, Task
 
@@ -16,16 +17,23 @@ if TYPE_CHECKING:
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the predictions to figures."""
     from evals.tasks.hallucination.scores import hallucination
+    from evals.tasks.hallucination.texts import NON_SPEECH, texts_in_non_speech
 
-    figures = hallucination(stored.read(Prediction), stored.normalizer)
+    figures = dict(hallucination(stored.read(Prediction), stored.normalizer))
+    for name in ("leading_insertions", "trailing_insertions"):
+        if not figures[name].n:  # the corpus has no text, so that no limit can hold for its ends
+            reason = f"{figures[name].reason}: it has no utterance with text"
+            evaluation.record_missing([name], "not_measured", reason, gated=False)
+            del figures[name]
     evaluation.record(figures, normalizer=stored.normalizer)
+    evaluation.attach(NON_SPEECH, texts_in_non_speech(stored.read(Prediction)))
 
 
 def pair(lines: Sequence[Prediction], normalizer_name: str) -> Mapping[str, Shares]:
     """Words by minute, and clips with any word, of the clips without speech."""
     import numpy as np
 
-    from evals.tasks.hallucination.scores import spoken_words
+    from evals.tasks.hallucination.phrases import spoken_words
 
     del normalizer_name  # raw texts are counted
     silent = np.array([not spoken_words(line.reference, line.lang) for line in lines], bool)
@@ -51,6 +59,12 @@ TASK = Task(
         "loops",
         "phantom_phrases",
         "annotations",
+        Metric(
+            "wordless_texts",
+            "count",
+            "max",
+            'clips of non-speech with a text that has no word, as "...."',
+        ),
         "leading_insertions",
         "trailing_insertions",
     ),

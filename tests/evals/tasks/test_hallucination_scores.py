@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -13,12 +14,10 @@ from evals.measures.statistics.intervals import proportion_interval
 from evals.measures.text.normalizers import SPOKEN
 from evals.measures.text.scoring import loops
 from evals.records.predictions import Prediction
-from evals.tasks.hallucination.scores import (
-    PHANTOM_PHRASES,
-    hallucination,
-    phantoms,
-    spoken_words,
-)
+from evals.tasks.hallucination.phrases import ALONE, PHANTOM_PHRASES, phantoms, spoken_words
+from evals.tasks.hallucination.scores import hallucination
+from evals.tasks.hallucination.texts import texts_in_non_speech
+from fixtures.builtin.non_speech import CLIPS
 
 ENGLISH = SPOKEN
 
@@ -92,14 +91,17 @@ def test_less_than_one_word_a_minute_is_no_proportion() -> None:
 @pytest.mark.parametrize(
     ("names", "row"),
     [
-        (("hallucinated_words_per_minute", "hallucination_rate"), heard("", error="died")),
+        (
+            ("hallucinated_words_per_minute", "hallucination_rate", "wordless_texts"),
+            heard("", error="died"),
+        ),
         (
             ("leading_insertions", "trailing_insertions"),
             heard("", "call mom", category="speech-ends", error="died"),
         ),
     ],
 )
-def test_unanswered_is_not_silent(names: tuple[str, str], row: Prediction) -> None:
+def test_unanswered_is_not_silent(names: tuple[str, ...], row: Prediction) -> None:
     fine = [heard(""), heard("call mom", "call mom", category="speech-ends")]
     figures = hallucination([*fine, row], ENGLISH)
     counted = ("loops", "phantom_phrases", "annotations")
@@ -190,7 +192,12 @@ def test_loops_where_nothing_was_said_are_those_of_the_definition(words: list[st
         ("", "Thanks for watching. Please subscribe.", 2),
         ("", "Subtitles by the Amara.org community", 1),  # once, though it holds two others
         ("", "Subtitles by John Doe", 1),
-        ("", "thank you", 0),
+        ("", "thank you", 1),  # all that was heard of a clip without speech
+        ("", "Thank you. Thank you.", 1),
+        ("", "You", 1),
+        ("", "...", 0),
+        ("thank you", "you", 0),
+        ("", "I thank you", 0),
         ("", "thank you for your watch", 0),
         ("please subscribe to the list", "please subscribe to the list", 0),
         ("please subscribe", "please subscribe please subscribe", 1),
@@ -263,3 +270,34 @@ def test_words_at_the_ends_by_hand(hypothesis: str, leading: int, trailing: int)
 )
 def test_words_of_scripts_without_spaces(text: str, words: list[str]) -> None:
     assert spoken_words(text, None) == words
+
+
+@pytest.mark.parametrize("phrase", ALONE)
+def test_a_phrase_alone_is_a_phantom_where_nobody_speaks(phrase: str) -> None:
+    assert phantoms("", f"{phrase.capitalize()}!", "en") == 1
+    assert phantoms("turn on the light", phrase, "en") == 0
+    assert phantoms("", f"{phrase} kitchen", "en") == 0
+
+
+def test_text_without_a_word_is_counted() -> None:
+    rows = [heard("...."), heard("[noise]"), heard(""), heard("you"), heard("!", "turn on")]
+    assert hallucination(rows, ENGLISH)["wordless_texts"].value == 1
+
+
+def test_what_was_heard_is_told_with_its_clips() -> None:
+    rows = [heard("Thank you."), heard("thank you"), heard("...."), heard(""), heard("a", "b")]
+    found = texts_in_non_speech(rows)
+    assert (found["clips"], found["words"], found["with_words"], found["total"]) == (4, 4, 2, 2)
+    first, second = found["rows"]
+    assert (first["text"], first["count"], first["clips"]) == (
+        "Thank you.", 2, [rows[0].id, rows[1].id],
+    )  # fmt: skip
+    assert (second["text"], second["words"]) == ("....", 0)
+
+
+def test_a_loop_in_a_synthetic_sound_is_told_as_one() -> None:
+    looped = replace(heard("go on " * 20), id=CLIPS[0].id)
+    own = replace(heard("go on " * 20), id="mine-1")
+    reason = hallucination([looped, own], ENGLISH)["loops"].reason or ""
+    assert f"{CLIPS[0].id} (a synthetic sound)" in reason
+    assert reason.endswith("mine-1")
