@@ -111,11 +111,15 @@ def jiwer_wer(manifest: Path, texts: dict[str, str]) -> float:
     return float(jiwer.wer(references, hypotheses))
 
 
-def _child(model: Model, manifest: Path, *, pools_held: bool) -> dict[str, Any]:
+def _child(
+    model: Model, manifest: Path, *, pools_held: bool, beside_worker: bool
+) -> dict[str, Any]:
+    """`loop` in a process of its own: what is sampled depends on what was sampled before."""
     environment = {name: value for name, value in os.environ.items() if name not in _POOLS}
     if pools_held:
         environment |= dict.fromkeys(_POOLS, "1")
     command = [sys.executable, __file__, "--loop", model.name, "--corpus", str(manifest)]
+    command += ["--beside"] if beside_worker else []
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr[-2000:])
@@ -129,7 +133,7 @@ def compare(models: list[Model], manifest: Path, folder: Path, *, timed: bool) -
     card = card_of(folder)
     print(f"\n{manifest}\n{'':40}{'texts':>9}{'session':>9}{'jiwer':>8}  time: session / loop")
     for model in models:
-        bare = _child(model, manifest, pools_held=False)
+        bare = _child(model, manifest, pools_held=False, beside_worker=False)
         same = sum(stored[model.name][name] == text for name, text in bare["texts"].items())
         rows = card["measurements"]
         (ours,) = (
@@ -139,10 +143,14 @@ def compare(models: list[Model], manifest: Path, folder: Path, *, timed: bool) -
         line = f"{model.name:40}{same:>4} / {len(bare['texts']):<4}{ours:>7.2%}"
         line += f"{jiwer_wer(manifest, bare['texts']):>8.2%}"
         if timed:
-            held = _child(model, manifest, pools_held=True)
+            bare = _child(model, manifest, pools_held=False, beside_worker=True)
+            held = _child(model, manifest, pools_held=True, beside_worker=True)
             line += f"  {_ratio(bare):.3f} as it is, {_ratio(held):.3f} held;"
             line += f" with the cold call {_ratio(bare, cold=True):.3f}"
         print(line, flush=True)
+        for name, text in bare["texts"].items():
+            if stored[model.name][name] != text:
+                print(f"    {name}: {stored[model.name][name]!r}, the loop: {text!r}")
 
 
 def _ratio(found: dict[str, Any], *, cold: bool = False) -> float:
@@ -157,10 +165,11 @@ def main() -> None:
     parser.add_argument("--model", action="append")
     parser.add_argument("--no-time", action="store_true", help="texts and WER alone")
     parser.add_argument("--loop", help=argparse.SUPPRESS)
+    parser.add_argument("--beside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.loop:
         (model,) = recognizers([arguments.loop])
-        print(json.dumps(loop(model, arguments.corpus[0], beside_worker=True)))
+        print(json.dumps(loop(model, arguments.corpus[0], beside_worker=arguments.beside)))
         return
     models = recognizers(arguments.model or ["set:pretrained"])
     with tempfile.TemporaryDirectory() as scratch:
