@@ -27,9 +27,7 @@ _METRICS = (
         "max",
         "marks wrong, missed or added after right words / marks",
     ),
-    Metric(
-        "loops", "count", "max", "utterances in which the model repeats itself", heading="Loops"
-    ),
+    Metric("loops", "count", "max", "utterances in which it repeats itself", heading="Loops"),
     Metric("cpwer", "ratio", "max", "word errors of sessions by speaker, labels matched at best"),
     Metric("annotations", "count", "max", "marks of non-speech in hypotheses, such as [noise]"),
     Metric("other_references", "count", "max", "rows scored by another right text than the first"),
@@ -212,6 +210,10 @@ _METRICS = (
         is_difference=True,
     ),
     Metric(
+        "judge_floor", "ratio", "max", "WER that a judge has in other voices too", short="judge %"
+    ),
+    Metric("wer_above_floor", "ratio", "max", "WER of the voice minus judge_floor"),
+    Metric(
         "usable_rate",
         "ratio",
         "min",
@@ -369,6 +371,8 @@ MACHINE = ("load_time", "first_inference", "peak_memory", "peak_device_memory")
 VOICE = (
     "judge_wer",
     "wer_above_judge",
+    "judge_floor",
+    "wer_above_floor",
     "usable_rate",
     "clipped_rate",
     "dc_offset",

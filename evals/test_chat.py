@@ -22,6 +22,7 @@ from evals.tasks.chat.task import TASK, verdict_file
 from evals.tasks.chat.user_hearing import UserHearing, why_not_apart
 from evals.tasks.tts.clips import stored_clips
 from evals.tasks.tts.scores import quality, ratings
+from evals.tasks.tts.second_voices import SecondVoices
 from fixtures.dialogues.dialogues import Dialogues
 
 
@@ -35,6 +36,7 @@ def test_dialogues(
     dialogue_scoring: str,
     judges: Sequence[Judge],
     judges_again: Callable[[], Sequence[Judge]],
+    second_voices: SecondVoices,
     llm_judge: LlmJudge | None,
     evaluation: Evaluation,
     stored: Stored,
@@ -56,6 +58,8 @@ def test_dialogues(
                 judges,
                 file,
                 stored.run,
+                second=second_voices,
+                scoring=dialogue_scoring,
                 contended=stored.is_contended,
                 hearing=UserHearing(judges, users_heard),
                 advance=advance,
@@ -75,6 +79,7 @@ def test_dialogues(
             content_hash=dialogues.content_hash,
             dialogues=expected.name,
             judges=[judge.name for judge in judges],
+            second_voices=second_voices.names,
             user_voice=user_voice,
             **(
                 chat_model.facts

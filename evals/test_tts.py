@@ -23,6 +23,7 @@ from evals.tasks.tts.scores import (
     similarity,
     speaker_similarity,
 )
+from evals.tasks.tts.second_voices import SecondVoices
 from evals.tasks.tts.synthesize import synthesize_corpus
 from evals.tasks.tts.task import TASK
 from fixtures.corpora.sentences import Sentences
@@ -35,6 +36,7 @@ def test_sentences(
     text_scoring: str,
     judges: Sequence[Judge],
     judges_again: Callable[[], Sequence[Judge]],
+    second_voices: SecondVoices,
     evaluation: Evaluation,
     stored: Stored,
     rated_clips: int,
@@ -54,6 +56,8 @@ def test_sentences(
                 judges,
                 file,
                 stored.run,
+                second=second_voices,
+                scoring=text_scoring,
                 contended=stored.is_contended,
                 advance=progress(len(sentences)),
             )
@@ -63,6 +67,7 @@ def test_sentences(
             normalizer=text_scoring,
             content_hash=sentences.content_hash,
             judges=[judge.name for judge in judges],
+            second_voices=second_voices.names,
             **(tts_model.facts if isinstance(tts_model, ProvidedVoice) else {}),
             observed=observed,
             # They take networks, libraries and people's recordings, which need not be there later.

@@ -112,6 +112,7 @@ class Evaluation:
                     further_speakers=further.speakers,
                     speakers=figure.speakers,
                     by=figure.by,
+                    own=figure.own,
                 )
             )
 

@@ -33,7 +33,7 @@ def decide(
     a figure without an interval is its own interval. A figure that does not exist is
     "not_measured", one of too little is "inconclusive", and one from a busy machine, where all
     looks slower than it is, cannot break a limit. One with less than the evidence that is
-    required cannot keep a limit.
+    required cannot keep a limit. Where a judge's errors are in it, its own part alone can break it.
     """
     limit = _strictest(limits)
     if figure.value is None:
@@ -44,6 +44,8 @@ def decide(
         return "inconclusive", limit
     low, high = figure.ci or (figure.value, figure.value)
     best, worst = (low, high) if limit.bound == "max" else (high, low)
+    if figure.own is not None:
+        best = figure.own[1] if limit.bound == "max" else figure.own[2]
     if limit.keeps(worst):
         lacks = evidence is not None and evidence.missing_from(figure)
         return ("inconclusive" if lacks else "pass"), limit

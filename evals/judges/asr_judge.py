@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.engines.shared.languages import AUTO, ROW
 from adapters.interface import Audio
 from adapters.worker.results import WorkerError
+from evals.judges.scripts import can_write
 from evals.models.loaded import LoadedModel
 from fixtures.audio.read import SAMPLE_RATE, Samples
 from fixtures.corpora.sentences import Sentence
@@ -28,13 +30,14 @@ class Judge:
     def understands(self, sentence: Sentence) -> bool:
         """Whether what it hears of the sentence says something about the voice.
 
-        A recognizer that knows nothing but some commands, or one language, would blame the
-        voice for what it does not know itself.
+        A recognizer that knows nothing but some commands, one language, or its letters, would
+        blame the voice for what it does not know itself.
         """
         return (
             bool(sentence.text.strip())
             and (self.vocabulary is None or sentence.metadata.get("vocabulary") == self.vocabulary)
             and self.speaks(sentence.lang)
+            and self.writes(sentence.text)
         )
 
     def speaks(self, language: str | None) -> bool:
@@ -43,10 +46,19 @@ class Judge:
         One that is told which language to hear knows no other; else those of its checkpoint.
         """
         code = (language or "en").lower().split("-")[0]
-        if self.language not in (None, AUTO, ROW):
-            return code == self.language
-        known = self.model.languages if self.model is not None else None
+        known = self._languages()
         return known is None or code in known
+
+    def writes(self, text: str) -> bool:
+        """Whether all letters of a text are of its languages' scripts."""
+        known = self._languages()
+        return known is None or can_write(text, known)
+
+    def _languages(self) -> Sequence[str] | None:
+        """The codes of the languages that it knows, None where nobody can tell."""
+        if self.language is not None and self.language not in (AUTO, ROW):
+            return [self.language]
+        return self.model.languages if self.model is not None else None
 
     def hear(self, samples: Samples, language: str | None = None) -> str:
         """The raw text of 16 kHz speech in a language. Raises WorkerError."""

@@ -35,7 +35,9 @@ class Figure:
     speakers: how many people it is of, 0 where that is not known; None where it is of no people.
     forecast: the interval of a corpus with these utterances that many times.
     identical: of a paired difference, that no observation differs.
-    by: which of several measured it: the speaker encoder. None: there is one alone.
+    by: which of several measured it: the speaker encoder, the judge. None: there is one alone.
+    own: value and interval of the part of it that is shown to be the model's own, where a judge's
+    errors are in it; None: all of it is.
     """
 
     value: float | None
@@ -46,6 +48,7 @@ class Figure:
     identical: bool = False
     speakers: int | None = None
     by: str | None = None
+    own: tuple[float, float, float] | None = None
     forecast: Callable[[float], tuple[float, float] | None] | None = field(
         default=None, compare=False, repr=False
     )
@@ -110,6 +113,7 @@ class Measurement:
     has no spaces), "provided" (came with predictions from elsewhere, gates nothing) or
     "provided_held" (the same, where thresholds.yaml lets it).
     by: as in `Figure`; values that other ones measured are not compared with it.
+    own: as in `Figure`; only this part can break a limit.
     """
 
     model: str
@@ -133,6 +137,7 @@ class Measurement:
     further_speakers: int | None = None
     speakers: int | None = None
     by: str | None = None
+    own: tuple[float, float, float] | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -158,6 +163,11 @@ def limit_key(metric: str, slice_name: str = ALL) -> str:
 def from_property(value: str) -> Measurement:
     """The measurement that `as_property` wrote."""
     row = json.loads(value)
-    ci = row.pop("ci")
+    ci, own = row.pop("ci"), row.pop("own", None)
     conditions = tuple(row.pop("conditions"))
-    return Measurement(**row, ci=tuple(ci) if ci else None, conditions=conditions)
+    return Measurement(
+        **row,
+        ci=tuple(ci) if ci else None,
+        own=tuple(own) if own else None,
+        conditions=conditions,
+    )

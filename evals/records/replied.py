@@ -20,6 +20,7 @@ class Replied:
     first_token_seconds, first_audio_seconds: until the first text to show, and audio to play.
     user_heard: the name of each judge to what it heard of the user's turn, where it was spoken.
     heard: the name of each judge to what it heard of the spoken answer; unheard: why it did not.
+    heard_second: as in `Spoken`.
     index, attempts: as in `Prediction`.
     """
 
@@ -44,6 +45,7 @@ class Replied:
     heard: Mapping[str, str] = field(default_factory=dict)
     unheard: Mapping[str, str] = field(default_factory=dict)
     user_heard: Mapping[str, str] = field(default_factory=dict)
+    heard_second: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     index: int | None = None
     attempts: int = 1
 
@@ -64,4 +66,5 @@ class Replied:
             first_audio_seconds=self.first_audio_seconds,
             heard=self.heard,
             unheard=self.unheard,
+            heard_second=self.heard_second,
         )

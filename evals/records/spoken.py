@@ -18,6 +18,8 @@ class Spoken:
     that can be played; None where the engine does not stream.
     heard: the name of each judge to what it heard, raw. heard_recording: the same of the person's
     recording. unheard: judges that should have heard and did not, and why.
+    heard_second: the name of each other voice that was asked to say it, since it was misheard, to
+    what each judge heard of that.
     joules, energy_method, index, attempts: as in `Prediction`.
     """
 
@@ -36,6 +38,7 @@ class Spoken:
     heard: Mapping[str, str] = field(default_factory=dict)
     heard_recording: Mapping[str, str] = field(default_factory=dict)
     unheard: Mapping[str, str] = field(default_factory=dict)
+    heard_second: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     joules: float | None = None
     energy_method: str | None = None

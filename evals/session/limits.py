@@ -24,7 +24,13 @@ LIMITS: pytest.StashKey[LimitFiles] = pytest.StashKey()
 THRESHOLDS: pytest.StashKey[Thresholds] = pytest.StashKey()
 BASELINE: pytest.StashKey[Baseline] = pytest.StashKey()
 JUDGES: pytest.StashKey[list[Model]] = pytest.StashKey()
+#: The judge that is always there, of which nothing but commands is known, and the one that is taken
+#: where its package is installed.
 DEFAULT_JUDGE = "faster-whisper-micro"
+REAL_JUDGE = "packaged-faster-whisper-tiny.en"
+JUDGE_VARIABLE = "MODEL_LAB_JUDGE"
+#: Voices that say what a judge misheard, the best first.
+SECOND_VOICES = ("piper-joe", "espeak")
 LLM_JUDGE: pytest.StashKey[LlmJudge] = pytest.StashKey()
 LISTENERS: pytest.StashKey[Listeners] = pytest.StashKey()
 
@@ -61,7 +67,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         metavar="NAME",
         help="a recognizer of the catalogue that listens to what voices say; repeatable, the "
-        f"first one's WER is held to the limits (default: {DEFAULT_JUDGE})",
+        f"first one's WER is held to the limits (default: {JUDGE_VARIABLE}; else {REAL_JUDGE} "
+        f"where it is installed, else {DEFAULT_JUDGE})",
     )
     group.addoption(
         "--llm-judge",
@@ -153,8 +160,9 @@ def _listeners(config: pytest.Config) -> Listeners:
 
 
 def _judges(config: pytest.Config) -> list[Model]:
+    named = config.getoption("judge") or [os.environ.get(JUDGE_VARIABLE) or _default_judge(config)]
     try:
-        models = config.stash[CATALOG].select(config.getoption("judge") or [DEFAULT_JUDGE])
+        models = config.stash[CATALOG].select(named)
     except ConfigError as error:
         raise pytest.UsageError(str(error).replace("--model", "--judge", 1)) from None
     for model in models:
@@ -165,6 +173,11 @@ def _judges(config: pytest.Config) -> list[Model]:
                 f"--judge {model.name}: its predictions were made elsewhere, and a judge listens"
             )
     return models
+
+
+def _default_judge(config: pytest.Config) -> str:
+    real = config.stash[CATALOG].models.get(REAL_JUDGE)
+    return REAL_JUDGE if real is not None and real.missing() is None else DEFAULT_JUDGE
 
 
 def _configure_llm_judge(config: pytest.Config) -> None:

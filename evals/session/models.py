@@ -12,6 +12,7 @@ import pytest
 
 from adapters.catalog.model import Model
 from adapters.interface import Audio, Turn
+from adapters.plugin import CATALOG
 from adapters.provided.hypotheses import read_hypotheses
 from adapters.provided.rows import ProvidedError
 from adapters.provided.speech import read_speech
@@ -24,13 +25,14 @@ from evals.models.lazy import LazyModel, lazy_model
 from evals.models.loaded import LoadedModel, Settings, running
 from evals.run.case_store import Stored
 from evals.run.engine_modules import NotResumed
-from evals.session.limits import JUDGES, LLM_JUDGE
+from evals.session.limits import JUDGES, LLM_JUDGE, SECOND_VOICES
 from evals.session.provided import as_property
 from evals.session.run import run_dir, worker_number
 from evals.tasks.asr.provided import ProvidedRecognizer
 from evals.tasks.asr.recognizer import LocalRecognizer, RayRecognizer, Recognizer
 from evals.tasks.chat.provided import ProvidedAssistant
 from evals.tasks.tts.provided import ProvidedVoice
+from evals.tasks.tts.second_voices import Say, SecondVoices
 from fixtures.audio.read import SAMPLE_RATE
 from fixtures.builtin.synthesize import CLIP, CLIP_TEXT, Speaker, builtin_corpus
 from fixtures.corpora.corpus import Corpus
@@ -235,6 +237,45 @@ def loaded_judges(
             _judge(entry, settings, clip, pytestconfig, stack)
             for entry in pytestconfig.stash[JUDGES]
         ]
+
+
+@pytest.fixture(scope="session")
+def all_second_voices(settings: Settings, pytestconfig: pytest.Config) -> Iterator[SecondVoices]:
+    """The voices that are installed and may say what a judge misheard, loaded when one is asked."""
+    known = pytestconfig.stash[CATALOG].models
+    with ExitStack() as stack:
+        yield SecondVoices(
+            {
+                name: _second_voice(known[name], settings, pytestconfig, stack)
+                for name in SECOND_VOICES
+                if name in known and known[name].missing() is None
+            }
+        )
+
+
+@pytest.fixture
+def second_voices(all_second_voices: SecondVoices, request: pytest.FixtureRequest) -> SecondVoices:
+    """Those of them that are others than the voice of the test, or a part of it."""
+    entry: Model = request.node.callspec.params["model"]
+    known = request.config.stash[CATALOG].models
+    parts = [str(value) for value in entry.options.values()]
+    engines = {entry.engine.name, *(known[part].engine.name for part in parts if part in known)}
+    same = [n for n in all_second_voices.names if known[n].engine.name in engines]
+    return all_second_voices.without(same)
+
+
+def _second_voice(entry: Model, settings: Settings, config: pytest.Config, stack: ExitStack) -> Say:
+    loaded: list[LoadedModel] = []
+    log = run_dir(config) / "judges" / f"{entry.name}{_worker_suffix(config)}.log"
+
+    def say(text: str) -> Audio:
+        if not loaded:
+            loaded.append(stack.enter_context(running(entry, settings, log)))
+        if not loaded[0].alive:
+            loaded[0].restart()
+        return loaded[0].synthesize(text).result.audio
+
+    return say
 
 
 @pytest.fixture(scope="session")

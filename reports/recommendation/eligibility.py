@@ -306,7 +306,9 @@ def _problem(
     model is recommended for what is known of it.
     """
     conditions = tuple(row.conditions)
-    figure = Figure(row.value, row.n, row.ci, conditions=conditions, speakers=row.speakers)
+    figure = Figure(
+        row.value, row.n, row.ci, conditions=conditions, speakers=row.speakers, own=row.own
+    )
     verdict, limit = decide(figure, limits, evidence)
     unfair = sorted(ungated(conditions))
     if row.value is None or unfair:
@@ -326,7 +328,8 @@ def _problem(
     kind = "broken" if verdict == "fail" else "busy" if BUSY in conditions else "unclear"
     state = "breaks" if verdict == "fail" else "is not shown to keep"
     lacking = evidence.missing_from(figure) if verdict == "inconclusive" else None
-    why = f": {row.reason}" if BUSY in conditions else f": {lacking}" if lacking else ""
+    judged = verdict == "inconclusive" and row.own is not None
+    why = f": {row.reason}" if BUSY in conditions or judged else f": {lacking}" if lacking else ""
     whose = "the production limit" if limit.source == PRODUCTION else f"{limit.source}'s limit"
     allowed = metric_text.allowed(row.metric, limit.bound, limit.value)
     text = f"{said(f'{row.task}/{row.key}', row.value)} on {row.corpus} {state} {whose} ({allowed})"

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evals.measures.statistics.further_evidence import Further, further_evidence, said
+from evals.measures.statistics.further_evidence import (
+    Further,
+    further_evidence,
+    is_the_judges,
+    said,
+)
 from evals.records.measurement import Figure, Measurement
 from reports.recommendation.eligibility import Contest, Problem, Standing
 from reports.recommendation.suggested_command import Command
@@ -71,6 +76,9 @@ def _hopeless(problem: Problem) -> str | None:
     further = _further(problem)
     if problem.kind != "unclear" or problem.row is None:
         return None
+    if is_the_judges(problem.row.own, problem.row.value, problem.limit):
+        again = f"another --judge, or sentences with recordings of people, for {problem.name} on"
+        return f"{again} {problem.row.corpus}: what is above the limit may be the judge's"
     if further.reason is None and (further.utterances or 0) <= _TOO_MANY:
         return None
     at = f"{problem.name} on {problem.row.corpus}"
@@ -106,4 +114,4 @@ def _further(problem: Problem) -> Further:
     if row.limit == problem.limit.value and (row.further_utterances or row.further_speakers):
         # Of its own interval, which the session could forecast.
         return Further(row.further_utterances, row.further_speakers)
-    return further_evidence(Figure(row.value, row.n, row.ci), problem.limit)
+    return further_evidence(Figure(row.value, row.n, row.ci, own=row.own), problem.limit)

@@ -70,6 +70,12 @@ def _grade_corpus(
                 missing.append(f"{task}/{metric}")
                 continue
             letter = thresholds.grade(task, metric, m.value)
+            if letter is not None and m.own is not None and GRADES.index(letter) > cap:
+                # What the judge may have misheard says no more than what is missing.
+                shown = thresholds.grade(task, metric, m.own[0]) or letter
+                if GRADES.index(shown) <= cap:
+                    letters[f"{task}/{metric}"] = thresholds.missing_caps_grade_at
+                    continue
             if letter is not None and BUSY in m.conditions and GRADES.index(letter) > cap:
                 missing.append(f"{task}/{metric}")
             elif letter is not None:

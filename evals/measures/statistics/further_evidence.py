@@ -31,6 +31,8 @@ def further_evidence(figure: Figure, limit: Limit, evidence: Evidence | None = N
     value = figure.value
     if value is None or (figure.ci is None and TOO_FEW not in figure.conditions):
         return Further()
+    if is_the_judges(figure.own, value, limit):
+        return Further()  # more of the same sentences are misheard alike
     if value == limit.value:
         return Further(reason="no number of utterances decides: the value is on its limit")
     required = evidence or Evidence()
@@ -55,6 +57,15 @@ def further_evidence(figure: Figure, limit: Limit, evidence: Evidence | None = N
     if more and figure.speakers and figure.speakers >= FEWEST_SPEAKERS:
         return Further(more, math.ceil(figure.speakers * more / figure.n))
     return Further(more or None)
+
+
+def is_the_judges(
+    own: tuple[float, float, float] | None, value: float | None, limit: Limit | None
+) -> bool:
+    """Whether a value is past its limit by a judge's errors alone. own: as in `Figure`."""
+    if own is None or value is None or limit is None:
+        return False
+    return not limit.keeps(value) and limit.keeps(own[0])
 
 
 def in_words(m: Measurement) -> str | None:

@@ -12,6 +12,7 @@ import soundfile
 from adapters.interface import Audio, Reply, Turn
 from adapters.worker.results import Timed, WorkerError
 from evals.judges.asr_judge import Judge
+from evals.measures.text.normalizers import SPOKEN
 from evals.models.loaded import LoadedModel
 from evals.models.retry import ask_each
 from evals.records.jsonl_reader import read_lines
@@ -20,6 +21,7 @@ from evals.records.replied import Replied
 from evals.run.audio_files import file_name, keep, listen
 from evals.tasks.chat.provided import ProvidedAssistant
 from evals.tasks.chat.user_hearing import UserHearing
+from evals.tasks.tts.second_voices import SecondVoices
 from fixtures.audio.read import SAMPLE_RATE, AudioError, Samples, load_audio
 from fixtures.dialogues.dialogues import Dialogue, Dialogues
 
@@ -50,6 +52,8 @@ def converse(
     run: Path,
     *,
     typed: bool = False,
+    second: SecondVoices | None = None,
+    scoring: str = SPOKEN,
     contended: bool = False,
     hearing: UserHearing | None = None,
     advance: Callable[[], None] = lambda: None,
@@ -60,7 +64,7 @@ def converse(
     sounds: of each turn, by its id. typed: the assistant gets the user's words as text instead,
     and its voice is not listened to. hearing: the judges that hear the user. run: the run's
     folder, which the names of kept audio are relative to. An exchange that the model failed on is
-    left out of what it is told later.
+    left out of what it is told later. second, scoring: as in `synthesize_corpus`.
     """
     folder = file.path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,6 +118,9 @@ def converse(
             turn = one.dialogue.turn_id(one.number)
             user_heard = hearing.of(sounds[turn], one.dialogue.lang)
         line = replace(line, user_heard=user_heard, attempts=asked_one.attempts)
+        if second is not None and line.heard:
+            again = second.hear(line.answer, line.lang, line.heard, judges, scoring)
+            line = replace(line, heard_second=again)
         file.append(replace(line, index=one.index))
         advance()
 

@@ -136,6 +136,7 @@ def spoken_answers(
     sounds: Sequence[Clip],
     judge: str,
     normalizer_name: str,
+    second: Sequence[str] | None = None,
     *,
     provided: bool = False,
 ) -> Mapping[str, Figure]:
@@ -143,7 +144,7 @@ def spoken_answers(
 
     speech_text_wer: of what a judge heard of the spoken answer against its text; an answer with
     text and no sound is all deletions. provided: the answers were made elsewhere, and may be a
-    transcript alone.
+    transcript alone. second, judge_floor: as in `intelligibility`.
     """
     if not any(line.audio for line in lines):
         nothing = Figure(None, len(lines), reason="the answers have no sound")
@@ -156,8 +157,11 @@ def spoken_answers(
         line.as_spoken() if line.audio else _with_heard(line, silent).as_spoken() for line in told
     ]
     wave = signal(sounds)
+    heard = intelligibility(agreed, judge, normalizer_name, second)
+    floor = {"judge_floor": heard["judge_floor"]} if "judge_floor" in heard else {}
     return {
-        "speech_text_wer": intelligibility(agreed, judge, normalizer_name)["wer"],
+        "speech_text_wer": heard["wer"],
+        **floor,
         "usable_rate": answers(agreed, sounds)["usable_rate"],
         "speaking_rate": wave["speaking_rate"],
         "loudness": wave["loudness"],

@@ -66,9 +66,10 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     )
     evaluation.record(answer_length(lines))
     sounds = stored_clips(stored, [line.as_spoken() for line in lines])
+    second = stored.facts.get("second_voices")
     for number, judge in enumerate(stored.facts["judges"]):
         agreement = spoken_answers(
-            lines, sounds, judge, stored.normalizer, provided=FACT in stored.facts
+            lines, sounds, judge, stored.normalizer, second, provided=FACT in stored.facts
         )
         if number:
             agreement = {"speech_text_wer": agreement["speech_text_wer"]}
@@ -110,6 +111,7 @@ TASK = Task(
         "user_wer",
         *_OF_USER,
         "speech_text_wer",
+        "judge_floor",
         "answer_words",
         "llm_judged_rate",
         "llm_agreement",

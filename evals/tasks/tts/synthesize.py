@@ -10,12 +10,14 @@ from typing import Any
 from adapters.interface import Audio, Speech
 from adapters.worker.results import Timed
 from evals.judges.asr_judge import Judge
+from evals.measures.text.normalizers import SPOKEN
 from evals.models.loaded import LoadedModel
 from evals.models.retry import ask_each
 from evals.records.jsonl_writer import LineFile
 from evals.records.spoken import Spoken
 from evals.run.audio_files import file_name, keep, listen
 from evals.tasks.tts.provided import ProvidedVoice
+from evals.tasks.tts.second_voices import SecondVoices
 from fixtures.audio.read import SAMPLE_RATE, AudioError, Samples
 from fixtures.corpora.sentences import Sentence, Sentences
 
@@ -27,13 +29,16 @@ def synthesize_corpus(
     file: LineFile[Spoken],
     run: Path,
     *,
+    second: SecondVoices | None = None,
+    scoring: str = SPOKEN,
     contended: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> None:
     """One `Spoken` per sentence, in order, appended to `file` as made; the audio is kept beside it.
 
     Sentences that `file` has already are left. run: the run's folder, which the audio's file
-    names are relative to. A sentence that the model fails on is a line with its error.
+    names are relative to. A sentence that the model fails on is a line with its error. second: the
+    voices that say what a judge misheard by the normalizer `scoring`.
     """
     folder = file.path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,6 +59,9 @@ def synthesize_corpus(
         index, sentence = asked.item
         name = folder / file_name(index + 1, sentence.id)
         line = _line(sentence, asked.answer, judges, name, run)
+        if second is not None and line.error is None:
+            again = second.hear(sentence.text, sentence.lang, line.heard, judges, scoring)
+            line = replace(line, heard_second=again)
         if isinstance(model, ProvidedVoice):
             line = replace(line, processing_seconds=model.seconds(sentence))
         file.append(replace(line, contended=contended, index=index, attempts=asked.attempts))

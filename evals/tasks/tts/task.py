@@ -26,14 +26,14 @@ def score(evaluation: Evaluation, stored: Stored) -> None:
     lines = [*stored.read(Spoken)]
     evaluation.record(tts_speed(lines))
     evaluation.record(stored.figures())
-    judges = stored.facts["judges"]
+    judges, second = stored.facts["judges"], stored.facts.get("second_voices")
     for number, judge in enumerate(judges):
         part = f"judge={judge}" if number else ALL
-        figures = intelligibility(lines, judge, stored.normalizer)
+        figures = intelligibility(lines, judge, stored.normalizer, second)
         evaluation.record(figures, normalizer=stored.normalizer, slice_name=part)
         if figures["wer"].value is not None:
             name_dominant(evaluation, heard_by(lines, judge, stored.normalizer), part)
-    for name, figure in by_part(lines, judges[0], stored.normalizer).items():
+    for name, figure in by_part(lines, judges[0], stored.normalizer, second).items():
         evaluation.record({"wer": figure}, normalizer=stored.normalizer, slice_name=name)
     sounds = stored_clips(stored, lines)
     evaluation.record(answers(lines, sounds))
@@ -56,6 +56,7 @@ TASK = Task(
     essential="wer",
     columns=(
         Column("wer", interval=True),
+        Column("judge_floor", on=SCREENS, where_measured=True, digits=1),
         Column("success_rate"),
         Column("usable_rate"),
         Column("dnsmos_overall"),

@@ -17,6 +17,25 @@ def judge(option: str | None, languages: list[str] | None) -> Judge:
 
 
 @pytest.mark.parametrize(
+    ("option", "languages", "text", "able"),
+    [
+        ("en", None, "The Russian word for peace is мир.", False),
+        ("en", ["en", "ja"], "Say こんにちは when you meet Kenji.", False),  # told to hear English
+        ("auto", ["en", "ja"], "Say こんにちは when you meet Kenji.", True),
+        (None, ["en"], "The Café Müller opens at 8 ½.", True),
+        (None, ["ru", "en"], "The sign read مرحبا in green letters.", False),
+        ("ko", None, "漢字와 한글", True),
+        (None, None, "こんにちは", True),  # nobody can tell
+    ],
+)
+def test_a_judge_hears_what_it_can_write(
+    option: str | None, languages: list[str] | None, text: str, able: bool
+) -> None:
+    lang = option if option == "ko" else None
+    assert judge(option, languages).understands(Sentence("s", text, lang)) is able
+
+
+@pytest.mark.parametrize(
     ("option", "languages", "lang", "able"),
     [
         ("en", ["en", "de"], "de-AT", False),  # told to hear English, whatever it could
