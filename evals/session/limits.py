@@ -30,7 +30,8 @@ DEFAULT_JUDGE = "faster-whisper-micro"
 REAL_JUDGE = "packaged-faster-whisper-tiny.en"
 JUDGE_VARIABLE = "MODEL_LAB_JUDGE"
 #: Voices that say what a judge misheard, the best first.
-SECOND_VOICES = ("piper-joe", "espeak")
+BUILTIN_VOICE = "espeak"
+SECOND_VOICES = ("piper-joe", BUILTIN_VOICE)
 LLM_JUDGE: pytest.StashKey[LlmJudge] = pytest.StashKey()
 LISTENERS: pytest.StashKey[Listeners] = pytest.StashKey()
 

@@ -25,7 +25,7 @@ from evals.models.lazy import LazyModel, lazy_model
 from evals.models.loaded import LoadedModel, Settings, running
 from evals.run.case_store import Stored
 from evals.run.engine_modules import NotResumed
-from evals.session.limits import JUDGES, LLM_JUDGE, SECOND_VOICES
+from evals.session.limits import BUILTIN_VOICE, JUDGES, LLM_JUDGE, SECOND_VOICES
 from evals.session.provided import as_property
 from evals.session.run import run_dir, worker_number
 from evals.tasks.asr.provided import ProvidedRecognizer
@@ -260,8 +260,11 @@ def second_voices(all_second_voices: SecondVoices, request: pytest.FixtureReques
     known = request.config.stash[CATALOG].models
     parts = [str(value) for value in entry.options.values()]
     engines = {entry.engine.name, *(known[part].engine.name for part in parts if part in known)}
-    same = [n for n in all_second_voices.names if known[n].engine.name in engines]
-    return all_second_voices.without(same)
+    left_out = [n for n in all_second_voices.names if known[n].engine.name in engines]
+    if any(judge.vocabulary is not None for judge in request.config.stash[JUDGES]):
+        # Such a recognizer was made from that voice, and hears no other right.
+        left_out += [n for n in all_second_voices.names if n != BUILTIN_VOICE]
+    return all_second_voices.without(left_out)
 
 
 def _second_voice(entry: Model, settings: Settings, config: pytest.Config, stack: ExitStack) -> Say:

@@ -58,6 +58,14 @@ def test_floor_by_hand() -> None:
     assert figures["wer"].by == "judge"
 
 
+@pytest.mark.parametrize(("hears", "floor"), [("see", 1 / 2), ("", 0.0)])
+def test_voice_that_the_judge_is_deaf_to_tells_nothing(hears: str, floor: float) -> None:
+    """It would take off all errors of any voice."""
+    lines = [line("see xuan", "sea swan", other(hears)) for _ in range(4)]
+    figures = intelligibility(lines, "judge", "lower", ["voice-0"])
+    assert figures["judge_floor"].value == pytest.approx(floor)
+
+
 def test_what_was_never_said_or_heard_is_the_voices() -> None:
     """Nothing is forgiven where the voice or the judge failed, or no other voice was asked."""
     lines = [
@@ -82,13 +90,13 @@ def test_sentences_that_the_judge_cannot_know_are_counted() -> None:
 
 
 def test_parts_have_a_floor_and_categories_of_few_sentences_are_told() -> None:
-    names = [line("see xuan", "sea swan", other("sea swan"), category="names") for _ in range(4)]
+    names = [line("see xuan", "see swan", other("see swan"), category="names") for _ in range(4)]
     plain = [line("call mom", "call mom", category="plain") for _ in range(4)]
     found = by_part([*names, *plain], "judge", "lower", ["voice-0"])
     assert {name: figure.n for name, figure in found.items()} == {
         "category=names": 4, "category=plain": 4,
     }  # fmt: skip
-    assert found["category=names"].value == 1.0
+    assert found["category=names"].value == 0.5
     assert (found["category=names"].own or (1,))[0] == 0.0
 
 
@@ -194,7 +202,11 @@ def test_what_is_misheard_in_every_voice_is_asked_of_all() -> None:
 
 def test_order_of_lines_changes_no_floor() -> None:
     lines: Sequence[Spoken] = [
-        line(f"see number {n}", f"sea number {n}", other("see" if n % 2 else f"sea number {n}"))
+        line(
+            f"see number {n}",
+            f"sea number {n}",
+            other("see number" if n % 2 else f"sea number {n}"),
+        )
         for n in range(6)
     ]
     one = intelligibility(lines, "judge", "lower", ["voice-0"])["judge_floor"].value
