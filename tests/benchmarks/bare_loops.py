@@ -3,7 +3,7 @@
     uv run --all-extras python tests/benchmarks/bare_loops.py [--corpus MANIFEST]... [--model NAME]...
 
 Texts: those that a session stored, and those of the loop on the same samples with the same
-options. WER: the session's, and jiwer's on the same normalized texts, of the loop. Time: each
+options, after the clip that a session warms up with. WER: the session's, and jiwer's on the same normalized texts, of the loop. Time: each
 utterance through the loop and through the model's process in turn, so that both see the same
 machine, with the loop's thread pools as the libraries make them ("as it is") and held to the
 session's threads by OMP_NUM_THREADS and its like, which a model's process sets. Time that was
@@ -31,8 +31,10 @@ from adapters.catalog.catalog import Catalog
 from adapters.catalog.model import Model
 from adapters.interface import Audio
 from evals.measures.text.normalizers import normalizer
+from evals.models.corpus_synthesizer import synthesizer
 from evals.models.loaded import Settings, load_spec, running
 from fixtures.audio.read import SAMPLE_RATE
+from fixtures.builtin.synthesize import CLIP, builtin_corpus
 from fixtures.corpora.corpus import read_manifest
 from tests.support import real_speech
 from tests.support.bare_loops import LOOPS
@@ -61,6 +63,10 @@ def loop(model: Model, manifest: Path, *, beside_worker: bool) -> dict[str, Any]
     theirs: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         if not beside_worker:
+            # A session's first call. Moonshine's detector and CTranslate2's generator go on with
+            # what was before.
+            (clip,) = builtin_corpus(CLIP, synthesizer)
+            hear(clip.load())
             return {"texts": {u.id: hear(u.load()) for u in corpus}}
         with running(model, Settings(), Path(folder, "worker.log")) as worker:
             sounds = [(u.id, u.load()) for u in corpus]
