@@ -102,10 +102,11 @@ def session(folder: Path, models: list[Model], manifest: Path) -> dict[str, dict
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     found = {}
     for model in models:
-        (lines,) = (folder / "runs" / "latest" / model.name / "asr").glob("*.jsonl")
-        rows = [json.loads(line) for line in lines.read_text("utf-8").splitlines()]
+        made = [*(folder / "runs" / "latest" / model.name / "asr").glob("*.jsonl")]
+        if not made:
+            raise SystemExit(f"{model.name} was not run:\n{(done.stdout + done.stderr)[-3000:]}")
+        rows = [json.loads(line) for line in made[0].read_text("utf-8").splitlines()]
         found[model.name] = {row["id"]: row["hypothesis"] for row in rows}
-    assert found, done.stdout
     return found
 
 
