@@ -21,7 +21,7 @@ def _make(folder: Path) -> Made:
     return Made("builtin", {"asr": heard})
 
 
-# Without espeak, whose wave phase runs on: tests/adapters/engines/test_cascade.py has the speech.
+# Without espeak, whose wave phase runs on: tests/adapters/engines/cascade has the speech.
 SUBJECTS = [
     Subject(
         name="cascade",

@@ -25,7 +25,7 @@ def _make(folder: Path) -> Made:
     return Made("toy", {"base_url": _server().base_url, "api_key_env": VARIABLE})
 
 
-# One for all tasks, since the library takes seconds to import: tests/adapters/engines/test_openai_api.py has the
+# One for all tasks, since the library takes seconds to import: tests/adapters/engines/openai_api has the
 # settings of speech and conversation.
 SUBJECTS = [
     Subject(

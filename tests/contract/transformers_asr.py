@@ -81,7 +81,7 @@ def set_in(name: str, **values: object) -> Callable[[Path], None]:
 
 _WEIGHTS = "cannot load the weights"
 
-#: All are tried in tests/adapters/engines/test_transformers_asr.py, which starts no process for each.
+#: All are tried in tests/adapters/engines/transformers_asr, which starts no process for each.
 WHISPER_DAMAGES: dict[str, Damage] = {
     "truncated weights": (truncate("model.safetensors"), _WEIGHTS),
     "not weights": (overwrite("model.safetensors"), _WEIGHTS),

@@ -56,7 +56,7 @@ def _zipped_voice(checkpoint: Path) -> None:
 
 _WEIGHTS = "cannot load the weights"
 
-#: All are tried in tests/adapters/engines/test_transformers_tts.py, which starts no process for each.
+#: All are tried in tests/adapters/engines/transformers_tts, which starts no process for each.
 VITS_DAMAGES: dict[str, Damage] = {
     "truncated weights": (truncate("model.safetensors"), _WEIGHTS),
     "not weights": (overwrite("model.safetensors"), _WEIGHTS),

@@ -1,248 +1,32 @@
-"""The cascade with real parts: the micro Whisper, the assistant by rule, espeak-ng."""
+"""The parts of a cascade: named, unpacked, refused, and run from a catalogue."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from adapters.catalog.catalog import BUILTIN, Catalog
 from adapters.catalog.engine import EngineRef
-from adapters.catalog.model import Model
 from adapters.engines.cascade.adapter import Cascade
 from adapters.engines.faster_whisper import adapter as faster_whisper
-from adapters.interface import Audio, LoadSpec, ModelError, Reply, ReplyPiece, Turn
+from adapters.interface import LoadSpec, ModelError, Turn
 from adapters.worker.client import ModelProcess
-from adapters.worker.results import Timed, WorkerError
+from adapters.worker.results import WorkerError
 from evals.measures.text.normalizers import normalizer
-from evals.models.corpus_synthesizer import synthesizer
-from evals.models.loaded import Settings, interpreter, load_spec, running
+from evals.models.loaded import Settings, interpreter, running
 from evals.tasks.chat.expectations import check_all, succeeded
-from fixtures.audio.read import SAMPLE_RATE, to_mono_16k
 from fixtures.builtin import embedded
-from fixtures.dialogues.dialogues import Dialogue
-from fixtures.dialogues.files import builtin_dialogues
+from tests.adapters.engines.cascade.shared import dialogue_of, entry_of, spec_of, text_of
 from tests.support.sessions import SELECT, TEXTS, run_toys, write_toys
 from tests.support.toy_engine import toy_corpus
 
 pytestmark = pytest.mark.engine
 
 MICRO = {"engine": "faster_whisper", "checkpoint": "embedded:micro-whisper/ctranslate2"}
-HEARD_WELL = ("timer-asked", "timers-by-number", "front-door-declined")
-MISHEARD = "timers-the-second-one"
-
-
-def _entry(**parts: Any) -> Model:
-    options = {**Cascade.options, **parts}
-    made = Model(
-        "made-of", EngineRef("cascade"), "builtin", ("chat",), "candidate", options=options
-    )
-    return Catalog().resolved(made)
-
-
-def _spec(**parts: Any) -> LoadSpec:
-    return load_spec(_entry(**parts), "cpu", Settings())
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Mapping[str, ModelProcess]]:
-    """The same cascade with the micro Whisper, and with the text of the turns in its place."""
-    heard = ModelProcess(
-        EngineRef("cascade"), _spec(asr="faster-whisper-micro", tts="espeak"), time_limit=60
-    )
-    perfect = ModelProcess(EngineRef("cascade"), _spec(tts="espeak"), time_limit=60)
-    try:
-        heard.load()
-        perfect.load()
-        yield {"heard": heard, "perfect": perfect}
-    finally:
-        heard.close()
-        perfect.close()
-
-
-@cache
-def _dialogue(name: str) -> tuple[Dialogue, tuple[Audio, ...]]:
-    """A dialogue of the built-in corpus, its user's turns spoken by espeak-ng."""
-    (found,) = [d for d in builtin_dialogues("assistant") if d.id == name]
-    with synthesizer() as speak:
-        spoken = [to_mono_16k(*speak(x.user.text, found.voice)) for x in found.exchanges]
-    # In quiet, as recordings are: the first sound of a word is lost at the very start.
-    quiet = np.zeros(SAMPLE_RATE // 5, np.float32)
-    return found, tuple(Audio(np.concatenate([quiet, s, quiet]), SAMPLE_RATE) for s in spoken)
-
-
-def _held(process: ModelProcess, name: str, *, text: bool) -> list[Timed[Reply]]:
-    """The answers of a whole dialogue, each turn given the turns and answers before it."""
-    dialogue, spoken = _dialogue(name)
-    turns = [Turn("system", dialogue.system)]
-    answers = []
-    for exchange, audio in zip(dialogue.exchanges, spoken, strict=True):
-        turns.append(Turn("user", exchange.user.text if text else None, audio))
-        answers.append(process.reply(turns))
-        turns.append(Turn("assistant", answers[-1].result.text))
-    return answers
-
-
-@pytest.mark.parametrize("name", HEARD_WELL)
-def test_what_is_heard_right_is_answered_like_text(
-    processes: Mapping[str, ModelProcess], name: str
-) -> None:
-    dialogue, _ = _dialogue(name)
-    heard = _held(processes["heard"], name, text=False)
-    perfect = _held(processes["perfect"], name, text=True)
-    assert [x.result.text for x in heard] == [x.result.text for x in perfect]
-    for answer, exchange in zip(heard, dialogue.exchanges, strict=True):
-        assert succeeded(check_all(exchange.assistant.expect, answer.result.text))
-        assert answer.first_token_seconds is not None
-        assert answer.first_audio_seconds is not None
-        assert 0 < answer.first_token_seconds < answer.first_audio_seconds <= answer.seconds
-
-
-def test_mistakes_of_the_recogniser_go_on(processes: Mapping[str, ModelProcess]) -> None:
-    """ "The second one" are words that the micro Whisper does not know."""
-    dialogue, _ = _dialogue(MISHEARD)
-    outcomes = {
-        name: [
-            succeeded(check_all(x.assistant.expect, answer.result.text))
-            for x, answer in zip(
-                dialogue.exchanges,
-                _held(process, MISHEARD, text=name == "perfect"),
-                strict=True,
-            )
-        ]
-        for name, process in processes.items()
-    }
-    assert outcomes == {"perfect": [True] * 4, "heard": [True, True, False, False]}
-
-
-def test_speech_says_the_text(processes: Mapping[str, ModelProcess]) -> None:
-    """Read back by the micro Whisper, which knows the words of this answer."""
-    whisper = ModelProcess(
-        EngineRef("faster_whisper"),
-        LoadSpec(
-            embedded.resolve("embedded:micro-whisper/ctranslate2"),
-            options={"language": "en", "max_new_tokens": 60, "without_timestamps": True},
-        ),
-    )
-    whisper.load()
-    try:
-        reply = processes["perfect"].reply([Turn("user", "set a timer for ten minutes")]).result
-        assert reply.audio is not None
-        samples = to_mono_16k(reply.audio.samples, reply.audio.sample_rate)
-        quiet = np.zeros(SAMPLE_RATE // 5, np.float32)
-        sound = Audio(np.concatenate([quiet, samples, quiet]), SAMPLE_RATE)
-        back = whisper.transcribe(sound).result.text
-    finally:
-        whisper.close()
-    same = normalizer("whisper-english")
-    assert same(reply.text) == same("The timer is at ten minutes.")
-    assert same(back) == same(reply.text)
-
-
-class _Ear:
-    """A recogniser that counts what it hears."""
-
-    longest_audio = 2.0
-
-    def __init__(self) -> None:
-        self.heard = 0
-
-    def transcribe(self, audio: Audio) -> Iterator[str]:
-        self.heard += 1
-        yield from ("set a timer ", "for ten minutes" if audio.samples[0] else "for two hours")
-
-
-def _tone(value: float, rate: int = SAMPLE_RATE, seconds: float = 0.1) -> Audio:
-    return Audio(np.full(round(rate * seconds), value, np.float32), rate)
-
-
-@pytest.fixture
-def cascade() -> Any:
-    adapter: Any = Cascade()
-    adapter.load(LoadSpec("builtin"))
-    return adapter
-
-
-def _text(pieces: Iterator[ReplyPiece]) -> str:
-    return "".join(piece.text or "" for piece in pieces)
-
-
-def test_a_turn_is_heard_once_and_the_last_one_always(cascade: Any) -> None:
-    ear = cascade._asr = _Ear()
-    first, second = Turn("user", audio=_tone(0.0)), Turn("user", audio=_tone(0.5))
-    assert _text(cascade.reply([first])) == "The timer is at two hours."
-    conversation = [first, Turn("assistant", "Yes."), second]
-    pieces = list(cascade.reply(conversation))
-    assert _text(iter(pieces)) == "Timer two is at ten minutes."
-    assert ear.heard == 2
-    assert pieces[0] == ReplyPiece(heard="set a timer for ten minutes")
-    assert not any(piece.heard for piece in pieces[1:])
-    list(cascade.reply(conversation))
-    assert ear.heard == 3
-
-
-@pytest.mark.parametrize(
-    ("audio", "says"), [(_tone(0.1, 8000), "8000 Hz"), (_tone(0.1, seconds=3), "takes 2 s")]
-)
-def test_audio_that_the_recogniser_cannot_take(cascade: Any, audio: Audio, says: str) -> None:
-    cascade._asr = _Ear()
-    with pytest.raises(ModelError, match=says):
-        list(cascade.reply([Turn("user", audio=audio)]))
-
-
-@pytest.mark.parametrize(
-    ("turns", "says"),
-    [
-        ([], "must be the user's"),
-        ([Turn("user", audio=_tone(0.1))], "asr is none"),
-        ([Turn("user", "a"), Turn("assistant"), Turn("user", "b")], "turn 2, of the assistant"),
-        ([Turn("tool", "a"), Turn("user", "b")], "turn 1, of the tool"),
-    ],
-)
-def test_conversations_that_are_none(cascade: Any, turns: list[Turn], says: str) -> None:
-    with pytest.raises(ModelError, match=says):
-        list(cascade.reply(turns))
-
-
-class _Slow:
-    """A responder that gives its answer in pieces, and a voice that notes what it is given."""
-
-    def __init__(self) -> None:
-        self.log: list[str] = []
-        self.turns: list[Turn] = []
-
-    def reply(self, turns: list[Turn]) -> Iterator[ReplyPiece]:
-        self.turns = turns
-        for piece in ("The light", " is on. The ", "door is", " open."):
-            self.log.append(f"text {piece!r}")
-            yield ReplyPiece(text=piece)
-
-    def synthesize(self, text: str) -> Iterator[Audio]:
-        self.log.append(f"speech {text!r}")
-        yield _tone(0.1)
-        yield _tone(0.0, seconds=0)
-
-
-def test_speaks_each_sentence_as_soon_as_it_is_there(cascade: Any) -> None:
-    both = cascade._responder = cascade._tts = _Slow()
-    turns = [Turn("system", "Be brief."), Turn("user", "hello", _tone(0.1))]
-    pieces = list(cascade.reply(turns))
-    assert both.log == [
-        "text 'The light'",
-        "text ' is on. The '",
-        "speech 'The light is on.'",
-        "text 'door is'",
-        "text ' open.'",
-        "speech 'The door is open.'",
-    ]
-    assert [bool(piece.audio) for piece in pieces] == [False] * 3 + [True] + [False] * 2 + [True]
-    assert both.turns == [Turn("system", "Be brief."), Turn("user", "hello")]
 
 
 @pytest.mark.parametrize(
@@ -263,7 +47,7 @@ def test_speaks_each_sentence_as_soon_as_it_is_there(cascade: Any) -> None:
 )
 def test_wrong_parts(parts: dict[str, Any], says: str) -> None:
     with pytest.raises(ModelError, match=says) as caught:
-        Cascade.prepare(_entry(**parts).resolved_options)
+        Cascade.prepare(entry_of(**parts).resolved_options)
     assert "\n" not in str(caught.value)
 
 
@@ -325,7 +109,7 @@ def test_a_part_from_a_file(tmp_path: Path) -> None:
     adapter: Any = Cascade()
     part = {"engine": "parrot", "file": str(file)}
     adapter.load(LoadSpec("builtin", options={**Cascade.options, "responder": part}))
-    assert _text(adapter.reply([Turn("user", "hello")])) == "hello"
+    assert text_of(adapter.reply([Turn("user", "hello")])) == "hello"
 
 
 CATALOG = """
@@ -361,7 +145,7 @@ def catalog(tmp_path: Path) -> Catalog:
 @pytest.mark.parametrize("name", ["heard", "perfect"])
 def test_from_a_catalogue_to_a_spoken_answer(catalog: Catalog, tmp_path: Path, name: str) -> None:
     """Parts of the user's own catalogue too, and all that is recorded of the run."""
-    dialogue, spoken = _dialogue("timer-asked")
+    dialogue, spoken = dialogue_of("timer-asked")
     said = dialogue.exchanges[0].user.text
     with running(catalog.models[name], Settings("cpu"), tmp_path / "log") as model:
         reply = model.reply([Turn("user", said if name == "perfect" else None, spoken[0])]).result
@@ -394,7 +178,7 @@ def test_a_part_that_no_catalogue_names_is_refused(catalog: Catalog, tmp_path: P
 
 def test_a_part_that_is_not_installed_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faster_whisper.ADAPTER, "modules", ("no_such_module",))
-    options = _entry(asr="faster-whisper-micro", tts="espeak").resolved_options
+    options = entry_of(asr="faster-whisper-micro", tts="espeak").resolved_options
     ref = EngineRef("cascade")
     assert ref.missing() is None
     missing = ref.missing(options)
@@ -411,9 +195,9 @@ def test_a_part_that_is_not_installed_is_missing(monkeypatch: pytest.MonkeyPatch
 def test_what_the_repo_ships_is_unpacked_inside_of_parts() -> None:
     grammar = "embedded:voice-commands.jsgf"
     part = {"engine": "pocketsphinx", "options": {"grammar": grammar}}
-    heard = _spec(asr=part).options["asr"]
+    heard = spec_of(asr=part).options["asr"]
     assert heard["options"]["grammar"] == embedded.resolve(grammar)
-    assert Path(_spec(asr="faster-whisper-micro").options["asr"]["checkpoint"]).is_dir()
+    assert Path(spec_of(asr="faster-whisper-micro").options["asr"]["checkpoint"]).is_dir()
 
 
 COMPOSED = """

@@ -1,0 +1,1 @@
+"""Tests of adapters/engines/lfm2_audio."""
