@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fixtures.fetch.cache import cache_dir
 from reports.text.safe_html import plain
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -33,6 +35,7 @@ def render(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_compiled(),
     )
     environment.filters["plain"] = plain
     style = "".join(map(_read, ("style.css", *styles)))
@@ -44,6 +47,27 @@ def render(
         **values,
     )
     return text
+
+
+def _compiled() -> Any:
+    """Where compiled templates are kept from one process to the next; None where nothing can be.
+
+    To compile those of a scorecard's page takes longer than all else about it.
+    """
+    from jinja2 import FileSystemBytecodeCache, bccache
+
+    try:
+        folder = cache_dir() / "templates"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # nowhere to write, or nobody's home
+        return None
+
+    class Kept(FileSystemBytecodeCache):
+        def dump_bytecode(self, bucket: bccache.Bucket) -> None:
+            with contextlib.suppress(OSError):  # a full disk, or one that is only read
+                super().dump_bytecode(bucket)
+
+    return Kept(str(folder))
 
 
 def own(text: str) -> Any:
