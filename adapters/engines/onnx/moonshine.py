@@ -1,8 +1,9 @@
-"""Moonshine: small English recognizers on ONNX Runtime, through the library of their authors."""
+"""Moonshine: small recognizers of one language each, on ONNX Runtime, by their authors' library."""
 
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters.engines.shared import hub
 from adapters.engines.shared.cpu_affinity import held_to, threads_of_process
 from adapters.engines.shared.whisper_options import one_line
 from adapters.interface import Adapter, Audio, LoadSpec, ModelError, Options, Transcript
@@ -23,6 +25,9 @@ _PIECE_SECONDS = 10
 
 class Moonshine(Adapter):
     """Speech recognition with moonshine-voice.
+
+    The checkpoint is a folder of its files, or the library's name of a model, such as base-en,
+    which it keeps in a cache of its own. Models that hear a stream are not among them.
 
     The checkpoint is a folder with encoder_model.ort, decoder_model_merged.ort and tokenizer.bin.
     language: the code of the one that the checkpoint knows, which its files do not say.
@@ -69,10 +74,7 @@ class Moonshine(Adapter):
     def load(self, spec: LoadSpec) -> None:
         options = {**self.options, **spec.options}
         self.check(options)
-        folder = Path(spec.checkpoint)
-        absent = [name for name in _FILES if not (folder / name).is_file()]
-        if absent:
-            raise ModelError(f"{folder}: the checkpoint is not whole (no {absent[0]})")
+        folder = _folder(spec.checkpoint)
         library: Any = importlib.import_module("moonshine_voice")
         before = threads_of_process()
         try:
@@ -105,6 +107,28 @@ class Moonshine(Adapter):
             lines = stream.update_transcription(_FORCE).lines
         return Transcript(" ".join(line.text for line in lines).strip(), self._language)
 
+    @classmethod
+    def cached(cls, checkpoint: str, revision: str | None) -> bool | None:
+        try:
+            _folder(checkpoint)
+        except ModelError:
+            return False
+        except ImportError:
+            return None
+        return True
+
+    @classmethod
+    def download(cls, checkpoint: str, revision: str | None) -> str:
+        if hub.is_local(checkpoint):
+            raise ModelError(f"{checkpoint} is a local path: there is nothing to download")
+        model = _known(checkpoint)
+        library: Any = importlib.import_module("moonshine_voice.download")
+        try:
+            folder, _ = library.download_model_from_info(model)
+        except Exception as error:  # of the network, the disk or the server: all end the same way
+            raise ModelError(f"{checkpoint} cannot be had: {one_line(error)}") from error
+        return str(folder)
+
     def close(self) -> None:
         # Freeing it ends the process with a segmentation fault in 0.0.49, and so does its
         # finalizer: the memory goes with the process.
@@ -123,6 +147,38 @@ class Moonshine(Adapter):
             yield stream
         finally:
             stream.close()
+
+
+def _folder(checkpoint: str) -> Path:
+    """Where a model lies: at its path, or where the library keeps one of its name.
+
+    Raises ModelError where it is not there.
+    """
+    if hub.is_local(checkpoint) or os.sep in checkpoint:
+        folder, what = Path(checkpoint), "the checkpoint is not whole (no {})"
+    else:
+        files = importlib.import_module("moonshine_voice.download_file")
+        place = str(_known(checkpoint)["download_url"]).removeprefix("https://")
+        folder = Path(files.get_cache_dir(), place)
+        what = (
+            "no {}, and nothing is downloaded unasked. Fetch it with: python -m adapters download "
+            "NAME-IN-THE-CATALOGUE"
+        )
+    absent = [name for name in _FILES if not (folder / name).is_file()]
+    if absent:
+        raise ModelError(f"{folder}: {what.format(absent[0])}")
+    return folder
+
+
+def _known(name: str) -> Any:
+    """What the library says of its model of that name. Raises ModelError."""
+    library: Any = importlib.import_module("moonshine_voice.download")
+    models = [one for entry in library.MODEL_INFO.values() for one in entry["models"]]
+    # Those that hear a stream are made of other files.
+    known = {one["model_name"]: one for one in models if "streaming" not in one["model_name"]}
+    if name not in known:
+        raise ModelError(f"moonshine-voice has no model {name!r}; it has {', '.join(known)}")
+    return known[name]
 
 
 def _check_number(name: str, value: Any, least: float, most: float) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from adapters.engines.shared import hub
 from adapters.engines.shared.whisper_options import one_line
 from adapters.interface import Adapter, Audio, LoadSpec, ModelError, Options, Speech
 
@@ -20,7 +21,8 @@ _SCALES = {"length_scale": (0.1, 10.0), "noise_scale": (0.0, 5.0), "noise_w": (0
 class Piper(Adapter):
     """Text to speech with piper-tts, sentence by sentence.
 
-    The checkpoint is a voice's .onnx file with its NAME.onnx.json beside it, or a folder with one.
+    The checkpoint is a voice's .onnx file with its NAME.onnx.json beside it, or a folder with one:
+    a local path, or OWNER/NAME/FOLDER of a repository on the Hugging Face hub.
 
     speaker: the name or number of one, in voices that have several. length_scale: of all
     durations, above 1 is slower. noise_scale, noise_w: how much of voice and of
@@ -45,7 +47,7 @@ class Piper(Adapter):
     def load(self, spec: LoadSpec) -> None:
         self._options = {**self.options, **spec.options}
         _check(self._options)
-        self._file = _voice_file(Path(spec.checkpoint))
+        self._file = _voice_file(_folder(spec.checkpoint, spec.revision))
         self._runtime: Any = importlib.import_module("onnxruntime")
         self._library: Any = importlib.import_module("piper")
         self._config = _config(self._library, self._file)
@@ -91,6 +93,22 @@ class Piper(Adapter):
     def close(self) -> None:
         del self._voice
 
+    @classmethod
+    def cached(cls, checkpoint: str, revision: str | None) -> bool | None:
+        try:
+            _voice_file(_folder(checkpoint, revision))
+        except ModelError:
+            return False
+        except ImportError:
+            return None
+        return True
+
+    @classmethod
+    def download(cls, checkpoint: str, revision: str | None) -> str:
+        repository, folder = _on_hub(checkpoint)
+        found = hub.download(repository, revision, required=(), patterns=_patterns(folder))
+        return str(_voice_file(Path(found, folder)).parent)
+
     def _spoken(self, text: str, settings: Any) -> Iterator[Audio]:
         self._used = True
         empty = True
@@ -135,6 +153,31 @@ def _check(options: Options) -> None:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if value is not None and not (number and math.isfinite(value) and least <= value <= most):
             raise ModelError(f"option {name}: {value!r} is not a number from {least:g} to {most:g}")
+
+
+def _folder(checkpoint: str, revision: str | None) -> Path:
+    """Where a voice lies on this machine. Raises ModelError."""
+    if hub.is_local(checkpoint):
+        return Path(checkpoint)
+    repository, folder = _on_hub(checkpoint)
+    found = hub.folder(repository, revision, required=(), patterns=_patterns(folder))
+    return found / folder
+
+
+def _on_hub(checkpoint: str) -> tuple[str, str]:
+    """The repository and the folder in it. Raises ModelError."""
+    owner, _, rest = checkpoint.partition("/")
+    name, _, folder = rest.partition("/")
+    if not folder:
+        raise ModelError(
+            f"{checkpoint}: a voice is expected, as a path of this machine or as OWNER/NAME/FOLDER "
+            "of a repository with one folder for each voice"
+        )
+    return f"{owner}/{name}", folder
+
+
+def _patterns(folder: str) -> Sequence[str]:
+    return (f"{folder}/*.onnx", f"{folder}/*.onnx.json")
 
 
 def _voice_file(checkpoint: Path) -> Path:

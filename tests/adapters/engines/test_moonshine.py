@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from adapters.catalog import packages
+from adapters.catalog.catalog import Catalog
 from adapters.engines.onnx.moonshine import Moonshine
 from adapters.interface import Audio, LoadSpec, ModelError
 from tests.contract.installed import need
@@ -135,3 +136,53 @@ def _cuts(audio: Audio, seconds: float) -> list[Audio]:
             yield Audio(audio.samples[start : start + step], audio.sample_rate)
 
     return list(each())
+
+
+def test_a_model_of_the_librarys_own_names_is_where_the_library_keeps_it(
+    folder: str, short: Audio, model: Moonshine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the library would fetch is put in its cache from the wheel."""
+    monkeypatch.setenv("MOONSHINE_VOICE_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match=r"nothing is downloaded unasked.*adapters download"):
+        loaded("tiny-en")
+    assert Moonshine.cached("tiny-en", None) is False
+    library: Any = importlib.import_module("moonshine_voice.download")
+    fetched: list[str] = []
+
+    def fetch(url: str, path: str) -> None:
+        fetched.append(url)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(Path(folder, Path(path).name).read_bytes())
+
+    monkeypatch.setattr(library, "download_model", fetch)
+    there = Moonshine.download("tiny-en", None)
+    assert Moonshine.cached("tiny-en", None) is True
+    assert all(url.startswith("https://") and "/tiny-en/" in url for url in fetched)
+    found = loaded("tiny-en")
+    assert found.loaded_from == there
+    assert found.transcribe(short).text == model.transcribe(short).text
+
+
+@pytest.mark.parametrize("name", ["small-streaming-en", "huge-en"])
+def test_a_model_that_cannot_be_had_is_said(name: str) -> None:
+    with pytest.raises(ModelError, match=rf"no model '{name}'; it has .*tiny-en, "):
+        Moonshine.download(name, None)
+
+
+def test_a_server_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    library: Any = importlib.import_module("moonshine_voice.download")
+
+    def refused(url: str, path: str) -> None:
+        raise OSError("connection refused")
+
+    monkeypatch.setattr(library, "download_model", refused)
+    with pytest.raises(ModelError, match=r"^base-en cannot be had: .*connection refused"):
+        Moonshine.download("base-en", None)
+
+
+def test_the_catalogues_names_are_the_librarys() -> None:
+    entries = [m for m in Catalog().models.values() if m.engine.name == "moonshine"]
+    names = [entry.checkpoint for entry in entries if ":" not in str(entry.checkpoint)]
+    assert len(names) > 5
+    for name in names:
+        assert str(name) in str(importlib.import_module("moonshine_voice.download").MODEL_INFO)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from adapters.engines.onnx.piper import Piper
+from adapters.engines.shared import hub
 from adapters.interface import Audio, LoadSpec, ModelError
 from tests.contract.installed import need
 from tests.contract.piper import voice
@@ -150,3 +151,33 @@ def test_configuration_that_lacks_a_key(folder: Path, tmp_path: Path) -> None:
     config.write_text(json.dumps(keys), encoding="utf-8")
     with pytest.raises(ModelError, match="no configuration of a Piper voice"):
         loaded(copy)
+
+
+def test_a_voice_of_a_repository_is_one_folder_of_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = tmp_path / "snapshot"
+    shutil.copytree(folder, snapshot / "en" / "joe" / "medium")
+    asked: list[Any] = []
+
+    def there(name: str, revision: str | None, **more: Any) -> Path:
+        asked.append((name, revision, tuple(more["patterns"])))
+        return snapshot
+
+    monkeypatch.setattr(hub, "folder", there)
+    monkeypatch.setattr(hub, "download", lambda *a, **k: str(there(*a, **k)))
+    name = "someone/voices/en/joe/medium"
+    model = Piper()
+    model.load(LoadSpec(name, revision="v1.0.0"))
+    np.testing.assert_array_equal(sound(model), sound(loaded(folder)))
+    assert Piper.cached(name, "v1.0.0") is True
+    assert Piper.cached("someone/voices/en/other", "v1.0.0") is False
+    assert Piper.download(name, "v1.0.0") == str(snapshot / "en" / "joe" / "medium")
+    wanted = ("en/joe/medium/*.onnx", "en/joe/medium/*.onnx.json")
+    assert asked[0] == ("someone/voices", "v1.0.0", wanted)
+
+
+def test_a_repository_alone_is_no_voice() -> None:
+    assert Piper.cached("someone/voices", None) is False
+    with pytest.raises(ModelError, match=r"OWNER/NAME/FOLDER"):
+        Piper.download("someone/voices", None)
