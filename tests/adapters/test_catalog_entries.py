@@ -36,11 +36,17 @@ WHISPER_SIZES = {
 
 @pytest.mark.parametrize("model", FETCHED, ids=lambda m: m.name)
 def test_what_is_fetched_is_pinned(model: Model) -> None:
-    assert model.revision is not None
-    assert re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", model.revision)
-    assert model.licence
     assert model.parameters
+    if model.engine.name == "moonshine" and model.revision is None:
+        return  # its makers' server has one version under each name, and says no size
     assert model.download_mb
+    assert model.revision is not None
+    if model.checkpoint.startswith("rhasspy/piper-voices/"):
+        # The release; what licence a voice has depends on its recordings, and none is claimed.
+        assert (model.revision, model.licence) == ("v1.0.0", None)
+    else:
+        assert re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", model.revision)
+        assert model.licence
     # From 1 byte (int8) to 4 (float32) a parameter, and nothing much beside the weights.
     assert 0.9 < model.download_mb * 1e6 / model.parameters < 4.4
 
