@@ -69,7 +69,7 @@ SESSIONS = (
     Session("read speech", "smoke or asr", RECOGNIZERS, ("read-speech",)),
     # Isolated words of half a second: every recognizer breaks the limits of sentences on them.
     Session(
-        "digits", "asr and not latency", RECOGNIZERS, ("digits",), gate=False, quick=("--limit=20",)
+        "digits", "asr and not latency", RECOGNIZERS, ("digits",), gate=False, quick=("--limit=8",)
     ),
     Session(
         "without speech, and with noise",
@@ -86,7 +86,7 @@ SESSIONS = (
         ("piper-joe", "espeak"),
         ("read-speech",),
         gate=False,
-        quick=("--limit=6", "--rated-clips=4"),
+        quick=("--limit=4", "--rated-clips=2"),
     ),
     Session(
         "conversations",
@@ -94,7 +94,7 @@ SESSIONS = (
         ("assistant-tiny",),
         more=("--user-voice=piper-joe",),
         gate=False,
-        quick=("--user-voice=piper-joe", "--limit=4"),
+        quick=("--user-voice=piper-joe", "--limit=2"),
     ),
 )
 PUBLISHED = (

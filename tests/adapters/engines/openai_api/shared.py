@@ -57,4 +57,4 @@ def refused(process: ModelProcess, path: str, key: str) -> str:
 
 
 def adapter_of(process: ModelProcess) -> Any:
-    return process._transport._worker.adapter_of  # type: ignore[union-attr]
+    return process._transport._worker._adapter  # type: ignore[union-attr]
