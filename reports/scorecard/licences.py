@@ -52,6 +52,8 @@ _DEMANDS: Mapping[str, tuple[Restriction, ...]] = {
     # Free of charge below a yearly revenue of 10 million US dollars (docs.liquid.ai, model
     # license); derived models stay under it.
     "licenseref-lfm-open-license-v1.0": ("revenue-limit", "attribution"),
+    # Moonshine's models of other languages than English (moonshine-ai/moonshine, LICENSE).
+    "licenseref-moonshine-community": ("non-commercial",),
     # Coqui's Public Model License.
     "licenseref-cpml": ("non-commercial",),
     "licenseref-research-only": ("research-only",),

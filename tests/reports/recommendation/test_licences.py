@@ -65,4 +65,6 @@ def test_refusal(licence: str | None, rejected: list[Restriction], refused: str 
 
 def test_the_catalogue_has_licences_that_are_known() -> None:
     for model in Catalog().models.values():
-        assert "unknown" not in restrictions(model.licence), model.name
+        # That of a Piper voice depends on its recordings, so that none is claimed.
+        voice = model.checkpoint.startswith("rhasspy/piper-voices/")
+        assert ("unknown" in restrictions(model.licence)) == voice, model.name
