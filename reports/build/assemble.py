@@ -11,9 +11,10 @@ from evals.gate.baseline import WORSENED
 from evals.gate.evaluation import NOTE
 from evals.gate.thresholds import Thresholds
 from evals.records.measurement import Measurement
+from evals.records.non_speech import NON_SPEECH
+from evals.task import TASKS
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
-from evals.tasks.hallucination.texts import NON_SPEECH
 from reports.build.suspicious_references import suspicious_references
 from reports.recommendation.recommend import recommend_all
 from reports.recommendation.suggested_command import SuggestedCommand
@@ -131,7 +132,7 @@ def assemble(
 
 def _also(one: Recommendation, said: Sequence[str]) -> Recommendation:
     """A recommendation of a recognizer that says too which of them hear words in non-speech."""
-    if one.task != "asr":
+    if TASKS[one.task].corpus != "speech":
         return one
     return one.model_copy(update={"reason": "; ".join([one.reason, *said])})
 

@@ -23,6 +23,7 @@ from evals.models.loaded import MODEL_PROPERTY
 from evals.plugin import FAILURE_PROPERTY, case_of_nodeid, is_evaluation
 from evals.records import measurement as measurements
 from evals.records.measurement import Measurement
+from evals.records.non_speech import NON_SPEECH
 from evals.run import case_store
 from evals.run.case_store import case_in
 from evals.run.folder import point_latest
@@ -31,7 +32,6 @@ from evals.session.limits import BASELINE, LIMITS, THRESHOLDS
 from evals.session.run import SESSION, discard_run, run_dir, suggested
 from evals.tasks.asr.breakdown import CONFUSIONS
 from evals.tasks.asr.dominant import DOMINANT
-from evals.tasks.hallucination.texts import NON_SPEECH
 from fixtures.fetch.download import without_secrets
 from fixtures.plugin import CORPORA
 from fixtures.safe_text import one_line

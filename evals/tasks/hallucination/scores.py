@@ -20,13 +20,11 @@ from evals.measures.text.alignment import Edit, in_batches
 from evals.measures.text.normalizers import scoring_of
 from evals.measures.text.scoring import loops, without_annotations
 from evals.records.measurement import Figure
+from evals.records.non_speech import clip_name
 from evals.records.predictions import Prediction
 from evals.tasks.hallucination.phrases import phantoms, spoken_words
-from fixtures.builtin.non_speech import CLIPS, SPEECH_ENDS
+from fixtures.builtin.non_speech import SPEECH_ENDS
 
-_BUILT_IN = frozenset(clip.id for clip in CLIPS)
-#: What the ids of speech between non-speech begin with.
-_ENDS = "ends-"
 _SHOWN = 3
 
 
@@ -176,13 +174,6 @@ def _where(ids: Sequence[str]) -> str:
     names = [*dict.fromkeys(ids)]
     more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return "in " + ", ".join(map(clip_name, names[:_SHOWN])) + more
-
-
-def clip_name(id: str) -> str:
-    """A clip as reports name it: whether it is one of the synthetic ones."""
-    if id in _BUILT_IN:
-        return f"{id} (a synthetic sound)"
-    return f"{id} (speech between synthetic sounds)" if id.startswith(_ENDS) else id
 
 
 def _in_non_speech(words: Floats, minutes: Floats) -> tuple[Figure, Figure]:

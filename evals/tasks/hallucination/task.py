@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 def score(evaluation: Evaluation, stored: Stored) -> None:
     """From the predictions to figures."""
+    from evals.records.non_speech import NON_SPEECH
     from evals.tasks.hallucination.scores import hallucination
-    from evals.tasks.hallucination.texts import NON_SPEECH, texts_in_non_speech
+    from evals.tasks.hallucination.texts import texts_in_non_speech
 
     figures = dict(hallucination(stored.read(Prediction), stored.normalizer))
     for name in ("leading_insertions", "trailing_insertions"):

@@ -11,8 +11,6 @@ from evals.records.predictions import Prediction
 from evals.tasks.hallucination.phrases import spoken_words
 from evals.tasks.hallucination.scores import is_wordless_text
 
-#: The name under which these texts travel in user_properties.
-NON_SPEECH = "model_lab.non_speech"
 #: Texts and clips of a text that are kept.
 _TEXTS, _CLIPS, _LONG = 20, 30, 200
 

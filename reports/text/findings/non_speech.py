@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from evals.tasks.hallucination.scores import clip_name
+from evals.records.non_speech import clip_name
 from reports.scorecard.parts import NonSpeechText, NonSpeechTexts
 
 #: Texts, and clips of a text, that a line names.
@@ -18,8 +18,8 @@ _RARE = 0.05
 def non_speech_line(found: NonSpeechTexts) -> str:
     """How many words in how many clips, then the commonest texts with their clips."""
     words = "1 word" if found.words == 1 else f"{found.words:,} words"
-    case = f"{found.model} on {found.corpus} (hallucination)"
-    text = f"{case}: {words} in {found.with_words} of {found.clips} clips where nobody speaks: "
+    where = f"in {found.with_words} of {found.clips} clips where nobody speaks"
+    text = f"{found.model} on {found.corpus}: {words} {where}: "
     more = found.total - min(SHOWN, len(found.rows))
     shown = "; ".join(map(text_line, found.rows[:SHOWN]))
     return text + shown + (f"; and {more} more texts: `non_speech` in the scorecard" * (more > 0))
