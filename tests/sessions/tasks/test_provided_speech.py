@@ -161,7 +161,7 @@ def test_the_lines_of_a_run_are_judged_as_the_assistant_that_made_them(
     for key, (value, ci, n, _) in _figures(held, "assistant-micro").items():
         # Which words it went by, no transcript tells, nor what it lost by them; of the judge's floor
         # as above.
-        if key[0] not in ("user_wer", "judge_floor", *LOSSES):
+        if key[0] not in ("user_wer", "user_voice_wer", "judge_floor", *LOSSES):
             assert found[key][:3] == (value, ci, n), key
     check_rescored((tmp_path / "runs" / "latest").resolve())
 

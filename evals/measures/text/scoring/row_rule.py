@@ -16,15 +16,15 @@ def check_row(texts: Sequence[str], entities: Sequence[str], lang: str | None) -
 
     An empty text is of a clip without speech. Raises ValueError.
     """
-    language = scoring_for(lang or "en").language
     for text in texts:
-        why = without_words(text, language) if text.strip() else None
+        why = without_words(text, lang or "en") if text and not text.isspace() else None
         if why is not None:
             raise ValueError(
                 f"'text' {why}: write what is said, or an empty text where nobody speaks"
             )
     if not entities:
         return
+    language = scoring_for(lang or "en").language
     absent = set.intersection(*(set(missing_entities(t, entities, language)) for t in texts))
     for entity in entities:
         if entity in absent:
