@@ -3,8 +3,9 @@
     uv run --all-extras python -m tools.real_models --corpora ../shared/corpora --write
 
 runs the sessions below on the folders `read-speech` and `digits` of the corpora, and writes their
-figures into docs/real-models.md beside the published ones. Without `--write` it prints them.
-`--quick` is for CI. Without corpora the public-domain speech in moonshine-voice's wheel is heard. It ends with an error where a session could not measure what it was asked for, or where a
+figures into docs/real-models.md beside the published ones. Without `--write` it prints them;
+`--quick` takes a part of each. Without corpora the public-domain speech in moonshine-voice's wheel
+is heard. It ends with an error where a session could not measure what it was asked for, or where a
 model broke a limit of its tier on read speech.
 """
 
