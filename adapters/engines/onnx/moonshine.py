@@ -109,13 +109,7 @@ class Moonshine(Adapter):
 
     @classmethod
     def cached(cls, checkpoint: str, revision: str | None) -> bool | None:
-        try:
-            _folder(checkpoint)
-        except ModelError:
-            return False
-        except ImportError:
-            return None
-        return True
+        return hub.can_find(lambda: _folder(checkpoint))
 
     @classmethod
     def download(cls, checkpoint: str, revision: str | None) -> str:

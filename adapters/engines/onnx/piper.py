@@ -95,13 +95,7 @@ class Piper(Adapter):
 
     @classmethod
     def cached(cls, checkpoint: str, revision: str | None) -> bool | None:
-        try:
-            _voice_file(_folder(checkpoint, revision))
-        except ModelError:
-            return False
-        except ImportError:
-            return None
-        return True
+        return hub.can_find(lambda: _voice_file(_folder(checkpoint, revision)))
 
     @classmethod
     def download(cls, checkpoint: str, revision: str | None) -> str:

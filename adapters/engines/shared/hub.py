@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from adapters.interface import ModelError
@@ -50,8 +50,13 @@ def cached(
     patterns: Sequence[str] | None = None,
 ) -> bool | None:
     """Whether `folder` would find the checkpoint; None where huggingface_hub is not installed."""
+    return can_find(lambda: folder(checkpoint, revision, required=required, patterns=patterns))
+
+
+def can_find(look: Callable[[], object]) -> bool | None:
+    """Whether looking for a checkpoint raises no ModelError; None where a package is missing."""
     try:
-        folder(checkpoint, revision, required=required, patterns=patterns)
+        look()
     except ModelError:
         return False
     except ImportError:
